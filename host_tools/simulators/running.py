@@ -1,0 +1,113 @@
+"""A site on a pty: started inside an asyncio loop, from the command line, or as a process of its own.
+
+`RunningSite` owns the pty, the control socket and the site together, so that stopping leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from host_tools.simulators.config import SiteCfg, SiteFileError, load_site
+from host_tools.simulators.control import ControlServer
+from host_tools.simulators.models import MODELS
+from host_tools.simulators.pty_port import PtyPort
+from host_tools.simulators.site import Site
+
+STOP_TIMEOUT_S = 5
+
+
+@dataclass
+class RunningSite:
+    site: Site
+    port: PtyPort
+    control: ControlServer | None
+
+    async def stop(self) -> None:
+        if self.control is not None:
+            await self.control.close()
+        self.port.close()
+
+
+async def start_on_pty(cfg: SiteCfg, link: str | Path, control: str | Path | None = None) -> RunningSite:
+    """Stand the site on a fresh pty in the running loop. OSError when link or socket cannot be made."""
+    site = Site(cfg)
+    port = PtyPort(site.line, site.clock.mono_ns, Path(link), cfg.line.baud_from_termios)
+    port.open(asyncio.get_running_loop())
+    server = None if control is None else ControlServer(site, Path(control))
+    if server is not None:
+        try:
+            await server.open()
+        except OSError:
+            port.close()
+            raise
+    return RunningSite(site, port, server)
+
+
+@contextmanager
+def spawned(config: str | Path, link: str | Path, control: str | Path) -> Iterator[subprocess.Popen[str]]:
+    """The site as its own process, ready when the block begins, ended with it. RuntimeError if it never is."""
+    root = Path(__file__).resolve().parents[2]
+    command = [sys.executable, "-m", "host_tools.simulators.site", "--config", str(config)]
+    command += ["--link", str(link), "--control", str(control)]
+    process = subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None and process.stderr is not None
+    try:
+        if not process.stdout.readline():
+            raise RuntimeError(process.stderr.read().strip() or "the site ended before it was ready")
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        process.stdout.close()
+        process.stderr.close()
+
+
+async def _serve(cfg: SiteCfg, link: str, control: str | None) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    running = await start_on_pty(cfg, link, control)
+    where = f"{link} ({running.port.slave_name})" + (f", control {control}" if control else "")
+    print(f"site ready: {len(cfg.meters)} meters at {cfg.line.baud} baud on {where}", flush=True)
+    try:
+        await stop.wait()
+    finally:
+        await running.stop()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="host_tools.simulators.site", description="simulated RS-485 metering site")
+    parser.add_argument("--config", help="site file, JSON")
+    parser.add_argument("--link", help="where to put the symbolic link to the pty")
+    parser.add_argument("--control", help="unix socket for orders and questions, JSON lines")
+    parser.add_argument("--list-models", action="store_true", help="print the meter models and end")
+    args = parser.parse_args(argv)
+    if args.list_models:
+        for name, model in MODELS.items():
+            print(f"{name:20} {model.about}")
+        return 0
+    if not args.config or not args.link:
+        print("--config and --link are both needed", file=sys.stderr)
+        return 2
+    try:
+        asyncio.run(_serve(load_site(args.config), args.link, args.control))
+    except SiteFileError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"{error.filename or args.link}: {error.strerror or error}", file=sys.stderr)
+        return 2
+    return 0
