@@ -1,0 +1,137 @@
+"""The life of the bus: relay orders as they fall due, readings in between, for ever.
+
+Two rules: an order is never kept waiting by a reading that has not begun, and a dead meter never by more than its own
+time-outs. What is learned goes to `sink` at once, synchronously: `on_reading(reading)`, `on_status(meter, word)`,
+`on_relay(outcome)`, `on_silence(meter, turns)`, `on_refused(meter)`.
+"""
+
+from firmware.base import aio, questions, relay, ticks
+from firmware.base.port import const
+from firmware.base.reading import Reading
+from firmware.meter_bus.asker import ANSWERED, MALFORMED, REFUSED, Asker
+from firmware.meter_bus.counters import BusCounters
+from firmware.meter_bus.lane import RelayLane
+from firmware.meter_bus.plan import NO_METER, ReadPlan
+from firmware.meter_bus.relay_sequence import FINISHED
+
+IDLE_WAIT_MS = const(1_000)  # heartbeat of an idle bus
+
+
+class MeterBus:
+    """One line with its `meters` (each has `serial` and `model`); `stamp()` -> (at_s, quality) of this moment."""
+
+    def __init__(self, line, protocol, meters, limits, sink, stamp, heartbeat):
+        self._meters = meters
+        self._protocol = protocol
+        self._limits = limits
+        self._sink = sink
+        self._stamp = stamp
+        self._heartbeat = heartbeat
+        self._wake = aio.Event()
+        self.counters = BusCounters(len(meters))
+        self.orders_refused = 0  # the lane was full
+        self.cycle_ms = 0  # how long the last full round of readings took, 0 before the first
+        self._round_started_ms = aio.now_ms()
+        self._round_left = len(meters)
+        self._asker = Asker(line, protocol, limits, self.counters)
+        self.plan = ReadPlan(len(meters), limits, aio.now_ms())
+        self.lane = RelayLane([meter.model for meter in meters], limits, sink.on_relay)
+
+    def order(self, meter, action):
+        """Queue a relay order (base/relay) -> False when the lane is full."""
+        if not self.lane.put(meter, action, aio.now_ms()):
+            self.orders_refused += 1
+            return False
+        self._wake.set()
+        return True
+
+    async def run(self):
+        """Serve the line; returns never."""
+        while True:
+            self._heartbeat()
+            sequence = self.lane.next_due(aio.now_ms())
+            if sequence is not None:
+                await self._serve(sequence)
+                self.lane.sweep()
+                continue
+            meter = self.plan.next_meter(aio.now_ms())
+            if meter != NO_METER:
+                await self._read(meter)
+                continue
+            await self._idle()
+
+    async def _idle(self):
+        now_ms = aio.now_ms()
+        wait_ms = self.plan.wait_ms(now_ms, self.lane.wait_ms(now_ms, IDLE_WAIT_MS))
+        self._wake.clear()
+        try:
+            await aio.wait_for_ms(self._wake.wait(), wait_ms + 1)
+        except aio.TimeoutError:
+            pass  # the usual end of an idle wait
+
+    async def _serve(self, sequence):
+        """One step of a relay order."""
+        index = sequence.meter
+        meter = self._meters[index]
+        question = sequence.question()
+        arg = sequence.argument() if question == questions.SEND_RELAY else None
+        result = await self._asker.ask(question, index, meter, arg, 1 + self._limits.read_retries)
+        now_ms = aio.now_ms()
+        if result == ANSWERED and question == questions.READ_STATUS:
+            self._sink.on_status(index, self._protocol.status_word)
+        if sequence.state == FINISHED:
+            return  # overtaken by a newer order while the line was busy
+        if result == ANSWERED:
+            self._deliver(sequence, question, now_ms)
+        elif result == REFUSED:
+            sequence.on_refused(self._protocol.error_word, now_ms)
+        else:
+            sequence.on_silence(now_ms)
+        if sequence.state == FINISHED and sequence.action in (relay.CUT, relay.RESTORE):
+            self.plan.ask_now(index, now_ms)  # a register right after the switch dates the change
+
+    def _deliver(self, sequence, question, now_ms):
+        if question == questions.READ_CLOCK:
+            sequence.on_clock(self._protocol.clock_s, now_ms)
+        elif question == questions.READ_STATUS:
+            sequence.on_status(self._protocol.status_word, now_ms)
+        elif question == questions.SEND_RELAY:
+            sequence.on_relay_word(self._protocol.relay_word, now_ms)
+        else:
+            sequence.on_load(self._protocol.power_w, now_ms)
+
+    async def _read(self, index):
+        """One turn of one meter: registers, then its status word."""
+        meter = self._meters[index]
+        result = await self._asker.ask(questions.READ_ENERGY, index, meter, None, self.plan.attempts(index))
+        self._count_round()
+        if result == REFUSED:
+            self.plan.answered(index, aio.now_ms())
+            self._sink.on_refused(index, self._protocol.error_word)
+            return
+        if result != ANSWERED:
+            self.plan.silent(index, aio.now_ms())
+            self._sink.on_silence(index, self.plan.failures(index), result == MALFORMED)
+            return
+        reading = self._take(index, meter)
+        result = await self._asker.ask(questions.READ_STATUS, index, meter, None, 1)
+        if result == ANSWERED:
+            reading.status_word = self._protocol.status_word
+        self.plan.answered(index, aio.now_ms())
+        self._sink.on_reading(reading)
+
+    def _take(self, index, meter):
+        reading = Reading(index, meter.serial)
+        reading.at_s, reading.quality = self._stamp()
+        reading.rates = meter.model.rates
+        for rate in range(len(reading.registers)):
+            reading.registers[rate] = self._protocol.registers[rate]
+        return reading
+
+    def _count_round(self):
+        self._round_left -= 1
+        if self._round_left <= 0:
+            now_ms = aio.now_ms()
+            self.cycle_ms = ticks.diff(now_ms, self._round_started_ms)
+            self._round_started_ms = now_ms
+            self._round_left = len(self._meters)
