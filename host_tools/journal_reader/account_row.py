@@ -1,0 +1,65 @@
+"""The account row (SPEC section 4): one account folded from the journal, in a snapshot or in a state order."""
+
+import struct
+from dataclasses import dataclass, field
+
+_CODE = "<IH6sB5I5IIq" + "HIq" * 4 + "HBBIBBIBIBBI"
+ROW_SIZE = struct.calcsize(_CODE)  # 146 bytes
+
+FLAG_NAMES = ("protected", "care", "exempt", "hold", "reading held")
+
+
+@dataclass
+class AccountRow:
+    """Fields as in SPEC 4; `issuers` is a list of (issuer, number, total_ucu), free places left out."""
+
+    account: int
+    flags: int = 0
+    serial: bytes = bytes(6)
+    rates: int = 0
+    from_cwh: list[int] = field(default_factory=lambda: [0] * 5)
+    charged_cwh: list[int] = field(default_factory=lambda: [0] * 5)
+    charged_at_s: int = 0
+    total_charged_ucu: int = 0
+    issuers: list[tuple[int, int, int]] = field(default_factory=list)
+    episode: int = 0
+    episode_open: int = 0
+    notice_level: int = 0
+    notice_at_s: int = 0
+    wish: int = 0
+    wish_reason: int = 0
+    wish_at_s: int = 0
+    seen: int = 0
+    seen_at_s: int = 0
+    alarm: int = 0
+    fault: int = 0
+    order: int = 0
+
+    @property
+    def balance_ucu(self) -> int:
+        return sum(total for _, _, total in self.issuers) - self.total_charged_ucu
+
+
+def parse_row(data: bytes) -> AccountRow:
+    """Row from exactly ROW_SIZE bytes; struct.error otherwise."""
+    flat = struct.unpack(_CODE, data)
+    head, issuers, tail = flat[:16], flat[16:28], flat[28:]
+    places = [(issuers[i], issuers[i + 1], issuers[i + 2]) for i in range(0, 12, 3)]
+    return AccountRow(
+        head[0], head[1], head[2], head[3], list(head[4:9]), list(head[9:14]), head[14], head[15],
+        [place for place in places if place[0]], *tail,
+    )
+
+
+def pack_row(row: AccountRow) -> bytes:
+    """ROW_SIZE bytes; struct.error when a value is out of range, ValueError when there are more than 4 issuers."""
+    if len(row.issuers) > 4:
+        raise ValueError("an account row has room for 4 issuers, got " + str(len(row.issuers)))
+    places: list[int] = []
+    for place in row.issuers + [(0, 0, 0)] * (4 - len(row.issuers)):
+        places.extend(place)
+    return struct.pack(
+        _CODE, row.account, row.flags, row.serial, row.rates, *row.from_cwh, *row.charged_cwh, row.charged_at_s,
+        row.total_charged_ucu, *places, row.episode, row.episode_open, row.notice_level, row.notice_at_s, row.wish,
+        row.wish_reason, row.wish_at_s, row.seen, row.seen_at_s, row.alarm, row.fault, row.order,
+    )

@@ -1,0 +1,94 @@
+"""Kinds of journal records and their fields, transcribed from SPEC section 2 (names, order, sizes).
+
+A field's code is one of struct's letters; `r` is an account row of section 4, `5I` a list of five registers.
+"""
+
+import struct
+from dataclasses import dataclass
+
+from host_tools.journal_reader.account_row import ROW_SIZE
+
+EPOCH, BOOT, SNAPSHOT_BEGIN, SNAPSHOT_ROW, SNAPSHOT_END, SEGMENT = 1, 2, 3, 4, 5, 6
+CREDIT, CREDIT_REFUSED, CHARGE, HELD, EPISODE, NOTICE, DECISION = 7, 8, 9, 10, 11, 12, 13
+RELAY, SEEN, ORDER, DOCUMENT, FLAGS, BRAKE, CLOCK = 14, 15, 16, 17, 18, 19, 20
+READINGS_GAP, EVENT, ACKED, FAULT = 21, 22, 23, 24
+
+Value = int | bytes | list[int]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Name and fields of one kind; `size` is the length of the fields in bytes."""
+
+    number: int
+    name: str
+    fields: tuple[tuple[str, str], ...]
+    code: str
+    size: int
+
+    def unpack(self, data: bytes) -> dict[str, Value]:
+        flat = list(struct.unpack(self.code, data))
+        values: dict[str, Value] = {}
+        for name, code in self.fields:
+            if code == "5I":
+                values[name] = [flat.pop(0) for _ in range(5)]
+            else:
+                values[name] = flat.pop(0)
+        return values
+
+    def pack(self, values: dict[str, Value]) -> bytes:
+        """Bytes of the fields; struct.error on a value out of range, KeyError on a missing one."""
+        flat: list[int | bytes] = []
+        for name, code in self.fields:
+            value = values[name]
+            if isinstance(value, list):
+                flat.extend(value)
+            else:
+                flat.append(value)
+        return struct.pack(self.code, *flat)
+
+
+def _kind(number: int, name: str, text: str) -> Kind:
+    fields = []
+    for part in text.split():
+        field, code = part.split(":")
+        fields.append((field, str(ROW_SIZE) + "s" if code == "r" else code))
+    code = "<" + "".join(code for _, code in fields)
+    return Kind(number, name, tuple(fields), code, struct.calcsize(code))
+
+
+KINDS: dict[int, Kind] = {
+    kind.number: kind
+    for kind in (
+        _kind(EPOCH, "EPOCH", "epoch:I reason:B boot_count:I firmware:I"),
+        _kind(BOOT, "BOOT", "boot_count:I reset_cause:B firmware:I"),
+        _kind(SNAPSHOT_BEGIN, "SNAPSHOT_BEGIN", "rows:H acked_epoch:I acked_sequence:I acked_readings:I brake:B"),
+        _kind(SNAPSHOT_ROW, "SNAPSHOT_ROW", "row:r"),
+        _kind(SNAPSHOT_END, "SNAPSHOT_END", "rows:H rows_crc:I"),
+        _kind(SEGMENT, "SEGMENT", "account:I serial:6s rates:B from_cwh:5I"),
+        _kind(CREDIT, "CREDIT", "account:I issuer:H number:I amount_ucu:q total_ucu:q"),
+        _kind(CREDIT_REFUSED, "CREDIT_REFUSED", "account:I issuer:H number:I amount_ucu:q total_ucu:q reason:B"),
+        _kind(CHARGE, "CHARGE",
+              "account:I serial:6s rate:B from_cwh:I to_cwh:I reading_at_s:I tariff:I version:I price:I amount_ucu:q"
+              " total_charged_ucu:q cause:B marks:B"),
+        _kind(HELD, "HELD", "account:I serial:6s why:B rate:B register_cwh:I last_cwh:I"),
+        _kind(EPISODE, "EPISODE", "account:I episode:H open:B available_ucu:q"),
+        _kind(NOTICE, "NOTICE", "account:I episode:H level:B channel:B outcome:B available_ucu:q restore_ucu:q"),
+        _kind(DECISION, "DECISION",
+              "account:I verdict:B reason:B failed:I available_ucu:q floor_ucu:q register_cwh:I reading_at_s:I policy:I"
+              " policy_version:I tariff:I tariff_version:I order:I episode:H notice_at_s:I"),
+        _kind(RELAY, "RELAY", "account:I serial:6s action:B phase:B word:H detail:B"),
+        _kind(SEEN, "SEEN", "account:I seen:B status_word:H"),
+        _kind(ORDER, "ORDER",
+              "account:I number:I order:B verdict:B reason:B failed:I credit_number:I expires_at_s:I"),
+        _kind(DOCUMENT, "DOCUMENT", "what:B id:I version:I digest:8s"),
+        _kind(FLAGS, "FLAGS", "account:I flags:H order:I"),
+        _kind(BRAKE, "BRAKE", "closed:B due:H accounts:H order:I"),
+        _kind(CLOCK, "CLOCK", "before_s:I after_s:I source:B"),
+        _kind(READINGS_GAP, "READINGS_GAP", "first:I last:I"),
+        _kind(EVENT, "EVENT", "code:H account:I value:q"),
+        _kind(ACKED, "ACKED", "epoch:I sequence:I chain:8s countersign:8s readings:I"),
+        _kind(FAULT, "FAULT", "account:I fault:B value:I"),
+    )
+}
+BY_NAME: dict[str, Kind] = {kind.name: kind for kind in KINDS.values()}

@@ -1,0 +1,91 @@
+"""One journal record (SPEC section 1): bytes to meaning, and back for tests and simulated gateways."""
+
+import hashlib
+import struct
+import zlib
+from dataclasses import dataclass
+
+from host_tools.journal_reader.kinds import BY_NAME, KINDS, Value
+
+LENGTH_MIN = 23
+LENGTH_MAX = 254
+_HEAD = struct.Struct("<BBIIB")
+
+
+class BadRecord(ValueError):
+    """These bytes are not a record; args[0] says why."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """A record whose CRC is right. `fields` is empty when the kind is unknown (`known` is False)."""
+
+    kind: int
+    name: str
+    sequence: int
+    at_s: int
+    quality: int
+    fields: dict[str, Value]
+    chain: bytes
+    raw: bytes
+    known: bool = True
+
+    def number(self, field: str) -> int:
+        """An integer field; TypeError when it is bytes or a list, KeyError when this kind has no such field."""
+        value = self.fields[field]
+        if not isinstance(value, int):
+            raise TypeError(field + " of " + self.name + " is not a number")
+        return value
+
+    def octets(self, field: str) -> bytes:
+        """A field of fixed bytes."""
+        value = self.fields[field]
+        if not isinstance(value, bytes):
+            raise TypeError(field + " of " + self.name + " is not bytes")
+        return value
+
+    @property
+    def account(self) -> int | None:
+        value = self.fields.get("account")
+        return value if isinstance(value, int) else None
+
+    def as_json(self) -> dict[str, object]:
+        """Values as plain JSON: bytes in hex, as they stand on flash."""
+        fields: dict[str, object] = {
+            name: value.hex() if isinstance(value, bytes) else value for name, value in self.fields.items()
+        }
+        return {"sequence": self.sequence, "kind": self.name, "at_s": self.at_s, "quality": self.quality, **fields}
+
+
+def parse_record(data: bytes, start: int = 0, end: int | None = None) -> Record:
+    """The record at data[start:]; it must end at or before `end`. BadRecord when it does not parse or its CRC fails."""
+    end = len(data) if end is None else end
+    if start >= end:
+        raise BadRecord("no bytes")
+    length = data[start]
+    if not LENGTH_MIN <= length <= LENGTH_MAX:
+        raise BadRecord("impossible length " + str(length))
+    if start + length > end:
+        raise BadRecord("cut short")
+    raw = bytes(data[start : start + length])
+    if zlib.crc32(raw[:-4]) != struct.unpack("<I", raw[-4:])[0]:
+        raise BadRecord("CRC does not match")
+    _, number, sequence, at_s, quality = _HEAD.unpack_from(raw)
+    body, chain = raw[11:-12], raw[-12:-4]
+    kind = KINDS.get(number)
+    if kind is None:
+        return Record(number, "KIND_" + str(number), sequence, at_s, quality, {}, chain, raw, known=False)
+    if len(body) != kind.size:
+        raise BadRecord(kind.name + " with " + str(len(body)) + " bytes of fields instead of " + str(kind.size))
+    return Record(number, kind.name, sequence, at_s, quality, kind.unpack(body), chain, raw)
+
+
+def pack_record(
+    name: str, sequence: int, at_s: int, quality: int, epoch: int, chain_before: bytes, /, **fields: Value
+) -> bytes:
+    """Bytes of a record that continues `chain_before`; what tests and simulated gateways write."""
+    kind = BY_NAME[name]
+    length = LENGTH_MIN + kind.size
+    head = _HEAD.pack(length, kind.number, sequence, at_s, quality) + kind.pack(fields)
+    chain = hashlib.sha256(chain_before + struct.pack("<I", epoch) + head).digest()[:8]
+    return head + chain + struct.pack("<I", zlib.crc32(head + chain))

@@ -1,0 +1,207 @@
+"""Records in plain words for people: one line each. Codes become words here, on the host, never in the firmware."""
+
+from datetime import datetime, timezone
+
+from host_tools.journal_reader import kinds
+from host_tools.journal_reader.account_row import parse_row
+from host_tools.journal_reader.record import Record
+
+QUALITY = ("unknown", "from the meters", "from the RTC", "from the network")
+CAUSE = {1: "midnight", 2: "tariff edge", 3: "before a decision", 4: "limit", 5: "segment closed", 6: "fixed fee"}
+HELD_WHY = {0: "released", 1: "went backwards", 2: "jumped too far", 3: "other serial number", 4: "no value"}
+CHANNEL = {1: "head-end", 2: "alarm on the meter", 3: "visit"}
+OUTCOME = {1: "given", 2: "delivered", 3: "failed"}
+VERDICT = {1: "cut", 2: "restore", 3: "cut not permitted", 4: "cut delayed", 5: "cut withdrawn"}
+REASON = {
+    1: "balance at the floor", 2: "restore amount reached", 3: "a standing condition failed", 4: "an order",
+    5: "credit during the cut",
+}
+ACTION = {1: "cut", 2: "restore", 3: "alarm on", 4: "alarm off", 5: "read status"}
+PHASE = {
+    1: "ordered", 2: "acknowledged", 3: "refused", 4: "no answer", 5: "verified", 6: "disagrees", 7: "given up",
+}
+SEEN = {0: "UNKNOWN", 1: "CLOSED", 2: "OPEN", 3: "ARMED"}
+ORDERS = {
+    1: "cut", 2: "restore", 3: "hold", 4: "release", 5: "tariff", 6: "policy", 7: "release brake", 8: "state",
+    9: "flags", 10: "release held",
+}
+ORDER_REASON = {
+    0: "", 1: "expired", 2: "overtaken by a credit", 3: "number used", 4: "a condition does not hold",
+    5: "unknown account", 6: "bad document", 7: "not supported", 8: "clock unknown", 9: "no change",
+}
+CREDIT_REFUSED = {
+    1: "unknown account", 2: "conflict: same number, other total", 3: "too many issuers", 4: "full", 5: "out of range",
+}
+FAULT = {
+    0: "none", 1: "relay does not obey", 2: "load after cut", 3: "found off", 4: "keep-power", 5: "meter clock",
+    6: "refused", 7: "meter replaced", 8: "own purse", 9: "utility key",
+}
+CONDITIONS = {
+    0: "available balance at or below the floor", 1: "account not protected", 2: "account not exempt",
+    3: "no hold on the account", 4: "care customer visited, or word given", 5: "reading good",
+    6: "journal sound", 7: "tariff valid", 8: "meter can be enforced from here", 9: "policy fully implemented",
+    10: "standing with the head-end sound", 16: "reading fresh", 17: "inside allowed hours",
+    18: "notice given and its period passed", 19: "clock known well enough",
+    20: "right to cut offline not lapsed", 21: "throttle allows another cut", 22: "brake open",
+    23: "relay seen closed", 24: "meter clock agrees",
+}
+
+
+def money(ucu: int) -> str:
+    """Exact decimal text of an amount: at least 2, at most 6 decimals."""
+    sign = "-" if ucu < 0 else ""
+    whole, part = divmod(abs(ucu), 1_000_000)
+    digits = f"{part:06d}".rstrip("0").ljust(2, "0")
+    return f"{sign}{whole}.{digits}"
+
+
+def energy(cwh: int) -> str:
+    return f"{cwh // 100}.{cwh % 100:02d} kWh"
+
+
+def price(value: int) -> str:
+    return f"{value // 10_000}.{value % 10_000:04d}"
+
+
+def address(serial: bytes) -> str:
+    """Twelve digits as printed on the meter."""
+    return serial[::-1].hex()
+
+
+def when(at_s: int) -> str:
+    if not at_s:
+        return "time unknown"
+    return datetime.fromtimestamp(at_s, timezone.utc).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def word(table: dict[int, str], code: int) -> str:
+    return table.get(code, "code " + str(code))
+
+
+def conditions(bits: int) -> list[str]:
+    """Names of the conditions whose bits are set."""
+    return [word(CONDITIONS, bit) for bit in range(32) if bits >> bit & 1]
+
+
+def record_in_words(record: Record) -> str:
+    """One sentence about the record, without its sequence and time."""
+    if not record.known:
+        return "unknown kind " + str(record.kind)
+    say = _SENTENCES.get(record.kind)
+    return say(record) if say else ", ".join(f"{name} {value!r}" for name, value in record.fields.items())
+
+
+def _epoch(r: Record) -> str:
+    reason = {1: "first life", 2: "given by the head-end"}
+    return f"epoch {r.number('epoch')} begins ({word(reason, r.number('reason'))})"
+
+
+def _boot(r: Record) -> str:
+    return f"boot {r.number('boot_count')}, reset cause {r.number('reset_cause')}, firmware {r.number('firmware')}"
+
+
+def _row(r: Record) -> str:
+    row = parse_row(r.octets("row"))
+    return f"account {row.account}: snapshot row, balance {money(row.balance_ucu)}, meter {address(row.serial)}"
+
+
+def _segment(r: Record) -> str:
+    registers = r.fields["from_cwh"]
+    start = registers[0] if isinstance(registers, list) and isinstance(registers[0], int) else 0
+    return f"account {r.account}: meter {address(r.octets('serial'))} bound from {energy(start)}"
+
+
+def _credit(r: Record) -> str:
+    return (
+        f"account {r.account}: credit {r.number('number')} of issuer {r.number('issuer')}: "
+        f"{money(r.number('amount_ucu'))}, total {money(r.number('total_ucu'))}"
+    )
+
+
+def _credit_refused(r: Record) -> str:
+    return _credit(r) + " REFUSED: " + word(CREDIT_REFUSED, r.number("reason"))
+
+
+def _charge(r: Record) -> str:
+    marks = [name for bit, name in ((1, "estimated"), (2, "crossed midnight unsplit")) if r.number("marks") & bit]
+    return (
+        f"account {r.account}: charged {money(r.number('amount_ucu'))} for {energy(r.number('from_cwh'))} to "
+        f"{energy(r.number('to_cwh'))} (register {r.number('rate')}) at {price(r.number('price'))}, tariff "
+        f"{r.number('tariff')} v{r.number('version')}, {word(CAUSE, r.number('cause'))}, total charged "
+        f"{money(r.number('total_charged_ucu'))}" + "".join(", " + mark for mark in marks)
+    )
+
+
+def _held(r: Record) -> str:
+    return (
+        f"account {r.account}: reading of meter {address(r.octets('serial'))} {word(HELD_WHY, r.number('why'))}, "
+        f"register {r.number('rate')} {energy(r.number('register_cwh'))}, last {energy(r.number('last_cwh'))}"
+    )
+
+
+def _episode(r: Record) -> str:
+    what = "opens" if r.number("open") else "closes"
+    return f"account {r.account}: episode {r.number('episode')} {what}, available {money(r.number('available_ucu'))}"
+
+
+def _notice(r: Record) -> str:
+    return (
+        f"account {r.account}: notice {r.number('level')} by {word(CHANNEL, r.number('channel'))} "
+        f"{word(OUTCOME, r.number('outcome'))}, available {money(r.number('available_ucu'))}, "
+        f"to pay until supply returns {money(r.number('restore_ucu'))}"
+    )
+
+
+def _decision(r: Record) -> str:
+    failed = conditions(r.number("failed"))
+    return (
+        f"account {r.account}: {word(VERDICT, r.number('verdict'))}, {word(REASON, r.number('reason'))}, available "
+        f"{money(r.number('available_ucu'))}" + (", does not hold: " + "; ".join(failed) if failed else "")
+    )
+
+
+def _relay(r: Record) -> str:
+    return (
+        f"account {r.account}: relay {word(ACTION, r.number('action'))} {word(PHASE, r.number('phase'))}, "
+        f"word {r.number('word'):04X}H"
+    )
+
+
+def _seen(r: Record) -> str:
+    return f"account {r.account}: seen {word(SEEN, r.number('seen'))}, status word {r.number('status_word'):04X}H"
+
+
+def _order(r: Record) -> str:
+    text = f"account {r.account}: order {r.number('number')} {word(ORDERS, r.number('order'))} "
+    if r.number("verdict") == 1:
+        return text + "accepted"
+    failed = conditions(r.number("failed"))
+    return text + "refused: " + word(ORDER_REASON, r.number("reason")) + (f" ({'; '.join(failed)})" if failed else "")
+
+
+def _document(r: Record) -> str:
+    return f"{word({1: 'tariff', 2: 'policy'}, r.number('what'))} {r.number('id')} version {r.number('version')} kept"
+
+
+def _acked(r: Record) -> str:
+    return f"head-end holds records to {r.number('sequence')} and readings to {r.number('readings')}"
+
+
+def _brake(r: Record) -> str:
+    return f"brake {'closed: no cuts' if r.number('closed') else 'released'}, {r.number('due')} accounts due"
+
+
+def _clock(r: Record) -> str:
+    return f"clock set from {when(r.number('before_s'))} to {when(r.number('after_s'))}"
+
+
+def _fault(r: Record) -> str:
+    return f"account {r.account}: fault {word(FAULT, r.number('fault'))}, value {r.number('value')}"
+
+
+_SENTENCES = {
+    kinds.EPOCH: _epoch, kinds.BOOT: _boot, kinds.SNAPSHOT_ROW: _row, kinds.SEGMENT: _segment, kinds.CREDIT: _credit,
+    kinds.CREDIT_REFUSED: _credit_refused, kinds.CHARGE: _charge, kinds.HELD: _held, kinds.EPISODE: _episode,
+    kinds.NOTICE: _notice, kinds.DECISION: _decision, kinds.RELAY: _relay, kinds.SEEN: _seen, kinds.ORDER: _order,
+    kinds.DOCUMENT: _document, kinds.ACKED: _acked, kinds.BRAKE: _brake, kinds.CLOCK: _clock, kinds.FAULT: _fault,
+}
