@@ -7,11 +7,12 @@ error never becomes a silent default.
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
 
 from host_tools.simulators.models import MODELS
 
@@ -53,7 +54,19 @@ class RandomCfg(Strict):
     random: RandomRange
 
 
-LoadCfg = Annotated[int, Field(ge=-79_999, le=79_999)] | StepsCfg | RandomCfg
+def _load_kind(given: Any) -> str:
+    if isinstance(given, RandomCfg) or (isinstance(given, dict) and "random" in given):
+        return "Random"
+    return "Steps" if isinstance(given, (StepsCfg, dict)) else "Constant"
+
+
+# The tags begin with a capital so that `sentence` can tell them from fields.
+LoadCfg = Annotated[
+    Annotated[int, Field(ge=-79_999, le=79_999), Tag("Constant")]
+    | Annotated[StepsCfg, Tag("Steps")]
+    | Annotated[RandomCfg, Tag("Random")],
+    Discriminator(_load_kind),
+]
 
 
 class ClockCfg(Strict):
@@ -180,8 +193,15 @@ def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
 def sentence(error: ValidationError) -> str:
     """The first complaint of pydantic as one sentence with the path of the field."""
     first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"]) or "the document"
-    return f"{where}: {first['msg']}"
+    parts = [str(part) for part in first["loc"] if not re.match("[A-Z][a-z]", str(part))]
+    where = ".".join(parts) or "the document"
+    given = first["input"]
+    if first["type"] == "extra_forbidden":
+        return f"{where}: no such field"
+    if first["type"] == "missing":
+        return f"{where}: is missing"
+    got = f", got {given!r}" if isinstance(given, (str, int, float, bool)) else ""
+    return f"{where}: {first['msg']}{got}"
 
 
 def parse_site(document: Any) -> SiteCfg:
