@@ -1,0 +1,63 @@
+"""Every bound and period of the firmware, in one place, with its unit and its reason (DESIGN: bound everything).
+
+Wire facts are `const` where they are used; what a site or a test may vary is here. A task is given one `Limits` object
+and reads attributes from it. `Limits(poll_period_ms=60_000)` varies one; an unknown name or a wrong value is a person's
+mistake, so it is BadInput and names the field.
+
+Trap avoided: `True` is an integer in Python; it is refused, and so are floats and negative numbers.
+"""
+
+from firmware.base.faults import BadInput
+
+
+class Limits:
+    """Class attributes are the defaults; keyword arguments override them for one instance."""
+
+    # meter bus
+    poll_period_ms = 900_000  # one reading of each meter per quarter of an hour
+    reply_start_timeout_ms = 800  # the standard allows 500 ms; old meters behind repeaters take longer
+    inter_byte_timeout_ms = 100  # the standard allows 500 ms between bytes of a frame; a dead line shows sooner
+    quiet_between_exchanges_ms = 60  # lets the last driver release the line before the next request
+    read_retries = 2  # repeats after the first attempt; more would let one dead meter starve the others
+    back_off_first_ms = 15_000  # first pause after a meter failed all its attempts
+    back_off_max_ms = 300_000  # a returning meter is noticed within 5 minutes
+    reading_fresh_max_s = 1_800  # two poll periods: older readings never support a cut
+
+    reply_longest_ms = 2_000  # from the first byte: 212 bytes at 1200 baud, whatever chatters on the line
+    late_answer_wait_ms = 300  # silence demanded before the same meter is asked again
+    relay_orders_max = 64  # one order a meter, at most two kinds at once in practice
+    relay_valid_s = 300  # a stored or replayed relay frame expires after this, by the meter's own clock
+    relay_silences_max = 10  # tries of a relay sequence at a silent meter, spread over minutes
+    relay_resends_max = 2  # and only while the status word shows that nothing moved
+    relay_polls_max = 6  # looks at the status word after an acknowledgement, plus the meter's own trip delay
+    load_after_cut_w_max = 50  # above this the relay is welded or bypassed
+    load_after_cut_wait_ms = 1_500  # the meter averages its power over about a second
+    relay_again_after_s = 60  # an order that came to nothing is wished again after this
+
+    # books
+    meters_max = 64  # one RS-485 segment with repeaters
+    accounts_max = 200  # the packed table of accounts is allocated once at this size
+
+    # uplink
+    mqtt_keep_alive_s = 60  # a half-open link is noticed within 1.5 of these
+    mqtt_in_flight_max = 8  # QoS 1 window: enough for 100 ms round trips, small enough to resend
+    mqtt_packet_max_bytes = 4_096  # larger packets are drained, counted and acknowledged
+    reconnect_first_ms = 1_000  # first pause after a lost connection
+    reconnect_max_ms = 300_000  # the longest pause: the payment of a customer may be waiting
+
+    def __init__(self, **overrides):
+        """Raise BadInput naming the field when a name is unknown or a value is not an integer >= 0."""
+        for name in sorted(overrides):
+            if name not in limit_names():
+                raise BadInput(name, "there is no such limit")
+            value = overrides[name]
+            if type(value) is not int:
+                raise BadInput(name, "must be a whole number, got " + repr(value))
+            if value < 0:
+                raise BadInput(name, "must not be negative, got " + str(value))
+            setattr(self, name, value)
+
+
+def limit_names():
+    """Names of all limits, sorted: what settings may override and what diagnostics print."""
+    return sorted(name for name in dir(Limits) if type(getattr(Limits, name)) is int)
