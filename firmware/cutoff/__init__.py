@@ -1,0 +1,29 @@
+"""What supply should be, what was wished, what was seen; the policy; the evidence. Pure; imports base only (never ledger).
+
+conditions.py  bits of SPEC 6: MONEY PROTECTED EXEMPT HOLD CARE READING JOURNAL TARIFF ENFORCEABLE POLICY HEAD_END | FRESH HOURS NOTICE
+               CLOCK OFFLINE THROTTLE BRAKE SEEN METER_CLOCK; STANDING, TIMING, ALL, NEVER_OVERRIDDEN; `names(failed) -> [text]`.
+               Account flags (SPEC 4): FLAG_PROTECTED 1, FLAG_CARE 2, FLAG_EXEMPT 4, FLAG_HOLD 8, FLAG_READING_HELD 16,
+               FLAG_ORDERED_ON 32 (set by a restore order below the restore amount, cleared by release or when the episode closes).
+facts.py       `Facts(limits)`: one reused object of plain integers; `clear()` = nothing known (nothing known never cuts).
+policy.py      `parse_policy(text_or_bytes) -> Policy`: `policy`, `version`, `utc_offset_min`, `notice_ucu`, `notice_period_s`,
+               `channels` (mask: CHANNEL_HEAD_END 1, CHANNEL_ALARM 2), `floor_ucu`, `restore_ucu`, `hours`, `reading_fresh_s`,
+               `clock_error_max_s`, `throttle_per_hour`, `brake_accounts_max`, `brake_share_percent`, `brake_window_s`,
+               `offline_right_s`, `alarm`, `unimplemented` (list of field paths; not empty = uncuttable).
+               `PolicyBook(capacity)`: `add(policy) -> CREATED | EXISTS | CONFLICT | FULL`, `newest(policy_id) -> Policy or None`.
+decide.py      `decide(facts, policy or None) -> Decision`: `verdict` (NOTHING 0, CUT 1, RESTORE 2, NOT_PERMITTED 3, DELAYED 4,
+               WITHDRAWN 5), `reason` (SPEC kind 13), `failed` (bits that do not hold, overridden ones included).
+               `failed_conditions(facts, policy) -> bits`. Journal 3 and 4 when (verdict, failed) changes, not each time.
+orders.py      `judge_order(order, number, expires_at_s, credit_number, override, facts, policy, last_number, newest_credit)
+               -> Judgement(accepted, reason, failed)`; reason = SPEC kind 16, 0 when accepted. A refused order consumes its number
+               too, except NUMBER_USED. An accepted cut: facts.ordered = True and facts.override = its bits until it expires
+               (keep the override bits of a cut by order while wish is OFF, or the account is restored).
+episode.py     `step(facts, policy) -> action bits`: OPEN 1, CLOSE 2, NOTICE_HEAD_END 4, NOTICE_ALARM 8, ALARM_OFF 16.
+               `counts(channel, outcome, policy)`: does this NOTICE outcome complete the notice step?  `missing_ucu(facts, policy)`.
+throttle.py    `Throttle(capacity)`: `may_cut(now_s, per_hour)`, `on_cut(at_s)` (also to replay journalled cuts), `assume_full(now_s)`.
+brake.py       `Brake(capacity)`: `on_money(account, due, at_s, policy, accounts) -> True when it closes now` (journal BRAKE),
+               `replay(account, at_s)`, `closed` (set it from BRAKE/SNAPSHOT at replay), `release()`, `due_count`.
+supply.py      process of one account as a table: `step(state, event) -> (state, actions)`; `initial(wish, seen, decided)`,
+               `seen_of(status_word, model)`, `saw(status_word, model) -> event`, `event_of(outcome) -> event or None`,
+               `fault_of(outcome)`; actions are listed there.
+view.py        `money_of(facts, policy) -> OK | LOW | DUE`; `word(...)`: one word for people.
+"""
