@@ -45,6 +45,18 @@ class Limits:
     reconnect_first_ms = 1_000  # first pause after a lost connection
     reconnect_max_ms = 300_000  # the longest pause: the payment of a customer may be waiting
 
+    # clock
+    clock_drift_ppm_max = 100  # a cheap crystal over its temperature range: 9 s a day
+    clock_step_s_max = 3_600  # a bigger step of a known clock waits for a second source
+    clock_rtc_error_s = 30  # a battery-backed clock between two syncs
+    clock_meters_apart_s_max = 600  # meters further from our clock than this contradict it
+
+    # documents and supply
+    tariff_versions_max = 64  # in force, future, and those of unsettled days
+    policy_versions_max = 16
+    meter_clock_error_s_max = 600  # a meter whose clock is further off is not cut
+    cuts_remembered_max = 60  # the throttle knows no bigger number of cuts an hour
+
     def __init__(self, **overrides):
         """Raise BadInput naming the field when a name is unknown or a value is not an integer >= 0."""
         for name in sorted(overrides):
