@@ -72,6 +72,14 @@ def test_garbage_never_raises_and_never_grows_without_bound(noise):
     assert len(ears._buf) < 12 + 255
 
 
+def test_a_false_head_that_swallows_part_of_a_frame_does_not_lose_it():
+    frame = Frame("123456789012", 0x11, bytes(4))
+    false_head = bytes.fromhex("68 000000000000 68 11 04")
+    ears = Assembler()
+    assert ears.feed(false_head + encode(frame)) == [frame]
+    assert ears.bad_frames == 1
+
+
 def test_bcd_is_low_byte_first_and_refuses_hex_digits():
     assert bcd(123456, 4) == bytes.fromhex("56341200")
     assert unbcd(bytes.fromhex("56341200")) == 123456

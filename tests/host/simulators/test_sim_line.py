@@ -47,6 +47,16 @@ def test_a_request_written_in_pieces_is_one_request():
     assert b.listen(1000).reply is not None
 
 
+def test_pieces_written_at_one_instant_leave_one_after_the_other():
+    b = bench()
+    wire = encode(Frame(A, 0x11, READ, 4))
+    for piece in (wire[:9], wire[9:11], wire[11:]):
+        b.send(piece)
+    heard = b.listen(1000)
+    assert heard.reply is not None
+    assert heard.times_ns == bench().ask(Frame(A, 0x11, READ, 4)).times_ns
+
+
 def test_a_gap_of_more_than_half_a_second_ends_a_request():
     b = bench()
     wire = encode(Frame(A, 0x11, READ))

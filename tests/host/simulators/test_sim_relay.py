@@ -80,6 +80,18 @@ def test_a_close_calls_off_a_pending_trip():
     assert word3(b) == 0 and "relay_moved" not in kinds(b)
 
 
+def test_a_trip_after_a_close_waits_its_whole_delay_again():
+    b = bench(relay={"trip_delay_min": 1})
+    order(b, "1A")
+    b.pass_ms(40_000)
+    order(b, "1C")
+    order(b, "1A")
+    b.pass_ms(40_000)
+    assert word3(b) == 0x0040
+    b.pass_ms(20_000)
+    assert word3(b) == 0x0050
+
+
 def test_keep_power_blocks_a_trip_and_says_so():
     b = bench()
     assert order(b, "3A").control == 0x9C

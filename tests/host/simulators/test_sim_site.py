@@ -184,6 +184,7 @@ def test_a_link_that_is_a_real_file_is_left_alone(tmp_path):
     (tmp_path / "line").write_text("precious")
     command = [sys.executable, "-m", "host_tools.simulators.site", "--config", str(EXAMPLE)]
     root = EXAMPLE.parents[3]
-    done = subprocess.run([*command, "--link", str(tmp_path / "line")], cwd=root, capture_output=True, text=True)
+    command += ["--link", str(tmp_path / "line")]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=20)
     assert done.returncode == 2 and "not a symbolic link" in done.stderr
     assert (tmp_path / "line").read_text() == "precious"
