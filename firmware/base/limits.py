@@ -44,6 +44,17 @@ class Limits:
     mqtt_packet_max_bytes = 4_096  # larger packets are drained, counted and acknowledged
     reconnect_first_ms = 1_000  # first pause after a lost connection
     reconnect_max_ms = 300_000  # the longest pause: the payment of a customer may be waiting
+    uplink_connect_timeout_ms = 15_000  # name, SYN and all addresses together
+    mqtt_connack_timeout_ms = 15_000  # CONNECT to CONNACK, and SUBSCRIBE to the last SUBACK
+    mqtt_puback_timeout_ms = 20_000  # MQTT 3.1.1 sends again only after a reconnect, so this closes
+    mqtt_send_timeout_ms = 20_000  # one packet into a link that takes nothing
+    mqtt_backlog_max_bytes = 16_384  # queued for the link; beyond it nothing is published and nothing read
+    sync_status_period_ms = 300_000  # up/status when nothing changes
+    sync_answer_timeout_ms = 10_000  # status again when its answer does not come, doubling up to the period
+    sync_ack_timeout_ms = 30_000  # sent again when the head-end acknowledges nothing, doubling up to the period
+    sync_resend_min_ms = 2_000  # resend requests closer together than this are ignored
+    sync_batch_max_bytes = 3_000  # records or readings of one message, before wrapping
+    sync_ahead_max = 1_024  # records or readings sent beyond what the head-end acknowledged
 
     # clock
     clock_drift_ppm_max = 100  # a cheap crystal over its temperature range: 9 s a day
