@@ -1,0 +1,209 @@
+"""What operators do: each command is one transaction and answers `created`, `exists` or raises BadInput.
+
+The command line talks to the database only; a running server notices the new rows and sends them.
+"""
+
+import sqlite3
+from pathlib import Path
+
+from host_tools.head_end import documents
+from host_tools.head_end.amounts import parse_top_up
+from host_tools.head_end.database import Database
+from host_tools.head_end.errors import BadInput
+from host_tools.journal_reader.words import CONDITIONS, money
+
+ISSUER = 1
+TOTAL_MAX_UCU = 2**62
+ORDER_CODES = {"cut": 1, "restore": 2, "hold": 3, "release": 4, "release-held": 10}
+CUT_EXPIRES_MIN = 60
+OTHER_EXPIRES_MIN = 7 * 24 * 60
+EXPIRES_MIN_MAX = 30 * 24 * 60
+OVERRIDES = {"care": 4, "fresh": 16, "hours": 17, "notice": 18, "offline": 20, "throttle": 21}
+FLAGS = {"protected": 1, "care": 2, "exempt": 4}
+
+Answer = dict[str, object]
+
+
+def parse_account(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:12]) <= 0xFFFFFFFE:
+        raise BadInput("account", f"must be a number from 1 to 4294967294, got {text!r}")
+    return int(text)
+
+
+def known_account(db: Database, account: int) -> sqlite3.Row:
+    row = db.row("SELECT a.*, g.name AS gateway FROM accounts a JOIN gateways g ON g.id = a.gateway_id"
+                 " WHERE account = ?", account)
+    if row is None:
+        raise BadInput("account", f"{account} is unknown")
+    return row
+
+
+def top_up(db: Database, account_text: str, amount_text: str, reference: str, now_s: int, issuer: int = ISSUER) -> Answer:
+    """A payment: the next credit of this issuer for this account. The same reference twice answers `exists`."""
+    account, amount_ucu = parse_account(account_text), parse_top_up(amount_text)
+    if not reference.strip() or len(reference) > 200:
+        raise BadInput("reference", "must have 1 to 200 characters")
+    if not 1 <= issuer <= 0xFFFF:
+        raise BadInput("issuer", f"must be from 1 to 65535, got {issuer}")
+    with db.transaction():
+        known_account(db, account)
+        old = db.row("SELECT * FROM credits WHERE reference = ?", reference)
+        if old is not None:
+            if (old["account"], old["amount_ucu"], old["issuer"]) != (account, amount_ucu, issuer):
+                raise BadInput("reference", f"{reference} was used for another payment: account {old['account']}, "
+                                            f"{money(old['amount_ucu'])}")
+            return _credit_answer("exists", old)
+        last = db.row("SELECT number, total_ucu FROM credits WHERE account = ? AND issuer = ? ORDER BY number DESC LIMIT 1",
+                      account, issuer)
+        number, total_ucu = (int(last["number"]), int(last["total_ucu"])) if last else (0, 0)
+        if total_ucu + amount_ucu > TOTAL_MAX_UCU:
+            raise BadInput("amount", "makes the total of this account too large")
+        db.run("INSERT INTO credits (account, issuer, number, amount_ucu, total_ucu, reference, at_s)"
+               " VALUES (?, ?, ?, ?, ?, ?, ?)",
+               account, issuer, number + 1, amount_ucu, total_ucu + amount_ucu, reference, now_s)
+        new = db.row("SELECT * FROM credits WHERE reference = ?", reference)
+        assert new is not None
+        return _credit_answer("created", new)
+
+
+def _credit_answer(answer: str, row: sqlite3.Row) -> Answer:
+    return {"answer": answer, "account": row["account"], "issuer": row["issuer"], "number": row["number"],
+            "amount": money(row["amount_ucu"]), "total": money(row["total_ucu"]), "reference": row["reference"],
+            "receipt": row["receipt"]}
+
+
+def order(
+    db: Database, account_text: str, what: str, expires_min: int | None, now_s: int, overrides: list[str] | None = None
+) -> Answer:
+    """A numbered supply order; a cut carries the number of the last credit known here."""
+    account = parse_account(account_text)
+    if expires_min is None:
+        expires_min = CUT_EXPIRES_MIN if what == "cut" else OTHER_EXPIRES_MIN
+    if not 1 <= expires_min <= EXPIRES_MIN_MAX:
+        raise BadInput("expires", f"must be from 1 to {EXPIRES_MIN_MAX} minutes, got {expires_min}")
+    bits = 0
+    for name in overrides or []:
+        if name not in OVERRIDES:
+            raise BadInput("override", f"{name!r} is none of {', '.join(OVERRIDES)}; protection and brake cannot be overridden")
+        bits |= 1 << OVERRIDES[name]
+    with db.transaction():
+        known = known_account(db, account)
+        number = 1 + max(
+            db.number("SELECT max(number) FROM orders WHERE account = ?", account),
+            db.number("SELECT max(json_extract(fields, '$.number')) FROM records WHERE account = ? AND kind = 16", account),
+        )
+        credit = db.number("SELECT max(number) FROM credits WHERE account = ? AND issuer = ?", account, ISSUER)
+        expires_at_s = now_s + 60 * expires_min
+        db.run("INSERT INTO orders (gateway_id, account, number, code, expires_at_s, credit_number, overridden, at_s)"
+               " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+               known["gateway_id"], account, number, ORDER_CODES[what], expires_at_s, credit, bits, now_s)
+    return {"answer": "created", "account": account, "order": what, "number": number, "expires_at_s": expires_at_s,
+            "credit_number": credit, "overridden": [CONDITIONS[bit] for bit in range(32) if bits >> bit & 1]}
+
+
+def release_brake(db: Database, gateway: str, now_s: int) -> Answer:
+    """Order 7: cuts may go on after an operator has looked."""
+    with db.transaction():
+        found = db.row("SELECT id FROM gateways WHERE name = ?", gateway)
+        if found is None:
+            raise BadInput("gateway", f"{gateway} is unknown")
+        number = 1 + db.number("SELECT max(number) FROM orders WHERE gateway_id = ? AND account = 0", found["id"])
+        db.run("INSERT INTO orders (gateway_id, account, number, code, expires_at_s, credit_number, at_s)"
+               " VALUES (?, 0, ?, 7, ?, 0, ?)", found["id"], number, now_s + 60 * OTHER_EXPIRES_MIN, now_s)
+    return {"answer": "created", "gateway": gateway, "order": "release-brake", "number": number}
+
+
+def set_document(db: Database, kind: str, path: str, now_s: int) -> Answer:
+    """Keep a version of a tariff or policy; it is sent to every gateway with accounts that use it."""
+    value = documents.read_json(path)
+    warnings: list[str] = []
+    if kind == "tariff":
+        tariff: documents.Tariff = documents.check(documents.Tariff, value)
+        what, number, version, effective = 1, tariff.tariff, tariff.version, tariff.effective
+    else:
+        policy: documents.Policy = documents.check(documents.Policy, value)
+        what, number, version, effective = 2, policy.policy, policy.version, None
+        warnings = [f"field {name} is unknown: gateways will not cut accounts under this policy"
+                    for name in documents.unknown_fields(policy)]
+    text = documents.compact(value)
+    with db.transaction():
+        old = db.row("SELECT text FROM documents WHERE what = ? AND id = ? AND version = ?", what, number, version)
+        if old is not None and bytes(old["text"]) != text:
+            raise BadInput("version", f"{kind} {number} version {version} exists with another text; versions are immutable")
+        if old is None:
+            newest = db.number("SELECT max(version) FROM documents WHERE what = ? AND id = ?", what, number)
+            if version < newest:
+                raise BadInput("version", f"{version} is older than version {newest} of {kind} {number}")
+            db.run("INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?)",
+                   what, number, version, effective, documents.digest(text), text, now_s)
+    return {"answer": "created" if old is None else "exists", kind: number, "version": version,
+            "digest": documents.digest(text).hex(), "warnings": warnings}
+
+
+def read_key(path: str) -> bytes:
+    try:
+        text = Path(path).read_text(encoding="ascii").strip()
+        key = bytes.fromhex(text)
+    except (OSError, ValueError) as fault:
+        raise BadInput("key-file", f"{path} cannot be read as hex digits: {fault}") from fault
+    if len(key) != 32 or len(text) != 64:
+        raise BadInput("key-file", f"{path} must hold 64 hex digits, holds {len(text)}")
+    return key
+
+
+def add_gateway(db: Database, name: str, key: bytes) -> Answer:
+    if not name or len(name) > 32 or not all(letter.isalnum() or letter in "_.-" for letter in name) or not name.isascii():
+        raise BadInput("gateway", f"must be 1 to 32 letters, digits, '-', '_' or '.', got {name!r}")
+    with db.transaction():
+        old = db.row("SELECT key FROM gateways WHERE name = ?", name)
+        if old is not None:
+            if bytes(old["key"]) != key:
+                raise BadInput("gateway", f"{name} exists with another key")
+            return {"answer": "exists", "gateway": name}
+        db.run("INSERT INTO gateways (name, key) VALUES (?, ?)", name, key)
+    return {"answer": "created", "gateway": name}
+
+
+def add_account(
+    db: Database, gateway: str, account: int, meter: str, tariff: int, policy: int, name: str = "", flags: int = 0
+) -> Answer:
+    if not 1 <= account <= 0xFFFFFFFE:
+        raise BadInput("account", f"must be a number from 1 to 4294967294, got {account}")
+    if len(meter) != 12 or not meter.isascii() or not meter.isdigit():
+        raise BadInput("meter", f"must be the 12 digits printed on the meter, got {meter!r}")
+    for field, value in (("tariff", tariff), ("policy", policy)):
+        if not 1 <= value <= 0xFFFFFFFF:
+            raise BadInput(field, f"must be a number from 1, got {value}")
+    with db.transaction():
+        found = db.row("SELECT id FROM gateways WHERE name = ?", gateway)
+        if found is None:
+            raise BadInput("gateway", f"{gateway} is unknown")
+        old = db.row("SELECT * FROM accounts WHERE account = ?", account)
+        if old is not None:
+            if (old["gateway_id"], old["meter"]) != (found["id"], meter):
+                raise BadInput("account", f"{account} exists with another gateway or meter")
+            db.run("UPDATE accounts SET tariff = ?, policy = ?, flags = ?, name = CASE ? WHEN '' THEN name ELSE ? END"
+                   " WHERE account = ?", tariff, policy, flags, name, name, account)
+            return {"answer": "exists", "account": account}
+        db.run("INSERT INTO accounts VALUES (?, ?, ?, ?, ?, ?, ?)",
+               account, found["id"], name, meter, tariff, policy, flags)
+    return {"answer": "created", "account": account}
+
+
+def import_site(db: Database, path: str, key_path: str) -> Answer:
+    """Gateway and accounts of a gateway's own settings file; all or nothing."""
+    site: documents.Site = documents.check(documents.Site, documents.read_json(path))
+    key = read_key(key_path)
+    numbers = [meter.account for meter in site.meters]
+    for number in numbers:
+        if numbers.count(number) > 1:
+            raise BadInput("meters.account", f"{number} stands twice")
+    with db.transaction():
+        gateway = add_gateway(db, site.gateway, key)
+        answers = [
+            add_account(db, site.gateway, meter.account, meter.address, meter.tariff, meter.policy, meter.name,
+                        sum(bit for name, bit in FLAGS.items() if getattr(meter, name)))
+            for meter in site.meters
+        ]
+    created = sum(answer["answer"] == "created" for answer in answers)
+    return {"answer": gateway["answer"], "gateway": site.gateway, "accounts": len(answers), "accounts_created": created}

@@ -1,0 +1,218 @@
+"""Tariff, policy and settings files as people write them, checked by pydantic: the sentence names the field.
+
+A tariff with an unknown field is refused: a price we do not understand must not be charged. A policy with one is let
+through with a warning: the gateway makes such accounts uncuttable, which is the safe side (design, section 5).
+"""
+
+import hashlib
+import json
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, ValidationError, field_validator, model_validator
+
+from host_tools.head_end.amounts import parse_decimal, parse_price
+from host_tools.head_end.errors import BadInput
+
+TEXT_MAX = 3_000  # compact JSON; with its wrapping it must fit one packet of the gateway
+Identity = Annotated[StrictInt, Field(ge=1, le=0xFFFFFFFF)]
+Seconds = Annotated[StrictInt, Field(ge=0, le=366 * 86_400)]
+Offset = Annotated[StrictInt, Field(ge=-14 * 60, le=14 * 60)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Open(BaseModel):
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+
+class Prices(_Strict):
+    """Either one price for the total register or one for each rate register, in 0.0001 currency per kWh as text."""
+
+    total: StrictStr | None = None
+    rates: Annotated[list[StrictStr], Field(min_length=1, max_length=4)] | None = None
+
+    @field_validator("total")
+    @classmethod
+    def _check_total(cls, text: str | None) -> str | None:
+        if text is not None:
+            _as_value_error(parse_price, text, "price")
+        return text
+
+    @field_validator("rates")
+    @classmethod
+    def _check_rates(cls, texts: list[str] | None) -> list[str] | None:
+        for text in texts or []:
+            _as_value_error(parse_price, text, "price")
+        return texts
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> "Prices":
+        if (self.total is None) == (self.rates is None):
+            raise ValueError("must have either 'total' or 'rates'")
+        return self
+
+
+class Tariff(_Strict):
+    tariff: Identity
+    version: Identity
+    effective: StrictStr
+    currency: Annotated[StrictStr, Field(pattern="^[A-Z]{3}$")]
+    utc_offset_min: Offset
+    prices: Prices
+
+    @field_validator("effective")
+    @classmethod
+    def _check_date(cls, text: str) -> str:
+        if len(text) != 10 or date.fromisoformat(text).isoformat() != text:
+            raise ValueError("must be a date such as 2026-01-01")
+        return text
+
+    def price_of(self, rate: int) -> int | None:
+        """Price for a register (0 = total), None when this tariff has none."""
+        if rate == 0:
+            return None if self.prices.total is None else parse_price(self.prices.total, "price")
+        rates = self.prices.rates or []
+        return parse_price(rates[rate - 1], "price") if rate <= len(rates) else None
+
+
+class Notice(_Open):
+    level: StrictStr
+    period_s: Seconds
+    channels: Annotated[list[StrictStr], Field(min_length=1)]
+
+    @field_validator("level")
+    @classmethod
+    def _check_level(cls, text: str) -> str:
+        _as_value_error(parse_decimal, text, 6, "amount")
+        return text
+
+
+class Hours(_Open):
+    days: Annotated[list[Annotated[StrictInt, Field(ge=1, le=7)]], Field(min_length=1, max_length=7)]
+    start: Annotated[StrictStr, Field(alias="from", pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+    end: Annotated[StrictStr, Field(alias="to", pattern="^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$")]
+
+    @model_validator(mode="after")
+    def _forward(self) -> "Hours":
+        if self.start >= self.end:
+            raise ValueError("'from' must be before 'to'")
+        return self
+
+
+class Brake(_Open):
+    accounts_max: Annotated[StrictInt, Field(ge=0)]
+    share_percent: Annotated[StrictInt, Field(ge=0, le=100)]
+    window_s: Seconds
+
+
+class Policy(_Open):
+    policy: Identity
+    version: Identity
+    utc_offset_min: Offset
+    notice: Notice
+    floor: StrictStr
+    restore: StrictStr
+    hours: list[Hours]
+    reading_fresh_s: Seconds
+    clock_error_max_s: Seconds
+    throttle_per_hour: Annotated[StrictInt, Field(ge=0, le=10_000)]
+    brake: Brake
+    offline_right_s: Annotated[StrictInt, Field(ge=0, le=0xFFFFFFFF)]
+    alarm: StrictBool
+
+    @field_validator("floor", "restore")
+    @classmethod
+    def _check_money(cls, text: str) -> str:
+        _as_value_error(parse_decimal, text, 6, "amount")
+        return text
+
+    @model_validator(mode="after")
+    def _restore_above_floor(self) -> "Policy":
+        if parse_decimal(self.restore, 6, "restore") < parse_decimal(self.floor, 6, "floor"):
+            raise ValueError("'restore' must not be below 'floor'")
+        return self
+
+
+class SiteMeter(_Open):
+    account: Annotated[StrictInt, Field(ge=1, le=0xFFFFFFFE)]
+    address: Annotated[StrictStr, Field(pattern="^[0-9]{12}$")]
+    tariff: Identity
+    policy: Identity
+    protected: StrictBool = False
+    care: StrictBool = False
+    exempt: StrictBool = False
+    name: StrictStr = ""
+
+
+class Site(_Open):
+    gateway: Annotated[StrictStr, Field(pattern="^[A-Za-z0-9_.-]{1,32}$")]
+    meters: list[SiteMeter]
+
+
+def _as_value_error(check: Any, *arguments: object) -> None:
+    try:
+        check(*arguments)
+    except BadInput as fault:
+        raise ValueError(str(fault)) from fault
+
+
+def read_json(path: str) -> Any:
+    """The file's JSON object. BadInput names the file; a name that stands twice in an object is refused."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as fault:
+        raise BadInput("file", f"{path} cannot be read: {fault}") from fault
+    try:
+        return json.loads(text, object_pairs_hook=_no_twins, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as fault:
+        raise BadInput("file", f"{path} is no JSON: {fault}") from fault
+
+
+def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = [name for name, _ in pairs]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"field {name!r} stands twice")
+    return dict(pairs)
+
+
+def _no_constant(text: str) -> Any:
+    raise ValueError(text + " is no number")
+
+
+def check(model: type[BaseModel], value: Any) -> Any:
+    """An instance of `model`; BadInput names the first wrong field."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as fault:
+        first = fault.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or model.__name__.lower()
+        sentence = {"extra_forbidden": "is unknown", "missing": "is missing"}.get(first["type"])
+        raise BadInput(field, sentence or first["msg"].removeprefix("Value error, ")) from fault
+
+
+def unknown_fields(model: BaseModel, where: str = "") -> list[str]:
+    """Names of fields this version does not know, with their place."""
+    found = [where + name for name in model.model_extra or {}]
+    for name in type(model).model_fields:
+        value = getattr(model, name)
+        for item in value if isinstance(value, list) else [value]:
+            if isinstance(item, BaseModel):
+                found += unknown_fields(item, where + name + ".")
+    return found
+
+
+def compact(value: Any) -> bytes:
+    """The text that is sent, stored and digested."""
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=True).encode()
+    if len(text) > TEXT_MAX:
+        raise BadInput("file", f"is too long: {len(text)} bytes of compact JSON, at most {TEXT_MAX}")
+    return text
+
+
+def digest(text: bytes) -> bytes:
+    return hashlib.sha256(text).digest()[:8]

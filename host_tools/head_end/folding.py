@@ -1,0 +1,106 @@
+"""One account folded from the gateway's own records, independently of the firmware's ledger: what the gateway believes.
+
+The row it gives is the one of SPEC section 4. Reconciliation compares it with what this head-end can prove by itself.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from host_tools.head_end.database import Database
+from host_tools.journal_reader import AccountRow, Record, kinds, parse_record, parse_row
+
+SUPPLY_ORDERS = (1, 2, 3, 4, 9, 10)
+
+
+def records_of(db: Database, account: int) -> Iterator[Record]:
+    """Records of one account, oldest first. An account lives at one gateway."""
+    for row in db.run(
+        "SELECT r.raw FROM records r JOIN accounts a ON a.account = r.account AND a.gateway_id = r.gateway_id"
+        " WHERE r.account = ? ORDER BY r.sequence", account,
+    ):
+        yield parse_record(bytes(row["raw"]))
+
+
+def fold(account: int, records: Iterable[Record]) -> AccountRow:
+    """The account after these records. A snapshot row replaces what was folded before it."""
+    row = AccountRow(account)
+    for record in records:
+        if record.kind == kinds.SNAPSHOT_ROW:
+            row = parse_row(record.octets("row"))
+        else:
+            step = _STEPS.get(record.kind)
+            if step is not None:
+                step(row, record)
+    return row
+
+
+def _segment(row: AccountRow, r: Record) -> None:
+    registers = r.fields["from_cwh"]
+    assert isinstance(registers, list)
+    row.serial, row.rates = r.octets("serial"), r.number("rates")
+    row.from_cwh, row.charged_cwh, row.charged_at_s = list(registers), list(registers), r.at_s
+
+
+def _credit(row: AccountRow, r: Record) -> None:
+    place = (r.number("issuer"), r.number("number"), r.number("total_ucu"))
+    others = [held for held in row.issuers if held[0] != place[0]]
+    same = [held for held in row.issuers if held[0] == place[0]]
+    if not same or place[1] > same[0][1]:
+        row.issuers = others + [place]
+
+
+def _charge(row: AccountRow, r: Record) -> None:
+    row.charged_cwh[r.number("rate")] = r.number("to_cwh")
+    row.charged_at_s = r.number("reading_at_s")
+    row.total_charged_ucu = r.number("total_charged_ucu")
+
+
+def _held(row: AccountRow, r: Record) -> None:
+    if r.number("why"):
+        row.flags |= 16
+    else:
+        row.flags &= ~16
+        row.charged_cwh[r.number("rate")] = r.number("register_cwh")
+
+
+def _episode(row: AccountRow, r: Record) -> None:
+    row.episode, row.episode_open = r.number("episode"), r.number("open")
+    row.notice_level, row.notice_at_s = 0, 0
+
+
+def _notice(row: AccountRow, r: Record) -> None:
+    if r.number("outcome") != 3:
+        row.notice_level, row.notice_at_s = r.number("level"), r.at_s
+
+
+def _decision(row: AccountRow, r: Record) -> None:
+    if r.number("verdict") in (1, 2):
+        row.wish, row.wish_reason, row.wish_at_s = int(r.number("verdict") == 1), r.number("reason"), r.at_s
+
+
+def _relay(row: AccountRow, r: Record) -> None:
+    if r.number("action") in (3, 4) and r.number("phase") == 1:
+        row.alarm = int(r.number("action") == 3)
+
+
+def _seen(row: AccountRow, r: Record) -> None:
+    row.seen, row.seen_at_s = r.number("seen"), r.at_s
+
+
+def _order(row: AccountRow, r: Record) -> None:
+    if r.number("order") in SUPPLY_ORDERS:
+        row.order = max(row.order, r.number("number"))
+
+
+def _flags(row: AccountRow, r: Record) -> None:
+    row.flags = r.number("flags")
+
+
+def _fault(row: AccountRow, r: Record) -> None:
+    row.fault = r.number("fault")
+
+
+_STEPS = {
+    kinds.SEGMENT: _segment, kinds.CREDIT: _credit, kinds.CHARGE: _charge, kinds.HELD: _held, kinds.EPISODE: _episode,
+    kinds.NOTICE: _notice, kinds.DECISION: _decision, kinds.RELAY: _relay, kinds.SEEN: _seen, kinds.ORDER: _order,
+    kinds.FLAGS: _flags, kinds.FAULT: _fault,
+}

@@ -1,0 +1,76 @@
+"""Rows for people and for JSON: gateways, accounts, readings, journal."""
+
+import json
+import time
+
+from host_tools.head_end.database import Database
+from host_tools.head_end.folding import fold, records_of
+from host_tools.journal_reader import parse_record, words
+from host_tools.journal_reader.account_row import FLAG_NAMES
+from host_tools.journal_reader.words import money, word
+
+COMPARISON = {0: "agrees", 1: "behind", 2: "fork", 3: "unknown"}
+Row = dict[str, object]
+
+
+def gateways(db: Database) -> list[Row]:
+    found: list[Row] = []
+    for row in db.rows("SELECT * FROM gateways ORDER BY name"):
+        counters = {c["name"]: c["value"] for c in db.rows("SELECT * FROM counters WHERE gateway = ?", row["name"])}
+        status = json.loads(row["status"]) if row["status"] else None
+        found.append({
+            "gateway": row["name"], "online": None if row["online"] is None else bool(row["online"]),
+            "epoch": row["epoch"], "sequence": row["sequence"], "chain": bytes(row["chain"]).hex(),
+            "readings_held": row["readings_held"], "comparison": word(COMPARISON, row["comparison"]),
+            "status_at_s": row["status_at_s"], "status": status, "counters": counters,
+        })
+    return found
+
+
+def accounts(db: Database) -> list[Row]:
+    now_s = int(time.time())
+    found: list[Row] = []
+    for known in db.rows("SELECT a.*, g.name AS gateway FROM accounts a JOIN gateways g ON g.id = a.gateway_id ORDER BY account"):
+        account = int(known["account"])
+        row = fold(account, records_of(db, account))
+        reading = db.row("SELECT * FROM readings WHERE account = ? ORDER BY at_s DESC, number DESC LIMIT 1", account)
+        pending = db.number("SELECT sum(amount_ucu) FROM credits WHERE account = ? AND receipt = 'pending'", account)
+        found.append({
+            "account": account, "gateway": known["gateway"], "name": known["name"], "meter": known["meter"],
+            "tariff": known["tariff"], "policy": known["policy"],
+            "flags": [name for bit, name in enumerate(FLAG_NAMES) if (row.flags | known["flags"]) >> bit & 1],
+            "balance": money(row.balance_ucu), "balance_ucu": row.balance_ucu, "pending_ucu": pending,
+            "charged_ucu": row.total_charged_ucu,
+            "register_cwh": reading["total_cwh"] if reading else None,
+            "reading_at_s": reading["at_s"] if reading else None,
+            "reading_age_s": now_s - reading["at_s"] if reading and reading["at_s"] else None,
+            "wish": "OFF" if row.wish else "ON", "seen": word(words.SEEN, row.seen), "notice_level": row.notice_level,
+            "episode": row.episode, "alarm": bool(row.alarm), "fault": word(words.FAULT, row.fault),
+        })
+    return found
+
+
+def readings(db: Database, account: int | None, limit: int) -> list[Row]:
+    where = "" if account is None else "WHERE account = ?"
+    values = () if account is None else (account,)
+    rows = db.rows(
+        f"SELECT r.*, g.name AS gateway FROM readings r JOIN gateways g ON g.id = r.gateway_id {where}"
+        " ORDER BY r.at_s DESC, r.number DESC LIMIT ?", *values, limit,
+    )
+    return [{key: row[key] for key in row.keys() if key not in ("gateway_id", "received_s")} for row in reversed(rows)]
+
+
+def journal(db: Database, account: int | None, limit: int) -> list[Row]:
+    where = "" if account is None else "WHERE account = ?"
+    values = () if account is None else (account,)
+    rows = db.rows(
+        f"SELECT r.raw, r.epoch, r.received_s, g.name AS gateway FROM records r JOIN gateways g ON g.id = r.gateway_id {where}"
+        " ORDER BY r.received_s DESC, r.gateway_id, r.sequence DESC LIMIT ?", *values, limit,
+    )
+    found: list[Row] = []
+    for row in reversed(rows):
+        record = parse_record(bytes(row["raw"]))
+        fields = record.as_json()
+        found.append({"gateway": row["gateway"], "epoch": row["epoch"], **fields, "account": record.account,
+                      "words": words.record_in_words(record), "received_s": row["received_s"]})
+    return found

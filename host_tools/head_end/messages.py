@@ -1,0 +1,211 @@
+"""Messages with a gateway (SPEC section 5): CBOR by cbor2, COSE_Mac0 by cwt, checked field by field.
+
+Trap avoided: cbor2 makes whatever the bytes say (floats, tags, dates); each field is checked for its exact type before
+anything else looks at it, and True is not 1.
+"""
+
+import hashlib
+import hmac
+import io
+import struct
+from dataclasses import dataclass
+
+import cbor2
+from cwt import COSE, COSEKey
+from cwt.exceptions import CWTError
+
+from host_tools.head_end.errors import BadMessage
+
+U32 = 0xFFFFFFFF
+PAYLOAD_MAX = 65_536
+_MAC0 = COSE.new()
+
+
+def topic(gateway: str, name: str) -> str:
+    return f"pg1/{gateway}/{name}"
+
+
+def countersign(key: bytes, gateway: str, epoch: int, sequence: int, chain: bytes) -> bytes:
+    """Eight bytes that only the holder of `key` can make (SPEC 5.5)."""
+    text = gateway.encode() + struct.pack("<II", epoch, sequence) + chain
+    signed: bytes = hmac.digest(key, text, hashlib.sha256)
+    return signed[:8]
+
+
+def seal(body: dict[int, object], gateway: str, key: bytes, to_topic: str) -> bytes:
+    """CBOR in a COSE_Mac0, the topic authenticated with it."""
+    sealed = _MAC0.encode_and_mac(
+        cbor2.dumps(body, canonical=True),
+        COSEKey.from_symmetric_key(key=key, alg="HS256", kid=gateway.encode()),
+        protected={1: 5},
+        unprotected={4: gateway.encode()},
+        external_aad=to_topic.encode(),
+    )
+    assert isinstance(sealed, bytes)  # a CBORTag comes only when asked for
+    return sealed
+
+
+def unseal(payload: bytes, gateway: str, key: bytes, from_topic: str) -> object:
+    """The authenticated content. BadMessage `bad_mac` or `bad_cbor`."""
+    if len(payload) > PAYLOAD_MAX or payload[:1] != b"\xd1":  # tag 17 and nothing else
+        raise BadMessage("bad_cose", f"{len(payload)} bytes that are no COSE_Mac0")
+    try:
+        protected, unprotected, content = _MAC0.decode_with_headers(
+            payload, COSEKey.from_symmetric_key(key=key, alg="HS256"), external_aad=from_topic.encode()
+        )
+    except CWTError as fault:
+        raise BadMessage("bad_mac", "MAC does not verify: " + str(fault)) from fault
+    except Exception as fault:  # cwt and cbor2 raise many kinds on hostile bytes; each of them means the same to us
+        raise BadMessage("bad_cose", "no COSE_Mac0: " + str(fault)) from fault
+    if protected != {1: 5} or unprotected.get(4) != gateway.encode():
+        raise BadMessage("bad_cose", "headers are not those of this gateway")
+    return decode(content)
+
+
+def decode(content: bytes) -> object:
+    """CBOR without anything behind it. BadMessage `bad_cbor`."""
+    if len(content) > PAYLOAD_MAX:
+        raise BadMessage("bad_cbor", f"{len(content)} bytes are too many")
+    stream = io.BytesIO(content)
+    try:
+        value = cbor2.CBORDecoder(stream).decode()
+    except Exception as fault:  # hostile bytes may also overflow, recurse or fail to hash
+        raise BadMessage("bad_cbor", "no CBOR: " + str(fault)) from fault
+    if stream.tell() != len(content):
+        raise BadMessage("bad_cbor", "bytes behind the CBOR item")
+    return value
+
+
+class _Fields:
+    """Typed access to a map with integer keys."""
+
+    def __init__(self, value: object, what: str) -> None:
+        if not isinstance(value, dict):
+            raise BadMessage("bad_fields", what + " is no map")
+        self.map = value
+        self.what = what
+
+    def fault(self, key: int, wanted: str) -> BadMessage:
+        return BadMessage("bad_fields", f"{self.what}, field {key}: must be {wanted}, is {self.map.get(key)!r:.60}")
+
+    def number(self, key: int, highest: int = U32) -> int:
+        value = self.map.get(key)
+        if type(value) is not int or not 0 <= value <= highest:
+            raise self.fault(key, f"0 ... {highest}")
+        return value
+
+    def flag(self, key: int) -> bool:
+        value = self.map.get(key)
+        if type(value) is not bool:
+            raise self.fault(key, "true or false")
+        return value
+
+    def octets(self, key: int, size: int) -> bytes:
+        value = self.map.get(key)
+        if type(value) is not bytes or len(value) != size:
+            raise self.fault(key, f"{size} bytes")
+        return value
+
+    def items(self, key: int) -> list[object]:
+        value = self.map.get(key)
+        if not isinstance(value, list):
+            raise self.fault(key, "a list")
+        return value
+
+
+@dataclass(frozen=True)
+class JournalMessage:
+    epoch: int
+    first: int
+    chain_before: bytes
+    records: list[bytes]
+
+
+@dataclass(frozen=True)
+class ReadingItem:
+    number: int
+    account: int
+    at_s: int
+    quality: int
+    marks: int
+    registers: list[int | None]
+    power_w: int | None
+    status_word: int
+
+
+@dataclass(frozen=True)
+class ReadingsMessage:
+    live: bool
+    readings: list[ReadingItem]
+
+
+@dataclass(frozen=True)
+class Status:
+    """`online` False is the last will, which carries nothing else."""
+
+    online: bool
+    epoch: int = 0
+    sequence: int = 0
+    chain: bytes = bytes(8)
+    boot_count: int = 0
+    firmware: int = 0
+    at_s: int = 0
+    quality: int = 0
+    records_waiting: int = 0
+    readings_waiting: int = 0
+    challenge: bytes = bytes(8)
+    standing: int = 0
+    counters: dict[int, int] | None = None
+    readings_dropped: int = 0
+    brake: bool = False
+
+
+def parse_journal(value: object) -> JournalMessage:
+    fields = _Fields(value, "up/journal")
+    records = fields.items(4)
+    if not records or not all(type(raw) is bytes for raw in records):
+        raise fields.fault(4, "a list of records")
+    return JournalMessage(
+        fields.number(1), fields.number(2), fields.octets(3, 8), [raw for raw in records if isinstance(raw, bytes)]
+    )
+
+
+def parse_readings(value: object) -> ReadingsMessage:
+    fields = _Fields(value, "up/readings")
+    return ReadingsMessage(fields.flag(1), [_reading(item) for item in fields.items(2)])
+
+
+def _reading(item: object) -> ReadingItem:
+    if not isinstance(item, list) or len(item) != 8:
+        raise BadMessage("bad_fields", "up/readings: a reading must have 8 items")
+    fields = _Fields(dict(enumerate(item)), "up/readings, reading")
+    registers = fields.items(5)
+    if len(registers) > 5:
+        raise fields.fault(5, "at most 5 registers")
+    values = [_optional(value, 99_999_999) for value in registers]
+    return ReadingItem(
+        fields.number(0), fields.number(1), fields.number(2), fields.number(3, 255), fields.number(4, 255),
+        values + [None] * (5 - len(values)), _optional(item[6], U32), fields.number(7, 0xFFFF),
+    )
+
+
+def _optional(value: object, highest: int) -> int | None:
+    if value is None:
+        return None
+    if type(value) is not int or not 0 <= value <= highest:
+        raise BadMessage("bad_fields", f"up/readings: {value!r:.60} is no value of a register")
+    return value
+
+
+def parse_status(value: object) -> Status:
+    fields = _Fields(value, "up/status")
+    if not fields.flag(1):
+        return Status(False)
+    counters = fields.map.get(13)
+    if not isinstance(counters, dict) or not all(type(n) is int for pair in counters.items() for n in pair):
+        raise fields.fault(13, "a map of counters")
+    return Status(
+        True, fields.number(2), fields.number(3), fields.octets(4, 8), fields.number(5), fields.number(6),
+        fields.number(7), fields.number(8, 3), fields.number(9), fields.number(10), fields.octets(11, 8),
+        fields.number(12, 3), counters, fields.number(14), fields.flag(15),
+    )

@@ -1,0 +1,145 @@
+"""What must reach gateways, read from the database and sent again until its receipt has come (design, section 7).
+
+The broker is not storage: a credit is done when its journal record is here, not when somebody acknowledged a packet.
+Back-off lives in memory; a gateway that connects or sends a new status gets everything open at once.
+
+Trap avoided: an offline gateway gets each message once, not once a second; its session at the broker would fill up.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from host_tools.head_end.database import Database
+from host_tools.head_end.ingest import Heard
+from host_tools.head_end.messages import countersign, seal, topic
+
+RESEND_FIRST_MS = 2_000
+RESEND_MAX_MS = 60_000
+SAME_RESEND_MS = 2_000  # several messages in flight behind one gap ask for the same range once
+AT_ONCE_MAX = 64  # messages of one round; the next round is a poll away
+NEVER_S = 0xFFFFFFFF
+STATE, TARIFF, POLICY = 8, 5, 6
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """One message to publish."""
+
+    topic: str
+    payload: bytes
+
+
+_Open = tuple[tuple[object, ...], bool, Callable[[], Parcel]]  # key, gateway reachable, how to make it
+
+
+@dataclass
+class _Try:
+    due_ms: int
+    pause_ms: int
+
+
+@dataclass
+class Outgoing:
+    """The schedule of one server run. `now_ms` are monotonic milliseconds, `now_s` wall seconds."""
+
+    db: Database
+    tries: dict[tuple[object, ...], _Try] = field(default_factory=dict)
+    asked: dict[tuple[str, int], int] = field(default_factory=dict)
+
+    def hurry(self, gateway: str) -> None:
+        """The gateway is here: everything open for it is due now."""
+        for key in [key for key in self.tries if key[0] == gateway]:
+            del self.tries[key]
+
+    def due(self, now_ms: int, now_s: int) -> list[Parcel]:
+        """What to publish now, credits first: a customer waits for them."""
+        if self.db.row("SELECT 1 FROM orders WHERE state = 'pending' AND expires_at_s < ?", now_s):
+            with self.db.transaction():
+                self.db.run("UPDATE orders SET state = 'expired' WHERE state = 'pending' AND expires_at_s < ?", now_s)
+        makers: list[Callable[[], Parcel]] = []
+        seen: set[tuple[object, ...]] = set()
+        for key, online, make in [*self._credits(), *self._orders(), *self._documents()]:
+            seen.add(key)
+            if len(makers) < AT_ONCE_MAX and self._is_due(key, online, now_ms):
+                makers.append(make)
+        for key in [key for key in self.tries if key not in seen]:
+            del self.tries[key]
+        return [make() for make in makers]
+
+    def _is_due(self, key: tuple[object, ...], online: bool, now_ms: int) -> bool:
+        last = self.tries.get(key)
+        if last is None:
+            self.tries[key] = _Try(now_ms + RESEND_FIRST_MS, RESEND_FIRST_MS)
+            return True
+        if not online or now_ms < last.due_ms:
+            return False
+        last.pause_ms = min(2 * last.pause_ms, RESEND_MAX_MS)
+        last.due_ms = now_ms + last.pause_ms
+        return True
+
+    def _credits(self) -> Iterator[_Open]:
+        for row in self.db.rows(
+            "SELECT c.*, g.name AS gateway, g.key, g.online FROM credits c JOIN accounts a USING (account)"
+            " JOIN gateways g ON g.id = a.gateway_id WHERE c.receipt = 'pending' ORDER BY c.at_s, c.account, c.number"
+        ):
+            body = {1: row["account"], 2: row["issuer"], 3: row["number"], 4: row["amount_ucu"], 5: row["total_ucu"],
+                    6: row["at_s"]}
+            key = (row["gateway"], "credit", row["account"], row["issuer"], row["number"])
+            yield key, row["online"] != 0, _parcel(row["gateway"], row["key"], "down/credits", body)
+
+    def _orders(self) -> Iterator[_Open]:
+        for row in self.db.rows(
+            "SELECT o.*, g.name AS gateway, g.key, g.online FROM orders o JOIN gateways g ON g.id = o.gateway_id"
+            " WHERE o.state = 'pending' ORDER BY o.id"
+        ):
+            body = {1: row["code"], 2: row["account"], 3: row["number"], 4: row["expires_at_s"],
+                    5: row["credit_number"], 6: row["overridden"], 7: row["document"]}
+            key = (row["gateway"], "order", row["account"], row["number"])
+            yield key, row["online"] != 0, _parcel(row["gateway"], row["key"], "down/orders", body)
+
+    def _documents(self) -> Iterator[_Open]:
+        for row in self.db.rows(
+            "SELECT d.*, g.name AS gateway, g.key, g.online FROM documents d JOIN gateways g"
+            " WHERE EXISTS (SELECT 1 FROM accounts a WHERE a.gateway_id = g.id"
+            "  AND d.id = CASE d.what WHEN 1 THEN a.tariff ELSE a.policy END)"
+            " AND NOT EXISTS (SELECT 1 FROM deliveries v WHERE v.gateway_id = g.id AND v.what = d.what AND v.id = d.id"
+            "  AND v.version = d.version) ORDER BY d.what, d.id, d.version"
+        ):
+            body = {1: TARIFF if row["what"] == 1 else POLICY, 2: 0, 3: row["version"], 4: NEVER_S, 5: 0, 6: 0,
+                    7: row["text"]}
+            key = (row["gateway"], "document", row["what"], row["id"], row["version"])
+            yield key, row["online"] != 0, _parcel(row["gateway"], row["key"], "down/orders", body)
+
+    def acknowledge(self, heard: Heard, now_ms: int, now_s: int) -> Parcel:
+        """What the database holds of this gateway, countersigned, and what it is asked for again."""
+        with self.db.transaction():
+            gateway = self.db.row("SELECT * FROM gateways WHERE name = ?", heard.gateway)
+            secret = self.db.row("SELECT countersign_key FROM head_end")
+            assert gateway is not None and secret is not None
+            epoch, sequence, chain = int(gateway["epoch"]), int(gateway["sequence"]), bytes(gateway["chain"])
+            signed = countersign(bytes(secret[0]), heard.gateway, epoch, sequence, chain)
+            if sequence:
+                self.db.run("INSERT OR IGNORE INTO acknowledgements VALUES (?, ?, ?, ?, ?, ?)",
+                            gateway["id"], sequence, epoch, chain, signed, now_s)
+        body: dict[int, object] = {
+            1: epoch, 2: sequence, 3: chain, 4: signed, 5: gateway["readings_held"], 6: now_s, 7: heard.challenge,
+            8: gateway["comparison"], 9: self._ask(heard.gateway, 9, heard.resend_from, now_ms),
+            10: self._ask(heard.gateway, 10, heard.resend_readings_from, now_ms),
+        }
+        to_topic = topic(heard.gateway, "down/acks")
+        return Parcel(to_topic, seal(body, heard.gateway, bytes(gateway["key"]), to_topic))
+
+    def _ask(self, gateway: str, what: int, start: int | None, now_ms: int) -> int | None:
+        if start is None:
+            return None
+        last = self.asked.get((gateway, what * 2**32 + start))
+        if last is not None and now_ms - last < SAME_RESEND_MS:
+            return None
+        self.asked = {key: at for key, at in self.asked.items() if now_ms - at < SAME_RESEND_MS}
+        self.asked[(gateway, what * 2**32 + start)] = now_ms
+        return start
+
+
+def _parcel(gateway: str, key: bytes, name: str, body: dict[int, object]) -> Callable[[], Parcel]:
+    to_topic = topic(gateway, name)
+    return lambda: Parcel(to_topic, seal(body, gateway, bytes(key), to_topic))

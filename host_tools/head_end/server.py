@@ -1,0 +1,127 @@
+"""The server: one MQTT client, one connection to the database, no thread.
+
+Messages are handled in the order they come; after a batch each gateway that said something gets one cumulative
+acknowledgement. New rows made by the command line are noticed within POLL_S, so a payment is on its way at once.
+"""
+
+import asyncio
+import random
+import sys
+import time
+from collections.abc import Callable
+
+import aiomqtt
+
+from host_tools.head_end import state
+from host_tools.head_end.database import Database
+from host_tools.head_end.ingest import BEHIND, Heard, ingest
+from host_tools.head_end.outgoing import Outgoing, Parcel
+
+POLL_S = 0.1
+LOOK_MS = 500  # also without new rows: resends fall due
+BATCH_MAX = 50  # messages between two acknowledgements
+PUBLISH_TIMEOUT_S = 10
+RECONNECT_FIRST_S = 0.2
+RECONNECT_MAX_S = 5.0
+KEEP_ALIVE_S = 30
+
+Say = Callable[[str], None]
+
+
+def say_on_stderr(sentence: str) -> None:
+    print(sentence, file=sys.stderr, flush=True)
+
+
+class Server:
+    """`run()` never returns; it reconnects for ever. Cancel it to stop."""
+
+    def __init__(self, db: Database, host: str, port: int, say: Say = say_on_stderr) -> None:
+        self.db = db
+        self.host = host
+        self.port = port
+        self.say = say
+        self.outgoing = Outgoing(db)
+        self.version = -1  # of the data last looked at; -1 looks again at the next poll
+        self.lock = asyncio.Lock()  # one publisher at a time keeps each topic in order
+        row = db.row("SELECT name FROM head_end")
+        assert row is not None
+        self.identifier = str(row["name"])
+
+    async def run(self) -> None:
+        pause_s = RECONNECT_FIRST_S
+        while True:
+            try:
+                async with aiomqtt.Client(
+                    self.host, self.port, identifier=self.identifier, clean_session=False, keepalive=KEEP_ALIVE_S,
+                    timeout=PUBLISH_TIMEOUT_S, max_queued_incoming_messages=0,
+                ) as client:
+                    await client.subscribe("pg1/+/up/#", qos=1)
+                    self.say(f"head-end: connected to {self.host}:{self.port}")
+                    pause_s = RECONNECT_FIRST_S
+                    await self._serve(client)
+            except (aiomqtt.MqttError, OSError) as fault:
+                self.say(f"head-end: no broker at {self.host}:{self.port} ({fault}); trying again")
+            await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))
+            pause_s = min(2 * pause_s, RECONNECT_MAX_S)
+
+    async def _serve(self, client: aiomqtt.Client) -> None:
+        tasks = [asyncio.create_task(self._listen(client)), asyncio.create_task(self._send(client))]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+            for task in done:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _listen(self, client: aiomqtt.Client) -> None:
+        waiting: dict[str, Heard] = {}
+        handled = 0
+        async for message in client.messages:
+            payload = message.payload if isinstance(message.payload, bytes) else b""
+            heard = ingest(self.db, str(message.topic), payload, int(time.time()))
+            if heard is not None:
+                self._merge(waiting, heard)
+            handled += 1
+            if len(client.messages) == 0 or handled >= BATCH_MAX:
+                await self._acknowledge(client, waiting)
+                waiting, handled = {}, 0
+
+    def _merge(self, waiting: dict[str, Heard], heard: Heard) -> None:
+        if heard.came_online:
+            self.outgoing.hurry(heard.gateway)
+            self.version = -1
+        before = waiting.get(heard.gateway)
+        if before is not None:
+            heard.challenge = heard.challenge or before.challenge
+            if not heard.stored:  # what was asked for before the gap closed is not asked for again
+                heard.resend_from = heard.resend_from or before.resend_from
+                heard.resend_readings_from = heard.resend_readings_from or before.resend_readings_from
+        waiting[heard.gateway] = heard
+
+    async def _acknowledge(self, client: aiomqtt.Client, waiting: dict[str, Heard]) -> None:
+        for heard in waiting.values():
+            if heard.challenge is not None:
+                state.give_when_behind(self.db, heard.gateway, int(time.time()), (BEHIND,))
+            parcel = self.outgoing.acknowledge(heard, _now_ms(), int(time.time()))
+            await self._publish(client, parcel)
+
+    async def _send(self, client: aiomqtt.Client) -> None:
+        looked_ms = 0
+        self.version = -1
+        while True:
+            now_ms = _now_ms()
+            if self.db.data_version() != self.version or now_ms - looked_ms >= LOOK_MS:
+                self.version, looked_ms = self.db.data_version(), now_ms
+                for parcel in self.outgoing.due(now_ms, int(time.time())):
+                    await self._publish(client, parcel)
+            await asyncio.sleep(POLL_S)
+
+    async def _publish(self, client: aiomqtt.Client, parcel: Parcel) -> None:
+        async with self.lock:
+            await client.publish(parcel.topic, parcel.payload, qos=1)
+
+
+def _now_ms() -> int:
+    return time.monotonic_ns() // 1_000_000

@@ -1,0 +1,80 @@
+"""Signed state for a gateway that is behind, restored or replaced (order 8, SPEC 5.6): a new epoch and all its accounts.
+
+Rows come from the records held here, with the credit totals of this head-end's own table. The first sequence leaves a
+margin: the gateway may have written records that never arrived, and no sequence is used twice.
+"""
+
+import json
+import sqlite3
+
+import cbor2
+
+from host_tools.head_end.database import Database
+from host_tools.head_end.folding import fold, records_of
+from host_tools.head_end.outgoing import NEVER_S, STATE
+from host_tools.journal_reader import AccountRow, pack_row
+
+ROWS_PER_PART = 16  # 16 x 146 bytes stay well inside a packet of the gateway
+SEQUENCE_MARGIN = 1_000
+
+
+def give_when_behind(db: Database, gateway: str, now_s: int, comparisons: tuple[int, ...]) -> bool:
+    """Make state orders when the last comparison asks for them and none are open. True when made."""
+    with db.transaction():
+        row = db.row("SELECT * FROM gateways WHERE name = ?", gateway)
+        if row is None or row["comparison"] not in comparisons or row["given_epoch"] > row["epoch"]:
+            return False
+        give(db, gateway, now_s)
+        return True
+
+
+def give(db: Database, gateway: str, now_s: int) -> int:
+    """Make the orders of a new epoch -> the epoch. Documents are delivered again."""
+    with db.transaction():
+        row = db.row("SELECT * FROM gateways WHERE name = ?", gateway)
+        assert row is not None
+        gateway_id = int(row["id"])
+        epoch = max(int(row["epoch"]), int(row["given_epoch"]), _told(row, "epoch")) + 1
+        first = max(int(row["sequence"]), int(row["given_first"]), _told(row, "sequence")) + SEQUENCE_MARGIN + 1
+        accounts = [int(found["account"]) for found in
+                    db.rows("SELECT account FROM accounts WHERE gateway_id = ? ORDER BY account", gateway_id)]
+        rows = [pack_row(account_row(db, account)) for account in accounts]
+        groups = [rows[at : at + ROWS_PER_PART] for at in range(0, len(rows), ROWS_PER_PART)] or [[]]
+        db.run("UPDATE orders SET state = 'overtaken' WHERE gateway_id = ? AND code = ? AND state = 'pending'",
+               gateway_id, STATE)
+        number = db.number("SELECT max(number) FROM orders WHERE gateway_id = ? AND account = 0", gateway_id)
+        for part, group in enumerate(groups):
+            document = cbor2.dumps({1: epoch, 2: first, 3: part, 4: len(groups), 5: group}, canonical=True)
+            db.run(
+                "INSERT INTO orders (gateway_id, account, number, code, expires_at_s, credit_number, document, at_s)"
+                " VALUES (?, 0, ?, ?, ?, 0, ?, ?)", gateway_id, number + 1 + part, STATE, NEVER_S, document, now_s,
+            )
+        db.run("UPDATE gateways SET given_epoch = ?, given_first = ? WHERE id = ?", epoch, first, gateway_id)
+        db.run("DELETE FROM deliveries WHERE gateway_id = ?", gateway_id)
+        db.report(gateway, now_s, "state_given", f"epoch {epoch} from sequence {first}, {len(rows)} accounts")
+        return epoch
+
+
+def account_row(db: Database, account: int) -> AccountRow:
+    """The row as it is to be: the gateway's records, credits from our own table (receipted or not)."""
+    row = fold(account, records_of(db, account))
+    known = db.row("SELECT * FROM accounts WHERE account = ?", account)
+    assert known is not None
+    if row.serial == bytes(6):
+        row.flags |= int(known["flags"])
+    ours = {
+        int(found["issuer"]): (int(found["issuer"]), int(found["number"]), int(found["total_ucu"]))
+        for found in db.rows("SELECT issuer, max(number) AS number, total_ucu FROM credits WHERE account = ?"
+                             " GROUP BY issuer", account)
+    }
+    theirs = {place[0]: place for place in row.issuers}
+    row.issuers = sorted((theirs | ours).values())[:4]
+    row.order = max(row.order, db.number("SELECT max(number) FROM orders WHERE account = ? AND state != 'pending'", account))
+    row.seen, row.seen_at_s = 0, 0  # the relay is read, not remembered
+    return row
+
+
+def _told(row: sqlite3.Row, name: str) -> int:
+    """What the gateway said of itself in its last status."""
+    text = row["status"]
+    return int(json.loads(text)[name]) if text else 0

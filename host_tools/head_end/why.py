@@ -1,0 +1,122 @@
+"""The evidence of the last decision or refusal for an account, in words (design, section 5: the answer to "why")."""
+
+import json
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from host_tools.head_end.commands import known_account
+from host_tools.head_end.database import Database
+from host_tools.head_end.messages import countersign
+from host_tools.journal_reader import Record, kinds, parse_record, words
+from host_tools.journal_reader.words import CONDITIONS, energy, money, when, word
+
+CUT, RESTORE = 1, 2
+NOT_PERMITTED, DELAYED = 3, 4
+
+
+def why(db: Database, account: int) -> dict[str, object]:
+    """Everything known about the last DECISION, refused ORDER or CREDIT_REFUSED; `text` is the answer in lines."""
+    known = known_account(db, account)
+    row = db.row(
+        "SELECT raw, received_s FROM records WHERE account = ? AND gateway_id = ? AND (kind IN (?, ?) OR (kind = ? AND"
+        " json_extract(fields, '$.verdict') = 2)) ORDER BY sequence DESC LIMIT 1",
+        account, known["gateway_id"], kinds.DECISION, kinds.CREDIT_REFUSED, kinds.ORDER,
+    )
+    if row is None:
+        return {"account": account, "found": False, "text": [f"account {account}: no decision and no refusal is held here"]}
+    record = parse_record(bytes(row["raw"]))
+    lines = [f"account {account} ({known['name'] or 'no name'}), meter {known['meter']}, gateway {known['gateway']}",
+             f"{when(record.at_s)}, clock {words.QUALITY[record.quality]}, record {record.sequence}: "
+             + words.record_in_words(record)]
+    answer: dict[str, object] = {"account": account, "found": True, "record": record.as_json()}
+    if record.kind == kinds.DECISION:
+        conditions = _conditions(db, record)
+        answer["conditions"] = conditions
+        lines += [f"  {'holds' if c['holds'] else 'FAILS'}  {c['condition']}: {c['value']}" for c in conditions]
+        lines += _order(db, record, account)
+    follow = _what_followed(db, int(known["gateway_id"]), account, record)
+    answer["followed"] = [later.as_json() for later in follow]
+    lines += [f"  then  {when(later.at_s)}  {words.record_in_words(later)}" for later in follow]
+    answer["countersignature"], line = _countersignature(db, int(known["gateway_id"]), str(known["gateway"]), record)
+    lines.append(line)
+    answer["text"] = lines
+    return answer
+
+
+def _conditions(db: Database, record: Record) -> list[dict[str, object]]:
+    failed = record.number("failed")
+    values = _values(db, record)
+    shown = record.number("verdict") != RESTORE  # a restore answers to its reason, not to the conditions of a cut
+    return [
+        {"bit": bit, "condition": name, "holds": not failed >> bit & 1, "value": values.get(bit, "as the gateway saw it")}
+        for bit, name in CONDITIONS.items() if shown or failed >> bit & 1
+    ] or [{"bit": -1, "condition": "reason", "holds": True, "value": word(words.REASON, record.number("reason"))}]
+
+
+def _values(db: Database, record: Record) -> dict[int, str]:
+    policy = _document(db, 2, record.number("policy"), record.number("policy_version"))
+    tariff = _document(db, 1, record.number("tariff"), record.number("tariff_version"))
+    reading_at_s, notice_at_s = record.number("reading_at_s"), record.number("notice_at_s")
+    age = f"{record.at_s - reading_at_s} s old" if reading_at_s and record.at_s else "age unknown"
+    offset = policy.get("utc_offset_min", 0) if policy else 0
+    local = datetime.fromtimestamp(record.at_s, timezone.utc) + timedelta(minutes=offset)
+    hours = "; ".join(f"days {','.join(map(str, h['days']))} {h['from']}-{h['to']}" for h in policy["hours"]) if policy else ""
+    price_text = "kept here" if tariff else "NOT kept here"
+    return {
+        0: f"available {money(record.number('available_ucu'))}, floor {money(record.number('floor_ucu'))}",
+        5: f"register {energy(record.number('register_cwh'))} read at {when(reading_at_s)}",
+        7: f"tariff {record.number('tariff')} version {record.number('tariff_version')}, {price_text}"
+           + (f", prices {json.dumps(tariff['prices'])}" if tariff else ""),
+        9: f"policy {record.number('policy')} version {record.number('policy_version')}, "
+           + ("kept here" if policy else "NOT kept here"),
+        16: age + (f", limit {policy['reading_fresh_s']} s" if policy else ""),
+        17: f"local time {local:%A %H:%M}" + (f", allowed {hours or 'never'}" if policy else ""),
+        18: (f"notice of episode {record.number('episode')} given {when(notice_at_s)}" if notice_at_s
+             else f"no notice in episode {record.number('episode')}")
+            + (f", period {policy['notice']['period_s']} s" if policy else ""),
+        19: "clock " + words.QUALITY[record.quality],
+    }
+
+
+def _document(db: Database, what: int, number: int, version: int) -> dict[str, Any]:
+    row = db.row("SELECT text FROM documents WHERE what = ? AND id = ? AND version = ?", what, number, version)
+    found: dict[str, Any] = json.loads(bytes(row["text"])) if row else {}
+    return found
+
+
+def _order(db: Database, record: Record, account: int) -> list[str]:
+    number = record.number("order")
+    if not number:
+        return ["  no order of the head-end took part"]
+    row = db.row("SELECT * FROM orders WHERE account = ? AND number = ?", account, number)
+    if row is None:
+        return [f"  order {number}, which is not in the books here"]
+    return [f"  order {number} ({word(words.ORDERS, row['code'])}) of {when(row['at_s'])}, valid until "
+            f"{when(row['expires_at_s'])}, knew credit {row['credit_number']}: {row['state']}"]
+
+
+def _what_followed(db: Database, gateway_id: int, account: int, record: Record) -> list[Record]:
+    """Relay orders, the status read back and faults, until the next decision."""
+    rows = db.rows(
+        "SELECT raw FROM records WHERE account = ? AND gateway_id = ? AND sequence > ? AND kind IN (?, ?, ?, ?)"
+        " ORDER BY sequence LIMIT 20",
+        account, gateway_id, record.sequence, kinds.RELAY, kinds.SEEN, kinds.FAULT, kinds.NOTICE,
+    )
+    return [parse_record(bytes(row["raw"])) for row in rows]
+
+
+def _countersignature(db: Database, gateway_id: int, gateway: str, record: Record) -> tuple[dict[str, object], str]:
+    """The first acknowledgement over this record, its signature made again from the chain held now."""
+    ack = db.row("SELECT * FROM acknowledgements WHERE gateway_id = ? AND sequence >= ? ORDER BY sequence LIMIT 1",
+                 gateway_id, record.sequence)
+    secret = db.row("SELECT countersign_key FROM head_end")
+    if ack is None or secret is None:
+        return {"found": False}, "  not yet countersigned"
+    held = db.row("SELECT chain FROM records WHERE gateway_id = ? AND sequence = ?", gateway_id, ack["sequence"])
+    again = countersign(bytes(secret[0]), gateway, ack["epoch"], ack["sequence"], bytes(held["chain"]) if held else b"")
+    good = again == bytes(ack["countersign"])
+    return (
+        {"found": True, "sequence": ack["sequence"], "at_s": ack["at_s"], "valid": good, "countersign": again.hex()},
+        f"  countersigned at {when(ack['at_s'])} over record {ack['sequence']}, chain {bytes(ack['chain']).hex()}: "
+        + ("signature agrees" if good else "SIGNATURE DOES NOT AGREE: the books were changed afterwards"),
+    )
