@@ -1,0 +1,51 @@
+"""The `unix` board: a concentrator on a Linux process, for MicroPython's unix port and for CPython.
+
+RS-485 is a serial device or a pty, the journal region a host file with NOR rules, the uplink the host's sockets.
+Everything lies in one folder, given by the environment:
+
+    LAMPLIGHTER_ROOT   folder with settings.json, key, models/ (default: the working folder)
+    LAMPLIGHTER_LINE   serial device or pty of the meters (default: ROOT/line)
+"""
+
+import os
+
+from firmware.hal.clock_unix import UnixClock
+from firmware.hal.line_serial import SerialLine
+from firmware.hal.nor_file import FileRegion
+from firmware.hal.uplink_socket import SocketUplink
+from firmware.hal.watchdog_none import NoWatchdog
+
+JOURNAL_BYTES = 512 * 1024
+READINGS_BYTES = 512 * 1024
+ERASE_SIZE = 4096
+PROGRAM_UNIT = 32
+FIRMWARE_VERSION = 0x000100  # 0.1.0
+
+
+class Board:
+    """The devices of DESIGN.md, made once."""
+
+    def __init__(self, root, line_path):
+        self.name = "unix"
+        self.root = root
+        self.line_path = line_path
+        self.clock = UnixClock()
+        self.region = FileRegion(root + "/region.bin", JOURNAL_BYTES + READINGS_BYTES, ERASE_SIZE, PROGRAM_UNIT)
+        self.journal_bytes = JOURNAL_BYTES
+        self.uplink = SocketUplink()
+        self.watchdog = NoWatchdog()
+
+    def line(self, baud):
+        """The RS-485 line; OSError when the device is missing."""
+        return SerialLine(self.line_path, baud)
+
+    def random_bytes(self, count):
+        """From the operating system's generator."""
+        with open("/dev/urandom", "rb") as source:
+            return source.read(count)
+
+
+def make():
+    """The board that this process is."""
+    root = os.getenv("LAMPLIGHTER_ROOT") or "."
+    return Board(root, os.getenv("LAMPLIGHTER_LINE") or root + "/line")
