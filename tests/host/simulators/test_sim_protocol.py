@@ -83,7 +83,8 @@ def test_security_functions_answer_with_two_byte_words():
 
 
 def test_broadcast_time_is_obeyed_once_a_day_within_five_minutes_and_never_answered():
-    b = VirtualBench({"start_local": "2025-06-03T12:00:00", "meters": [{"address": ADDRESS, "clock": {"offset_s": 90}}]})
+    fast = {"address": ADDRESS, "clock": {"offset_s": 90}}
+    b = VirtualBench({"start_local": "2025-06-03T12:00:00", "meters": [fast]})
 
     def tell(seconds):
         when = datetime(2025, 6, 3, 12, 0, 0) + timedelta(seconds=b.clock.ns // 10**9 + seconds)
@@ -122,7 +123,8 @@ def test_the_preamble_is_as_configured_or_echoes_the_request():
 
 
 def test_a_1997_meter_answers_01_and_nothing_of_2007():
-    b = VirtualBench({"line": {"baud": 1200}, "meters": [{"address": ADDRESS, "model": "meter_1997", "forward_cwh": 7}]})
+    old = {"address": ADDRESS, "model": "meter_1997", "forward_cwh": 7}
+    b = VirtualBench({"line": {"baud": 1200}, "meters": [old]})
     assert b.ask(Frame(ADDRESS, 0x01, bytes.fromhex("1090"))).reply.data == bytes.fromhex("1090" "07000000")
     assert b.ask(Frame(ADDRESS, 0x01, bytes.fromhex("1F90"))).reply.data == bytes.fromhex("1F90" "07000000" "AA")
     assert b.ask(Frame(ADDRESS, 0x01, bytes.fromhex("2090"))).reply.data == bytes.fromhex("2090" "00000000")
@@ -148,4 +150,5 @@ def test_no_item_makes_a_meter_raise(model, di):
     meter = Meter(site.meters[0], 0, 1_700_000_000_000)
     for group in (0, 2, 3, 4, 5, 0x1D, 0x1E):
         number = (di & 0x00FFFFFF) | group << 24
-        assert meter.answer(Frame(ADDRESS, 0x11, number.to_bytes(4, "little")), 1000) is not None or model == "meter_1997"
+        reply = meter.answer(Frame(ADDRESS, 0x11, number.to_bytes(4, "little")), 1000)
+        assert reply is not None or model == "meter_1997"
