@@ -18,12 +18,15 @@ orders.py      `judge_order(order, number, expires_at_s, credit_number, override
                too, except NUMBER_USED. An accepted cut: facts.ordered = True and facts.override = its bits until it expires
                (keep the override bits of a cut by order while wish is OFF, or the account is restored).
 episode.py     `step(facts, policy) -> action bits`: OPEN 1, CLOSE 2, NOTICE_HEAD_END 4, NOTICE_ALARM 8, ALARM_OFF 16.
-               `counts(channel, outcome, policy)`: does this NOTICE outcome complete the notice step?  `missing_ucu(facts, policy)`.
+               `counts(channel, outcome, policy)`: does this NOTICE outcome complete the notice step? Only then may the row's
+               notice_level become 1. Keep facts.notice_asked (masks) until CLOSE; clear a channel's bit when it FAILED, to ask
+               again. `missing_ucu(facts, policy)` = what to pay until supply returns.
 throttle.py    `Throttle(capacity)`: `may_cut(now_s, per_hour)`, `on_cut(at_s)` (also to replay journalled cuts), `assume_full(now_s)`.
 brake.py       `Brake(capacity)`: `on_money(account, due, at_s, policy, accounts) -> True when it closes now` (journal BRAKE),
                `replay(account, at_s)`, `closed` (set it from BRAKE/SNAPSHOT at replay), `release()`, `due_count`.
-supply.py      process of one account as a table: `step(state, event) -> (state, actions)`; `initial(wish, seen, decided)`,
-               `seen_of(status_word, model)`, `saw(status_word, model) -> event`, `event_of(outcome) -> event or None`,
-               `fault_of(outcome)`; actions are listed there.
-view.py        `money_of(facts, policy) -> OK | LOW | DUE`; `word(...)`: one word for people.
+supply.py      process of one account as a table: `step(state, event) -> (state, actions)`; `initial(wish, wish_at_s, seen, seen_at_s,
+               fault)` after a restart (then read the status), `retry_after_s(state, limits)`, `seen_of(status_word, model)`,
+               `saw(status_word, model) -> event or None`, `event_of(outcome, model) -> event or None`, `fault_of(outcome)`;
+               model needs `needs_button`, `command_bit`. States, events and actions are listed there.
+view.py        `money_of(facts, policy) -> OK | LOW | DUE`; `word(money, wish, seen, fault)`: one word for people.
 """

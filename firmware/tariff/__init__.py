@@ -2,15 +2,17 @@
 
 Tariff file, JSON, strict (unknown field, missing field, bad number, too many decimals, duplicate -> BadInput(field)):
 
-    {"tariff": 1, "version": 1, "effective": "2026-01-01", "utc_offset_min": 480, "price": "0.5500"}
-    {"tariff": 2, "version": 1, "effective": "2026-01-01", "utc_offset_min": 480, "prices": ["1.0000", "0.5500", "0.3000"]}
+    {"tariff": 1, "version": 1, "effective": "2026-01-01", "currency": "CNY", "utc_offset_min": 480, "prices": {"total": "0.5500"}}
+    {"tariff": 2, "version": 1, "effective": "2026-01-01", "currency": "CNY", "utc_offset_min": 480,
+     "prices": {"rates": ["1.0000", "0.5500", "0.3000"]}}
 
-`price` = one price for all energy; `prices` = price of rate register 1 ... 4 (1 to 4 of them): exactly one of the two.
+`total` = the price of the total register; `rates` = prices of the rate registers 1 ... 4 (1 to 4 of them): one of the two.
 Prices are currency per kWh in quotes, at most 4 decimals. The version is valid from local midnight of `effective`.
 
-tariff.py   `parse_tariff(text_or_bytes) -> Tariff`: `tariff`, `version`, `effective_day`, `utc_offset_min`, `prices` (tuple;
-            one price when flat), `flat` (bool); `price_of(rate) -> int or None` (rate 0 = total register),
-            `serves(rates) -> bool` (False: no valid tariff for this meter: charge nothing, cut nothing), `same_as(other)`.
+tariff.py   `parse_tariff(text_or_bytes) -> Tariff`: `tariff`, `version`, `effective_day`, `currency`, `utc_offset_min`, `rates` (0 = by
+            the total register, else the number of rate registers: bind new segments with it), `prices` (tuple);
+            `price_of(rate) -> int or None` (rate 0 = total register), `serves(rates) -> bool` (False: no valid tariff for a
+            segment with that many rates: charge nothing, cut nothing), `same_as(other)`.
 book.py     `TariffBook(capacity)`: `add(tariff) -> CREATED | EXISTS | CONFLICT | FULL`, `in_force(tariff_id, local_day) -> Tariff
             or None`, `get(tariff_id, version)`, `prune(first_unsettled_day) -> [(tariff_id, version)]`, `len()`.
 pricing.py  `charge_lines(tariff, rates, from_cwh, to_cwh) -> [(rate, from_cwh, to_cwh, price, amount_ucu)]`: lists of 5 registers

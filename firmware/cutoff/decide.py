@@ -1,0 +1,198 @@
+"""The one place that says cut or restore, and why (design section 5). Pure: facts and policy in, a decision out.
+
+A cut needs all conditions. While supply is wished off, a standing condition that fails restores it; money fails there
+only at the restore amount, so that a balance between floor and restore amount does not flap. When in doubt supply stays
+as it is: what is not known forbids a cut and restores nothing.
+
+Traps avoided: a restart has no reading and no clock yet, which must not restore everybody; a stale reading must not keep
+a customer dark who has paid, so the plain balance counts then; a payment known only by projection never cuts.
+"""
+
+from firmware.base.port import const
+from firmware.cutoff import conditions as c
+from firmware.cutoff import hours
+from firmware.cutoff.facts import CLOSED, OFF
+
+NOTHING = const(0)
+CUT = const(1)
+RESTORE = const(2)
+NOT_PERMITTED = const(3)
+DELAYED = const(4)
+WITHDRAWN = const(5)  # given by the supply process: a cut that did not happen is judged anew
+
+BALANCE_AT_FLOOR = const(1)
+RESTORE_REACHED = const(2)
+STANDING_FAILED = const(3)
+BY_ORDER = const(4)
+CREDIT_DURING_CUT = const(5)
+
+QUALITY_RTC = const(2)
+STANDING_FIRST_BAD = const(2)  # SPEC 5.3 field 12: awaiting state, journal corrupt
+_FAULTS_NOT_ENFORCEABLE = (4, 6, 8, 9)  # SPEC 2 kind 24: keep-power, refused, own purse, utility key
+_FAULT_METER_CLOCK = const(5)
+
+
+class Decision:
+    """`failed`: conditions that do not hold, those an order overrides included: the evidence stays complete."""
+
+    def __init__(self, verdict, reason, failed):
+        self.verdict = verdict
+        self.reason = reason
+        self.failed = failed
+
+
+def decide(facts, policy):
+    """Judge the supply of one account -> Decision. `policy` None: none is known, so nobody is cut."""
+    if facts.wish == OFF:
+        return _decide_off(facts, policy)
+    wanted = facts.ordered or is_due(facts, policy)
+    if not wanted:
+        return Decision(NOTHING, 0, 0)
+    failed = failed_conditions(facts, policy)
+    in_the_way = failed & ~in_force(facts)
+    reason = BY_ORDER if facts.ordered else BALANCE_AT_FLOOR
+    if not in_the_way:
+        return Decision(CUT, reason, failed)
+    if in_the_way & c.STANDING:
+        return Decision(NOT_PERMITTED, STANDING_FAILED, failed)
+    return Decision(DELAYED, reason, failed)
+
+
+def is_due(facts, policy):
+    """The available balance is known and at or below the floor."""
+    return policy is not None and facts.available_ucu is not None and facts.available_ucu <= policy.floor_ucu
+
+
+def in_force(facts):
+    """Conditions that the account's cut order overrides."""
+    return facts.override & ~c.NEVER_OVERRIDDEN
+
+
+def failed_conditions(facts, policy):
+    """Bits of SPEC 6 that do not hold for a cut now."""
+    failed = _flags_failed(facts)
+    if not is_due(facts, policy):
+        failed |= c.MONEY
+    if facts.serial_ok is not True or facts.flags & c.FLAG_READING_HELD or facts.available_ucu is None:
+        failed |= c.READING
+    if facts.journal_sound is not True:
+        failed |= c.JOURNAL
+    if facts.tariff_valid is not True:
+        failed |= c.TARIFF
+    if facts.enforceable is not True or facts.fault in _FAULTS_NOT_ENFORCEABLE:
+        failed |= c.ENFORCEABLE
+    if policy is None or policy.unimplemented:
+        failed |= c.POLICY
+    if facts.standing is None or facts.standing >= STANDING_FIRST_BAD:
+        failed |= c.HEAD_END
+    return failed | _timing_failed(facts, policy)
+
+
+def _decide_off(facts, policy):
+    failed = _flags_failed(facts)
+    if policy is not None and _amount_to_restore(facts, policy) >= policy.restore_ucu:
+        failed |= c.MONEY
+    if facts.serial_ok is False or facts.flags & c.FLAG_READING_HELD:
+        failed |= c.READING
+    if facts.journal_sound is False:
+        failed |= c.JOURNAL
+    if facts.tariff_valid is False:
+        failed |= c.TARIFF
+    if facts.enforceable is False or facts.fault in _FAULTS_NOT_ENFORCEABLE:
+        failed |= c.ENFORCEABLE
+    if policy is None or policy.unimplemented:
+        failed |= c.POLICY
+    if facts.standing is not None and facts.standing >= STANDING_FIRST_BAD:
+        failed |= c.HEAD_END
+    broken = failed & ~in_force(facts)
+    if not broken:
+        return Decision(NOTHING, 0, failed)
+    if not broken & c.MONEY:
+        return Decision(RESTORE, STANDING_FAILED, failed)
+    in_cut = facts.credited and facts.seen == CLOSED
+    return Decision(RESTORE, CREDIT_DURING_CUT if in_cut else RESTORE_REACHED, failed)
+
+
+def _flags_failed(facts):
+    failed = 0
+    if facts.flags & c.FLAG_PROTECTED:
+        failed |= c.PROTECTED
+    if facts.flags & c.FLAG_EXEMPT:
+        failed |= c.EXEMPT
+    if facts.flags & (c.FLAG_HOLD | c.FLAG_ORDERED_ON):
+        failed |= c.HOLD
+    if facts.flags & c.FLAG_CARE and not facts.visited:
+        failed |= c.CARE
+    return failed
+
+
+def _amount_to_restore(facts, policy):
+    """Available balance; with a stale reading or none the balance, if that is more."""
+    if facts.available_ucu is None:
+        return facts.balance_ucu
+    if facts.balance_ucu > facts.available_ucu and not _is_fresh(facts, policy):
+        return facts.balance_ucu
+    return facts.available_ucu
+
+
+def _is_fresh(facts, policy):
+    if not facts.now_s or not facts.reading_at_s:
+        return False
+    return 0 <= facts.now_s - facts.reading_at_s <= policy.reading_fresh_s
+
+
+def _timing_failed(facts, policy):
+    failed = 0
+    if facts.seen != CLOSED:
+        failed |= c.SEEN
+    if not facts.throttle_ok:
+        failed |= c.THROTTLE
+    if facts.brake_closed:
+        failed |= c.BRAKE
+    if facts.fault == _FAULT_METER_CLOCK or _meter_clock_far(facts):
+        failed |= c.METER_CLOCK
+    if policy is None:
+        return failed | c.FRESH | c.HOURS | c.NOTICE | c.CLOCK | c.OFFLINE
+    if not _is_fresh(facts, policy):
+        failed |= c.FRESH
+    if not _clock_known(facts, policy):
+        failed |= c.CLOCK
+    if not _inside_hours(facts, policy):
+        failed |= c.HOURS
+    if not _notice_complete(facts, policy):
+        failed |= c.NOTICE
+    if not _contact_holds(facts, policy):
+        failed |= c.OFFLINE
+    return failed
+
+
+def _meter_clock_far(facts):
+    return facts.meter_clock_error_s is not None and facts.meter_clock_error_s > facts.meter_clock_error_s_max
+
+
+def _clock_known(facts, policy):
+    if facts.clock_quality < QUALITY_RTC or facts.meters_disagree or not facts.now_s:
+        return False
+    return facts.clock_error_s is not None and facts.clock_error_s <= policy.clock_error_max_s
+
+
+def _inside_hours(facts, policy):
+    """From now until the relay may move at the latest, widened by the error of the clock."""
+    if not facts.now_s:
+        return False
+    error_s = facts.clock_error_s or 0
+    start_s = facts.now_s - error_s
+    end_s = facts.now_s + facts.valid_s + facts.trip_delay_s + error_s
+    return hours.inside(policy.hours, start_s, end_s, policy.utc_offset_min)
+
+
+def _notice_complete(facts, policy):
+    if not facts.episode_open or facts.notice_level < 1 or not facts.notice_at_s or not facts.now_s:
+        return False
+    return facts.now_s - facts.notice_at_s >= policy.notice_period_s
+
+
+def _contact_holds(facts, policy):
+    if not facts.last_contact_s or not facts.now_s:
+        return False
+    return facts.now_s - facts.last_contact_s <= policy.offline_right_s

@@ -1,0 +1,167 @@
+"""The policy document: when a customer is warned, cut and restored (design section 5; SPEC 5.6 order 6).
+
+    {"policy": 1, "version": 2, "utc_offset_min": 480,
+     "notice": {"level": "5.00", "period_s": 3600, "channels": ["head_end", "alarm"]},
+     "floor": "0.00", "restore": "1.00", "hours": [{"days": [1, 2, 3, 4, 5], "from": "08:00", "to": "16:00"}],
+     "reading_fresh_s": 1800, "clock_error_max_s": 60, "throttle_per_hour": 10,
+     "brake": {"accounts_max": 2, "share_percent": 10, "window_s": 86400}, "offline_right_s": 259200, "alarm": true}
+
+A known field that is malformed or missing is refused and names itself. A field that this version does not implement
+may be one that protects somebody (hot days, a second notice), so the policy is kept and everybody under it is
+uncuttable: `unimplemented` lists what was not understood.
+"""
+
+from firmware.base.decimal_text import shown
+from firmware.base.document import Fields, read_document
+from firmware.base.faults import BadInput, require
+from firmware.base.port import const
+from firmware.cutoff.hours import WINDOWS_MAX, parse_hours
+
+CHANNEL_HEAD_END = const(1)
+CHANNEL_ALARM = const(2)
+MONEY_DIGITS = const(6)
+MONEY_UCU_MAX = 10_000_000 * 1_000_000
+ID_MAX = const(0xFFFFFFFF)
+YEAR_S = const(31_622_400)
+CHANNELS_MAX = const(8)
+
+CREATED = const(1)
+EXISTS = const(2)
+CONFLICT = const(3)
+FULL = const(4)
+
+_CHANNELS = (("head_end", CHANNEL_HEAD_END), ("alarm", CHANNEL_ALARM))
+
+
+class Policy:
+    """One version, not changed after parsing; amounts in ucu, periods in s, `hours` as cutoff/hours.py windows."""
+
+    def same_as(self, other):
+        """True when both came from the same content."""
+        return self._content() == other._content()
+
+    def _content(self):
+        return tuple([getattr(self, name) for name in _FIELDS])
+
+
+_FIELDS = (
+    "policy",
+    "version",
+    "utc_offset_min",
+    "notice_ucu",
+    "notice_period_s",
+    "channels",
+    "floor_ucu",
+    "restore_ucu",
+    "hours",
+    "reading_fresh_s",
+    "clock_error_max_s",
+    "throttle_per_hour",
+    "brake_accounts_max",
+    "brake_share_percent",
+    "brake_window_s",
+    "offline_right_s",
+    "alarm",
+    "unimplemented",
+)
+
+
+def parse_policy(text):
+    """JSON text or bytes -> Policy. BadInput names a known field that is wrong."""
+    fields = Fields(read_document(text, "policy document"))
+    unknown = []
+    policy = Policy()
+    policy.policy = fields.take_int("policy", 1, ID_MAX)
+    policy.version = fields.take_int("version", 1, ID_MAX)
+    policy.utc_offset_min = fields.take_int("utc_offset_min", -840, 840)
+    _take_notice(policy, fields.take_fields("notice"), unknown)
+    policy.floor_ucu = _money(fields, "floor")
+    policy.restore_ucu = _money(fields, "restore")
+    policy.hours = parse_hours(fields.take_list("hours", WINDOWS_MAX), "hours", unknown)
+    policy.reading_fresh_s = fields.take_int("reading_fresh_s", 0, YEAR_S)
+    policy.clock_error_max_s = fields.take_int("clock_error_max_s", 0, YEAR_S)
+    policy.throttle_per_hour = fields.take_int("throttle_per_hour", 0, 10_000)
+    _take_brake(policy, fields.take_fields("brake"), unknown)
+    policy.offline_right_s = fields.take_int("offline_right_s", 0, ID_MAX)
+    policy.alarm = fields.take_flag("alarm")
+    unknown.extend(fields.unknown())
+    policy.unimplemented = sorted(unknown)
+    if policy.restore_ucu <= policy.floor_ucu:
+        # equal amounts would cut and restore at one and the same balance, for ever
+        raise BadInput("restore", "must be more than floor")
+    if policy.notice_ucu < policy.floor_ucu:
+        raise BadInput("notice.level", "must not be below floor: the notice comes before the cut")
+    return policy
+
+
+class PolicyBook:
+    """PolicyBook(capacity): at most so many versions; the newest of a policy is in force as soon as it is there."""
+
+    def __init__(self, capacity):
+        require(capacity > 0, "policy book without room")
+        self._capacity = capacity
+        self._versions = []
+
+    def __len__(self):
+        return len(self._versions)
+
+    def add(self, policy):
+        """CREATED, EXISTS, CONFLICT (same number, other content) or FULL. A newer version takes the place of the older
+        one; one that is older than the newest is EXISTS: it changes nothing."""
+        newest = self.newest(policy.policy)
+        if newest is not None and newest.version >= policy.version:
+            return EXISTS if newest.version > policy.version or newest.same_as(policy) else CONFLICT
+        kept = [held for held in self._versions if held.policy != policy.policy]
+        if len(kept) >= self._capacity:
+            return FULL
+        kept.append(policy)
+        self._versions = kept
+        return CREATED
+
+    def newest(self, policy_id):
+        """The version in force, or None: then nobody under it is cut."""
+        for held in self._versions:
+            if held.policy == policy_id:
+                return held
+        return None
+
+
+def _take_notice(policy, fields, unknown):
+    policy.notice_ucu = _money(fields, "level")
+    policy.notice_period_s = fields.take_int("period_s", 0, YEAR_S)
+    policy.channels = 0
+    items = fields.take_list("channels", CHANNELS_MAX)
+    if not items:
+        raise BadInput(fields.at("channels"), "must name at least one channel")
+    for index in range(len(items)):
+        path = fields.at("channels") + "[" + str(index) + "]"
+        bit = _channel(items[index], path)
+        if bit & policy.channels:
+            raise BadInput(path, "stands there twice")
+        policy.channels |= bit
+        if not bit:
+            unknown.append(path)
+    unknown.extend(fields.unknown())
+
+
+def _channel(name, path):
+    if type(name) is not str:
+        raise BadInput(path, "must be a text in quotes, got " + shown(name))
+    for known, bit in _CHANNELS:
+        if name == known:
+            return bit
+    return 0  # a channel of a later version
+
+
+def _take_brake(policy, fields, unknown):
+    policy.brake_accounts_max = fields.take_int("accounts_max", 0, 100_000)
+    policy.brake_share_percent = fields.take_int("share_percent", 0, 100)
+    policy.brake_window_s = fields.take_int("window_s", 1, YEAR_S)
+    unknown.extend(fields.unknown())
+
+
+def _money(fields, name):
+    amount_ucu = fields.take_decimal(name, MONEY_DIGITS, negative=True)
+    if abs(amount_ucu) > MONEY_UCU_MAX:
+        raise BadInput(fields.at(name), "is more than ten million")
+    return amount_ucu

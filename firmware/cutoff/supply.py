@@ -1,0 +1,208 @@
+"""The supply process of one account as a table (design section 5; DESIGN: a machine is a table). Pure.
+
+Wish, seen and fault stay apart (account row); this process says what is going on between them:
+
+    ON_UNKNOWN    wish ON,  relay not read since the start      CUTTING     wish OFF, cut under way
+    ON            wish ON,  seen closed                         OFF         wish OFF, seen open
+    FOUND_OFF     wish ON,  seen open, nobody ordered it        OFF_UNKNOWN wish OFF, the answer was lost, or a restart
+    RESTORING     wish ON,  restore under way                   NOT_OFF     wish OFF, the relay does not obey
+    RESTORE_LOST  wish ON,  the answer was lost                 ARMED       wish ON,  waits for the customer's button
+    NOT_ON        wish ON,  the relay refuses or does not obey
+
+`step(state, event) -> (state, actions)`; a pair that is not in the table changes nothing. Actions are done in order, the
+journalled ones first: WISH_* and FAULT_* and WITHDRAW are records, ORDER_* and READ_STATUS go to the bus.
+
+Why it is so: an unknown relay permits only a status read. A lost cut that is found closed is not sent again but withdrawn
+and judged anew: the hours may have ended since. A lost restore that is found open is sent again, because our own wish put
+the customer in the dark. A relay that opens by itself (FOUND_OFF, ARMED -> open) is reported and left alone: its own
+protection may hold it, and hammering it proves nothing. A trip that is pending against the wish is cancelled by a close.
+"""
+
+from firmware.base import relay
+from firmware.base.port import const
+from firmware.cutoff.facts import ARMED as SEEN_ARMED
+from firmware.cutoff.facts import CLOSED, OFF as WISHED_OFF, OPEN, UNKNOWN
+
+ON_UNKNOWN = const(0)
+ON = const(1)
+FOUND_OFF = const(2)
+CUTTING = const(3)
+OFF_UNKNOWN = const(4)
+OFF = const(5)
+NOT_OFF = const(6)
+RESTORING = const(7)
+RESTORE_LOST = const(8)
+ARMED = const(9)
+NOT_ON = const(10)
+STATES = const(11)
+
+CUT_DECIDED = const(0)
+RESTORE_DECIDED = const(1)
+SAW_CLOSED = const(2)
+SAW_PENDING = const(3)  # closed, but the last command was open: a delayed trip runs
+SAW_OPEN = const(4)
+SAW_ARMED = const(5)
+ORDER_LOST = const(6)  # given up in silence: the relay may be anywhere
+ORDER_REFUSED = const(7)
+ORDER_DISAGREES = const(8)
+LOAD_AFTER_CUT = const(9)
+RETRY = const(10)  # `retry_after_s` has passed in this state
+EVENTS = const(11)
+
+WISH_OFF = const(1)  # journal DECISION cut
+WISH_ON = const(2)  # journal DECISION restore
+WITHDRAW = const(3)  # journal DECISION withdrawn: wish ON, then judge anew
+ORDER_CUT = const(4)
+ORDER_RESTORE = const(5)
+READ_STATUS = const(6)
+FAULT_OF_OUTCOME = const(7)  # journal FAULT with fault_of(outcome)
+FAULT_FOUND_OFF = const(8)
+FAULT_NOT_OBEYED = const(9)
+CLEAR_FAULT = const(10)
+
+NO_FAULT = const(0)  # SPEC 2 kind 24
+NOT_OBEYED = const(1)
+LOAD = const(2)
+FOUND_OFF_FAULT = const(3)
+KEEP_POWER = const(4)
+METER_CLOCK = const(5)
+REFUSED = const(6)
+OWN_PURSE = const(8)
+
+BIT_RELAY_OPEN = const(0x10)  # dlt645: status word 3
+BIT_COMMAND_OPEN = const(0x40)
+
+_NONE = ()
+
+TABLE = {
+    (ON_UNKNOWN, SAW_CLOSED): (ON, _NONE),
+    (ON_UNKNOWN, SAW_PENDING): (RESTORING, (ORDER_RESTORE,)),
+    (ON_UNKNOWN, SAW_OPEN): (FOUND_OFF, (FAULT_FOUND_OFF,)),
+    (ON_UNKNOWN, SAW_ARMED): (ARMED, _NONE),
+    (ON_UNKNOWN, RESTORE_DECIDED): (RESTORING, (WISH_ON, ORDER_RESTORE)),
+    (ON_UNKNOWN, RETRY): (ON_UNKNOWN, (READ_STATUS,)),
+    (ON, CUT_DECIDED): (CUTTING, (WISH_OFF, ORDER_CUT)),
+    (ON, SAW_PENDING): (RESTORING, (ORDER_RESTORE,)),
+    (ON, SAW_OPEN): (FOUND_OFF, (FAULT_FOUND_OFF,)),
+    (ON, SAW_ARMED): (ARMED, _NONE),
+    (FOUND_OFF, SAW_CLOSED): (ON, (CLEAR_FAULT,)),
+    (FOUND_OFF, SAW_PENDING): (RESTORING, (CLEAR_FAULT, ORDER_RESTORE)),
+    (FOUND_OFF, SAW_ARMED): (ARMED, (CLEAR_FAULT,)),
+    (FOUND_OFF, RESTORE_DECIDED): (RESTORING, (WISH_ON, CLEAR_FAULT, ORDER_RESTORE)),
+    (CUTTING, SAW_OPEN): (OFF, _NONE),
+    (CUTTING, SAW_ARMED): (OFF, _NONE),
+    (CUTTING, ORDER_LOST): (OFF_UNKNOWN, _NONE),
+    (CUTTING, ORDER_REFUSED): (RESTORE_LOST, (FAULT_OF_OUTCOME, WITHDRAW, READ_STATUS)),
+    (CUTTING, ORDER_DISAGREES): (NOT_OFF, (FAULT_NOT_OBEYED,)),
+    (CUTTING, RESTORE_DECIDED): (RESTORING, (WISH_ON, ORDER_RESTORE)),
+    (CUTTING, RETRY): (OFF_UNKNOWN, (READ_STATUS,)),
+    (OFF_UNKNOWN, SAW_OPEN): (OFF, _NONE),
+    (OFF_UNKNOWN, SAW_ARMED): (OFF, _NONE),
+    (OFF_UNKNOWN, SAW_CLOSED): (RESTORING, (WITHDRAW, ORDER_RESTORE)),
+    (OFF_UNKNOWN, RESTORE_DECIDED): (RESTORING, (WISH_ON, ORDER_RESTORE)),
+    (OFF_UNKNOWN, RETRY): (OFF_UNKNOWN, (READ_STATUS,)),
+    (OFF, SAW_CLOSED): (NOT_OFF, (FAULT_NOT_OBEYED,)),
+    (OFF, SAW_PENDING): (NOT_OFF, (FAULT_NOT_OBEYED,)),
+    (OFF, LOAD_AFTER_CUT): (OFF, (FAULT_OF_OUTCOME,)),
+    (OFF, RESTORE_DECIDED): (RESTORING, (WISH_ON, ORDER_RESTORE)),
+    (NOT_OFF, SAW_OPEN): (OFF, (CLEAR_FAULT,)),
+    (NOT_OFF, SAW_ARMED): (OFF, (CLEAR_FAULT,)),
+    (NOT_OFF, RESTORE_DECIDED): (RESTORING, (WISH_ON, CLEAR_FAULT, ORDER_RESTORE)),
+    (RESTORING, SAW_CLOSED): (ON, _NONE),
+    (RESTORING, SAW_ARMED): (ARMED, _NONE),
+    (RESTORING, ORDER_LOST): (RESTORE_LOST, _NONE),
+    (RESTORING, ORDER_REFUSED): (NOT_ON, (FAULT_OF_OUTCOME,)),
+    (RESTORING, ORDER_DISAGREES): (NOT_ON, (FAULT_NOT_OBEYED,)),
+    (RESTORING, RETRY): (RESTORE_LOST, (READ_STATUS,)),
+    (RESTORE_LOST, SAW_CLOSED): (ON, _NONE),
+    (RESTORE_LOST, SAW_PENDING): (RESTORING, (ORDER_RESTORE,)),
+    (RESTORE_LOST, SAW_OPEN): (RESTORING, (ORDER_RESTORE,)),
+    (RESTORE_LOST, SAW_ARMED): (ARMED, _NONE),
+    (RESTORE_LOST, RESTORE_DECIDED): (RESTORING, (WISH_ON, ORDER_RESTORE)),
+    (RESTORE_LOST, RETRY): (RESTORE_LOST, (READ_STATUS,)),
+    (ARMED, SAW_CLOSED): (ON, _NONE),
+    (ARMED, SAW_PENDING): (RESTORING, (ORDER_RESTORE,)),
+    (ARMED, SAW_OPEN): (NOT_ON, (FAULT_FOUND_OFF,)),
+    (NOT_ON, SAW_CLOSED): (ON, (CLEAR_FAULT,)),
+    (NOT_ON, SAW_PENDING): (RESTORING, (ORDER_RESTORE,)),
+    (NOT_ON, SAW_ARMED): (ARMED, (CLEAR_FAULT,)),
+    (NOT_ON, RESTORE_DECIDED): (RESTORING, (WISH_ON, ORDER_RESTORE)),
+    (NOT_ON, RETRY): (RESTORING, (ORDER_RESTORE,)),
+}
+
+
+def step(state, event):
+    """(new state, actions); a pair outside the table is (state, ()). Seen is recorded by the caller, whatever the state."""
+    return TABLE.get((state, event), (state, _NONE))
+
+
+def initial(wish, wish_at_s, seen, seen_at_s, fault):
+    """State after a restart, from the account row. Do READ_STATUS for it: nothing is known of the relay now."""
+    if wish == WISHED_OFF:
+        return NOT_OFF if fault == NOT_OBEYED else OFF_UNKNOWN
+    unfinished = wish_at_s and wish_at_s >= seen_at_s
+    ours = seen in (OPEN, SEEN_ARMED) and fault != FOUND_OFF_FAULT
+    return RESTORE_LOST if unfinished or ours else ON_UNKNOWN
+
+
+def retry_after_s(state, limits):
+    """Seconds in `state` after which the caller sends RETRY; 0 = never."""
+    if state in (ON_UNKNOWN, OFF_UNKNOWN, RESTORE_LOST):
+        return limits.supply_retry_s
+    if state in (CUTTING, RESTORING):
+        return limits.supply_order_s_max
+    return limits.supply_retry_slow_s if state == NOT_ON else 0
+
+
+def seen_of(status_word, model):
+    """What a status word says of the relay; None (no value) is UNKNOWN."""
+    if status_word is None:
+        return UNKNOWN
+    if not status_word & BIT_RELAY_OPEN:
+        return CLOSED
+    if model.needs_button and model.command_bit and not status_word & BIT_COMMAND_OPEN:
+        return SEEN_ARMED
+    return OPEN
+
+
+def saw(status_word, model):
+    """The event of a status word, or None when it holds no value."""
+    seen = seen_of(status_word, model)
+    if seen == UNKNOWN:
+        return None
+    if seen == CLOSED:
+        return SAW_PENDING if model.command_bit and status_word & BIT_COMMAND_OPEN else SAW_CLOSED
+    return SAW_ARMED if seen == SEEN_ARMED else SAW_OPEN
+
+
+def event_of(outcome, model):
+    """The event of a cut, restore or status outcome, or None: nothing to do yet, or an alarm order."""
+    if outcome.action not in (relay.CUT, relay.RESTORE, relay.STATUS):
+        return None
+    if outcome.phase == relay.VERIFIED:
+        return saw(outcome.word, model)
+    if outcome.action == relay.STATUS:
+        return None  # a status read that failed tells nothing; RETRY asks again
+    if outcome.phase == relay.REFUSED:
+        return ORDER_REFUSED
+    if outcome.phase == relay.DISAGREES:
+        return LOAD_AFTER_CUT if outcome.detail == relay.LOAD_AFTER_CUT else ORDER_DISAGREES
+    if outcome.phase == relay.GIVEN_UP and outcome.detail != relay.SUPERSEDED:
+        return ORDER_REFUSED if fault_of(outcome) else ORDER_LOST
+    return None
+
+
+def fault_of(outcome):
+    """SPEC fault code of an outcome, 0 = none."""
+    if outcome.phase == relay.REFUSED:
+        return REFUSED
+    if outcome.phase == relay.DISAGREES:
+        return LOAD if outcome.detail == relay.LOAD_AFTER_CUT else NOT_OBEYED
+    if outcome.phase == relay.GIVEN_UP:
+        if outcome.detail == relay.KEEP_POWER:
+            return KEEP_POWER
+        if outcome.detail == relay.OWN_PURSE:
+            return OWN_PURSE
+        if outcome.detail == relay.BAD_METER_CLOCK:
+            return METER_CLOCK
+    return NO_FAULT
