@@ -1,11 +1,13 @@
-"""Uplink over the sockets of the unix ports (MicroPython and CPython), wholly non-blocking: names, SYN, reads and writes.
+"""Uplink over the sockets of the unix ports (MicroPython and CPython), wholly non-blocking: names, SYN, reads and
+writes.
 
 A dead, slow or silent link never delays the meter bus (design section 7): every socket is non-blocking from its first
-moment and every wait has a deadline. A numeric host is connected directly; a name is asked of the resolvers by our own UDP
-query, because `getaddrinfo` of a name blocks (of a numeric address it does not).
+moment and every wait has a deadline. A numeric host is connected directly; a name is asked of the resolvers by our own
+UDP query, because `getaddrinfo` of a name blocks (of a numeric address it does not).
 
-Traps avoided: MicroPython's sockets have no getsockopt, so the outcome of a connect is learned by calling connect again:
-EISCONN is success, anything but EALREADY the error of the first. Sockets are closed on every way out, cancellation included.
+Traps avoided: MicroPython's sockets have no getsockopt, so the outcome of a connect is learned by calling connect
+again: EISCONN is success, anything but EALREADY the error of the first. Sockets are closed on every way out,
+cancellation included.
 """
 
 import errno
@@ -31,7 +33,7 @@ _RESOLV_CONF = "/etc/resolv.conf"
 
 
 class SocketUplink:
-    """SocketUplink(resolvers): list of (numeric host, port); None reads /etc/resolv.conf at each use, as it may change."""
+    """SocketUplink(resolvers): [(numeric host, port), ...]; None reads /etc/resolv.conf at each use."""
 
     def __init__(self, resolvers=None):
         self._resolvers = resolvers
@@ -92,7 +94,9 @@ class SocketStream:
         return 0 if count is None else count
 
     async def send(self, buf, start, end, timeout_ms):
-        """Hand buf[start:end] to the network, in as few pieces as it takes. UplinkFault when it does not take it in time."""
+        """Hand buf[start:end] to the network, in as few pieces as it takes. UplinkFault when it does not take it in
+        time.
+        """
         deadline_ms = ticks.add(aio.now_ms(), timeout_ms)
         view = memoryview(buf)
         while start < end:

@@ -1,6 +1,7 @@
 """What happened on the uplink, by cause: numbers for up/status field 13 and for `report` (design section 8).
 
-Codes are wire facts: the head-end and diagnostics put words to them. They begin at 100 so that other rooms have the range below.
+Codes are wire facts: the head-end and diagnostics put words to them. They begin at 100 so that other rooms have the
+range below.
 """
 
 from firmware.base.port import const

@@ -1,7 +1,8 @@
-"""From a message off the wire to the handler: known topic, authentic, of right shape - or garbage, by cause (SPEC 5; DESIGN).
+"""From a message off the wire to the handler: known topic, authentic, of right shape - or garbage, by cause (SPEC 5;
+DESIGN).
 
-`handle` returns when the verdict is durable, or the message is garbage: then the PUBACK may go. Garbage changes nothing.
-What a handler raises goes up: StorageFault withholds the PUBACK, and the broker sends the message again.
+`handle` returns when the verdict is durable, or the message is garbage: then the PUBACK may go. Garbage changes
+nothing. What a handler raises goes up: StorageFault withholds the PUBACK, and the broker sends the message again.
 
 Trap avoided: a poison message that is refused by not acknowledging it is sent again for ever and blocks all behind it.
 """

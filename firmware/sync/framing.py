@@ -1,9 +1,11 @@
 """Where one MQTT packet ends and the next begins (MQTT 3.1.1 section 2.2), in bounded memory.
 
-A packet that fits is handed over whole, in one buffer that is allocated once. One that does not fit is drained: its bytes
-are passed over, but its type and, for a PUBLISH at QoS 1, its packet id are kept, so that it can be counted and acknowledged.
+A packet that fits is handed over whole, in one buffer that is allocated once. One that does not fit is drained: its
+bytes are passed over, but its type and, for a PUBLISH at QoS 1, its packet id are kept, so that it can be counted and
+acknowledged.
 
-Trap avoided: an oversized packet that is refused by closing the link comes again at every reconnect and wedges the queue.
+Trap avoided: an oversized packet that is refused by closing the link comes again at every reconnect and wedges the
+queue.
 """
 
 from firmware.base.faults import WireFault, require
@@ -43,7 +45,8 @@ class PacketReader:
         self._topic_bytes = 0
 
     def feed(self, buf, start, end):
-        """Take bytes of buf[start:end] up to the end of one packet -> (index after them, NEED_DATA | PACKET | OVERSIZED).
+        """Take bytes of buf[start:end] up to the end of one packet -> (index after them, NEED_DATA | PACKET |
+        OVERSIZED).
 
         Raises WireFault on a remaining length of more than four bytes.
         """

@@ -1,7 +1,8 @@
-"""The payloads of SPEC section 5: encode what goes up, decode and strictly check what comes down. Normative text: messages.cddl.
+"""The payloads of SPEC section 5: encode what goes up, decode and strictly check what comes down. Normative text:
+messages.cddl.
 
-Every field of a message from outside is checked for presence, type and range before anything acts on it; a map with a key
-more or less is refused. WireFault names the field.
+Every field of a message from outside is checked for presence, type and range before anything acts on it; a map with a
+key more or less is refused. WireFault names the field.
 
 Trap avoided: True is an integer in Python and equals the key 1 and the value 1; types are compared exactly.
 """
@@ -21,7 +22,7 @@ _PARTS_MAX = const(1_000)
 
 OFFLINE_PAYLOAD = cbor.encode({1: False})  # the last will
 
-# (name, lowest, highest) for a number, (name, bytes) for a text of fixed length, (name,) for what its decoder checks; key = place + 1
+# Key = place + 1. (name, lowest, highest) is a number, (name, size) bytes, (name,) is left to its decoder.
 _CREDIT = (
     ("account", 1, ACCOUNT_MAX),
     ("issuer", 1, _U16_MAX),
@@ -51,7 +52,13 @@ _ACK = (
     ("resend_sequence",),
     ("resend_readings",),
 )
-_STATE = (("epoch", 1, _U32_MAX), ("sequence", 1, _U32_MAX), ("part", 1, _PARTS_MAX), ("parts", 1, _PARTS_MAX), ("rows",))
+_STATE = (
+    ("epoch", 1, _U32_MAX),
+    ("sequence", 1, _U32_MAX),
+    ("part", 1, _PARTS_MAX),
+    ("parts", 1, _PARTS_MAX),
+    ("rows",),
+)
 _FLAGS = (("flags", 0, _U16_MAX),)
 
 

@@ -1,12 +1,13 @@
-"""MQTT 3.1.1 packets: umqtt.simple as an encoder over memory, and the checks that it leaves out (SPEC 5; design section 7).
+"""MQTT 3.1.1 packets: umqtt.simple as an encoder over memory, and the checks that it leaves out (SPEC 5; design section
+7).
 
-umqtt encodes CONNECT, PUBLISH and SUBSCRIBE into a `_Memory` and reads one complete PUBLISH, validated here first, out of it.
-Its module attribute `socket` never is a socket: `usocket` is replaced while it is imported, on both interpreters; `ustruct`
-and `ubinascii`, which CPython lacks, are lent for the same moment.
+umqtt encodes CONNECT, PUBLISH and SUBSCRIBE into a `_Memory` and reads one complete PUBLISH, validated here first, out
+of it. Its module attribute `socket` never is a socket: `usocket` is replaced while it is imported, on both
+interpreters; `ustruct` and `ubinascii`, which CPython lacks, are lent for the same moment.
 
-Traps avoided: umqtt waits for the answer after each packet, so a memory that runs dry must raise (`_Dry`), not return b"";
-a topic longer than its PUBLISH makes it read into the next packet; a SUBSCRIBE above 127 bytes silently gets a wrong length
-on MicroPython; each piece is a write of its own, so all are joined and leave as ONE buffer (Nagle).
+Traps avoided: umqtt waits for the answer after each packet, so a memory that runs dry must raise (`_Dry`), not return
+b""; a topic longer than its PUBLISH makes it read into the next packet; a SUBSCRIBE above 127 bytes silently gets a
+wrong length on MicroPython; each piece is a write of its own, so all are joined and leave as ONE buffer (Nagle).
 """
 
 import binascii

@@ -1,11 +1,14 @@
-"""What to publish next: status, live readings, journal, backlog of readings, in this order. Pure; the session's window paces it.
+"""What to publish next: status, live readings, journal, backlog of readings, in this order. Pure; the session's window
+paces it.
 
-    up/journal flows only while the gate is open: the answer to a status of THIS connection came and says "agrees" (SPEC 5.3).
-    PUBACK frees the window and nothing else: the broker is not storage. What down/acks says is held advances the outbox; what
-    was sent and is not acknowledged in time is sent again, and no more than a bound runs ahead of the acknowledgements.
+    up/journal flows only while the gate is open: the answer to a status of THIS connection came and says "agrees" (SPEC
+    5.3). PUBACK frees the window and nothing else: the broker is not storage. What down/acks says is held advances the
+    outbox; what was sent and is not acknowledged in time is sent again, and no more than a bound runs ahead of the
+    acknowledgements.
 
-Traps avoided: an acknowledgement that waited in the broker since yesterday does not open the gate, because its challenge is
-not the one last sent; a broker that drops a long queue for an absent head-end costs nothing but the resend.
+Traps avoided: an acknowledgement that waited in the broker since yesterday does not open the gate, because its
+challenge is not the one last sent; a broker that drops a long queue for an absent head-end costs nothing but the
+resend.
 """
 
 from firmware.base import ticks
@@ -49,7 +52,7 @@ class _Stream:
             self.wait_ms = self.first_wait_ms
 
     def timed_out(self, max_ms, now_ms):
-        """True, once, when what was sent stays unacknowledged too long: then all from the acknowledged on goes again."""
+        """True, once, when what was sent stays unacknowledged: then all from the acknowledged on goes again."""
         if self.next <= self.acked + 1 or ticks.diff(now_ms, self.since_ms) < self.wait_ms:
             return False
         self.rewind(self.acked + 1, now_ms)
@@ -100,7 +103,8 @@ class Sender:
             ack.age_ms = max(ticks.diff(now_ms, self._status_ms), 0)
 
     def on_ack(self, ack, now_ms):
-        """After the handler: gate and resends."""
+        """After the handler: gate and resends. The advance is noted first, as it would skip what is asked for here."""
+        self._look(self._source.positions(), now_ms)
         if ack.comparison != COMPARISON_AGREES:
             self._session.shut_gate()
         elif ack.fresh and not self._session.gate_open:

@@ -1,16 +1,18 @@
-"""One MQTT 3.1.1 session over many connections: framing, ids, window, time-outs. Pure: bytes and ticks in, events and bytes out.
+"""One MQTT 3.1.1 session over many connections: framing, ids, window, time-outs. Pure: bytes and ticks in, events and
+bytes out.
 
-    CLOSED --on_connected--> WAIT_CONNACK --CONNACK 0--> SUBSCRIBING --all SUBACKs--> OPEN     (session kept: straight to OPEN)
-    any state --fault, time-out, on_closed--> CLOSED; unacknowledged publishes stay and go again, with DUP, when OPEN
+    CLOSED --on_connected--> WAIT_CONNACK --CONNACK 0--> SUBSCRIBING --all SUBACKs--> OPEN     (session kept: straight
+    to OPEN) any state --fault, time-out, on_closed--> CLOSED; unacknowledged publishes stay and go again, with DUP,
+    when OPEN
 
 What the other side may send in which state is the table below; every other packet closes the connection (UNEXPECTED).
 
-The gate: a gated topic (up/journal) is neither published nor sent again before `open_gate()`, anew on each connection, and it
-never takes the last place of the window, so that the status that opens the gate always finds one.
+The gate: a gated topic (up/journal) is neither published nor sent again before `open_gate()`, anew on each connection,
+and it never takes the last place of the window, so that the status that opens the gate always finds one.
 
-Traps avoided: PUBACK leaves only through `puback()`, after the durable verdict. A time-out of PUBACK closes, because MQTT 3.1.1
-sends again only after a reconnect. Session present without a SUBACK seen in this life still subscribes: the broker may have
-kept a session whose SUBSCRIBE was lost, and we would be deaf for ever.
+Traps avoided: PUBACK leaves only through `puback()`, after the durable verdict. A time-out of PUBACK closes, because
+MQTT 3.1.1 sends again only after a reconnect. Session present without a SUBACK seen in this life still subscribes: the
+broker may have kept a session whose SUBSCRIBE was lost, and we would be deaf for ever.
 """
 
 from firmware.base import ticks
@@ -200,7 +202,7 @@ class Session:
         return packet_id
 
     def puback(self, packet_id):
-        """The verdict on a message is durable: acknowledge it. Nothing for id 0 and for ids of an earlier connection."""
+        """The verdict is durable: acknowledge. Nothing for id 0 and for ids of an earlier connection."""
         if packet_id in self._withheld:
             self._withheld.remove(packet_id)
             self._enqueue(codec.puback_packet(packet_id), None)

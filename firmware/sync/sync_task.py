@@ -1,10 +1,11 @@
 """The life of the uplink: connect, pump stream <-> session <-> sender, close on any fault, back off, again, for ever.
 
-Four waits, each bounded: the parent beats the heart and looks at deadlines; one child connects and reads; one child writes.
-`wake()` sets an event, so that what became durable leaves within milliseconds.
+Four waits, each bounded: the parent beats the heart and looks at deadlines; one child connects and reads; one child
+writes. `wake()` sets an event, so that what became durable leaves within milliseconds.
 
-Traps avoided: a link that takes no bytes must not stop reading, ticking or the heartbeat, so writing is a task of its own;
-garbage in quantity must not starve the bus, so after each message the loop is yielded; a stream is closed on every way out.
+Traps avoided: a link that takes no bytes must not stop reading, ticking or the heartbeat, so writing is a task of its
+own; garbage in quantity must not starve the bus, so after each message the loop is yielded; a stream is closed on every
+way out.
 """
 
 from firmware.base import aio, ticks
@@ -32,7 +33,11 @@ class Sync:
         require(len(key) == 32, "the key must be 32 bytes")
         name = gateway_name.encode()
         prefix = b"pg1/" + name
-        up = [(prefix + b"/up/journal", False, True), (prefix + b"/up/readings", False, False), (prefix + b"/up/status", True, False)]
+        up = [
+            (prefix + b"/up/journal", False, True),
+            (prefix + b"/up/readings", False, False),
+            (prefix + b"/up/status", True, False),
+        ]
         down = (prefix + b"/down/credits", prefix + b"/down/orders", prefix + b"/down/acks")
         self.counters = count.SyncCounters()
         self._uplink = uplink
@@ -98,11 +103,12 @@ class Sync:
                 self._heartbeat()
                 await self._wait(self._wake, self._attend())
         finally:
-            for task in (reader, writer):
-                task.cancel()
-            for task in (reader, writer):
-                await _finish(task)
-            self._close()
+            self._ended = True
+            try:
+                await _finish(reader)
+            finally:
+                await _finish(writer)
+                self._close()
 
     def _attend(self):
         """Deadlines and publishing -> how long the parent may sleep, 0 when there is more to publish at once."""
@@ -211,8 +217,8 @@ class Sync:
 
 
 async def _finish(task):
-    """Wait for a cancelled child; what it raised itself is a bug and goes up."""
-    try:
+    """Wait until a child has ended; what it raised itself is a bug and goes up."""
+    if task.done():
         await task
-    except aio.CancelledError:
-        pass  # as asked
+    else:
+        await aio.cancel(task)

@@ -2,8 +2,9 @@
 
 It exists because `getaddrinfo` of a name blocks for many seconds on every port, and the meter bus would wait with it.
 
-Traps avoided: compression pointers may form a loop, so names are passed over, never followed (a pointer ends a name), except
-to compare the question, which a resolver repeats uncompressed; a late or forged answer must match id and question.
+Traps avoided: compression pointers may form a loop, so names are passed over, never followed (a pointer ends a name),
+except to compare the question, which a resolver repeats uncompressed; a late or forged answer must match id and
+question.
 """
 
 from firmware.base.faults import BadInput, Refused, WireFault
@@ -20,7 +21,9 @@ CLASS_IN = const(1)
 
 def encode_query(query_id, name):
     """Query for the A records of `name` (text) -> bytes. BadInput when it cannot be a host name."""
-    out = bytearray((query_id >> 8 & 0xFF, query_id & 0xFF, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0))  # recursion desired, one question
+    out = bytearray(
+        (query_id >> 8 & 0xFF, query_id & 0xFF, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0)
+    )  # recursion desired, one question
     if not 0 < len(name) <= NAME_BYTES_MAX:
         raise BadInput("host", "must be 1 ... 253 characters")
     labels = name.split(".")
@@ -39,8 +42,8 @@ def encode_query(query_id, name):
 def decode_answer(buf, end, query):
     """Addresses as text from the answer buf[0:end] to `query` -> list, not empty.
 
-    None when it answers another question (wait on). Refused(response code) when the resolver says no or knows no address.
-    WireFault when the answer is malformed.
+    None when it answers another question (wait on). Refused(response code) when the resolver says no or knows no
+    address. WireFault when the answer is malformed.
     """
     if end < len(query) or buf[0] != query[0] or buf[1] != query[1] or not buf[2] & 0x80 or buf[2] & 0x78:
         return None
