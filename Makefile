@@ -1,0 +1,36 @@
+# The few commands a person needs. `make setup` works from a fresh clone; everything else needs it done.
+
+PYTHON ?= python3
+ARGS ?=
+VENV := .venv/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test quick bench lint lock
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
+
+setup: ## everything a checkout needs, into a cache that clones share (ARGS none; PYTHON=python3.13 picks another)
+	@$(PYTHON) -m host_tools.set_up
+
+demo: $(VENV) ## a gateway, twelve meters and a head-end on this machine (ARGS="--help" lists its options)
+	@$(VENV) -m host_tools.demo $(ARGS)
+
+test: $(VENV) ## every test, on both interpreters (ARGS go to pytest)
+	@$(VENV) -m pytest $(ARGS)
+
+quick: $(VENV) ## every test that is not slow, under a minute
+	@$(VENV) -m pytest -m "not slow" $(ARGS)
+
+bench: $(VENV) ## ratios against the wire's own limit and against peers
+	@$(VENV) -m tests.bench $(ARGS)
+
+lint: $(VENV) ## style
+	@$(VENV) -m ruff check .
+
+lock: ## pin again, with hashes, after a change of pyproject.toml (needs uv)
+	@uv pip compile --quiet --group tools --python-version 3.11 --universal --generate-hashes \
+		--custom-compile-command 'make lock' --output-file host_tools/set_up/requirements.lock
+
+$(VENV):
+	@echo "make: nothing is set up here yet; run make setup first" >&2; exit 2

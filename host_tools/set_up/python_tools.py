@@ -1,0 +1,56 @@
+"""The virtual environment: exactly the packages of requirements.lock, checked by hash, never built from source.
+
+Its name is a hash of the lock, of the interpreter and of what else is linked into it, so two checkouts with different
+locks never share one, and going back to an old commit finds its old environment.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from host_tools.set_up.cache import CACHE, CHECKOUT, SetUpError, key_of, machine_key, run, step
+
+LOCK = CHECKOUT / "host_tools" / "set_up" / "requirements.lock"
+OLDEST = (3, 11)
+
+
+def interpreter() -> str:
+    """The Python that makes the environment: the one that runs us, outside any environment of its own."""
+    if sys.version_info < OLDEST:
+        raise SetUpError(f"Python {sys.version.split()[0]} is too old: start make setup with PYTHON=python3.11 or newer")
+    return os.path.realpath(getattr(sys, "_base_executable", "") or sys.executable)
+
+
+def place(python: str, companions: tuple[str, ...]) -> Path:
+    """Where the environment of this lock, this interpreter and these companions lies or will lie."""
+    version = "%d.%d" % sys.version_info[:2]
+    return CACHE / f"python{version}-{key_of(LOCK.read_bytes(), python, version, machine_key(), *companions)}"
+
+
+def ready(folder: Path) -> bool:
+    """Finished, and its interpreter is still there (a Python may have been upgraded away under it)."""
+    return (folder / "stamp").is_file() and (folder / "bin" / "python").exists()
+
+
+def make(folder: Path, python: str) -> None:
+    """Make the environment in its place; the stamp is its last file."""
+    shutil.rmtree(folder, ignore_errors=True)
+    with step(f"virtual environment of {python}"):
+        run("venv", [python, "-m", "venv", str(folder)], "the virtual environment could not be made; is the disk full?")
+    with step("Python packages of requirements.lock"):
+        # A package index or constraint that a person configured still applies; only the hashes decide what is accepted.
+        run(
+            "pip",
+            [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
+             "--no-input", "--retries", "5", "--only-binary", ":all:", "--require-hashes", "-r", str(LOCK)],
+            "the Python packages could not be installed; check the network and run make setup again",
+        )  # fmt: skip
+    (folder / "stamp").touch()
+
+
+def can_make_environments(python: str) -> bool:
+    """Has this Python venv and ensurepip? Debian's own has them only with the package python3-venv."""
+    asked = subprocess.run([python, "-c", "import venv, ensurepip"], stderr=subprocess.DEVNULL, check=False)
+    return asked.returncode == 0
