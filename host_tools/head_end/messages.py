@@ -51,7 +51,8 @@ def unseal(payload: bytes, gateway: str, key: bytes, from_topic: str) -> object:
         raise BadMessage("bad_cose", f"{len(payload)} bytes that are no COSE_Mac0")
     try:
         protected, unprotected, content = _MAC0.decode_with_headers(
-            payload, COSEKey.from_symmetric_key(key=key, alg="HS256"), external_aad=from_topic.encode()
+            payload, COSEKey.from_symmetric_key(key=key, alg="HS256", kid=gateway.encode()),
+            external_aad=from_topic.encode(),
         )
     except CWTError as fault:
         raise BadMessage("bad_mac", "MAC does not verify: " + str(fault)) from fault
@@ -130,7 +131,7 @@ class ReadingItem:
     marks: int
     registers: list[int | None]
     power_w: int | None
-    status_word: int
+    status_word: int | None
 
 
 @dataclass(frozen=True)
@@ -180,12 +181,12 @@ def _reading(item: object) -> ReadingItem:
         raise BadMessage("bad_fields", "up/readings: a reading must have 8 items")
     fields = _Fields(dict(enumerate(item)), "up/readings, reading")
     registers = fields.items(5)
-    if len(registers) > 5:
-        raise fields.fault(5, "at most 5 registers")
+    if not 1 <= len(registers) <= 5:
+        raise fields.fault(5, "1 to 5 registers")
     values = [_optional(value, 99_999_999) for value in registers]
     return ReadingItem(
-        fields.number(0), fields.number(1), fields.number(2), fields.number(3, 255), fields.number(4, 255),
-        values + [None] * (5 - len(values)), _optional(item[6], U32), fields.number(7, 0xFFFF),
+        fields.number(0), fields.number(1), fields.number(2), fields.number(3, 3), fields.number(4, 255),
+        values + [None] * (5 - len(values)), _optional(item[6], U32), _optional(item[7], 0xFFFF),
     )
 
 

@@ -44,7 +44,7 @@ def give(db: Database, gateway: str, now_s: int) -> int:
                gateway_id, STATE)
         number = db.number("SELECT max(number) FROM orders WHERE gateway_id = ? AND account = 0", gateway_id)
         for part, group in enumerate(groups):
-            document = cbor2.dumps({1: epoch, 2: first, 3: part, 4: len(groups), 5: group}, canonical=True)
+            document = cbor2.dumps({1: epoch, 2: first, 3: part + 1, 4: len(groups), 5: group}, canonical=True)
             db.run(
                 "INSERT INTO orders (gateway_id, account, number, code, expires_at_s, credit_number, document, at_s)"
                 " VALUES (?, 0, ?, ?, ?, 0, ?, ?)", gateway_id, number + 1 + part, STATE, NEVER_S, document, now_s,

@@ -118,7 +118,7 @@ CREATE TABLE readings (
     marks INTEGER NOT NULL,
     total_cwh INTEGER, rate1_cwh INTEGER, rate2_cwh INTEGER, rate3_cwh INTEGER, rate4_cwh INTEGER,
     power_w INTEGER,
-    status_word INTEGER NOT NULL,
+    status_word INTEGER,
     received_s INTEGER NOT NULL,
     PRIMARY KEY (gateway_id, number)
 ) WITHOUT ROWID;
