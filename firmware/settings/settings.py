@@ -1,0 +1,142 @@
+"""The site file: which meters hang on this line, who pays for them, where the head-end is (DESIGN: bad input from people).
+
+Everything is checked before anything is used; the first fault is one sentence that names its field, as
+`meters[3].address`. `poll_period_s` and `uplink.keep_alive_s` are the limits poll_period_ms and mqtt_keep_alive_s under the
+names that people use; any other limit may stand in `limits`.
+
+Trap avoided: two meters with one address answer at the same time and bill each other; two meters of one account would
+share a balance that nobody meant to share. Both are refused.
+"""
+
+from firmware.base.decimal_text import shown
+from firmware.base.document import Fields, read_document
+from firmware.base.faults import BadInput
+from firmware.base.limits import Limits, limit_names
+from firmware.base.port import const
+
+ACCOUNT_MAX = const(0xFFFFFFFE)
+ID_MAX = const(0xFFFFFFFF)
+NAME_MAX = const(32)
+HOST_MAX = const(253)
+BAUDS = (1200, 2400, 4800, 9600, 19200)
+FLAG_PROTECTED = const(1)  # SPEC 4
+FLAG_CARE = const(2)
+FLAG_EXEMPT = const(4)
+LEVELS_MAX = const(99)  # two BCD digits
+LIMIT_VALUE_MAX = const(0x7FFFFFFF)
+
+
+class MeterSettings:
+    """One supply point: `serial` 6 bytes and `password` 3 bytes, low byte first as on the wire; `flags` of SPEC 4."""
+
+
+class Settings:
+    """The checked site file; `limits` is a base Limits object, `meters` a list of MeterSettings in file order."""
+
+
+def parse_settings(text, models=None):
+    """JSON text or bytes -> Settings. `models`: names of the meter models that exist, None = not checked."""
+    fields = Fields(read_document(text, "settings"))
+    settings = Settings()
+    settings.gateway = _gateway(fields)
+    uplink = fields.take_fields("uplink")
+    settings.host = _host(uplink)
+    settings.port = uplink.take_int("port", 1, 65535)
+    overrides = {"mqtt_keep_alive_s": uplink.take_int("keep_alive_s", 5, 65535)}
+    uplink.finish()
+    line = fields.take_fields("line")
+    settings.baud = line.take("baud")
+    if settings.baud not in BAUDS or type(settings.baud) is not int:
+        raise BadInput("line.baud", "must be one of " + str(BAUDS) + ", got " + shown(settings.baud))
+    line.finish()
+    overrides["poll_period_ms"] = fields.take_int("poll_period_s", 1, 86400) * 1000
+    settings.utc_offset_min = fields.take_int("utc_offset_min", -840, 840)
+    settings.limits = _limits(fields, overrides)
+    items = fields.take_list("meters", settings.limits.meters_max)
+    settings.meters = [_meter(items[i], "meters[" + str(i) + "]", models) for i in range(len(items))]
+    fields.finish()
+    _refuse_twins(settings.meters, "account")
+    _refuse_twins(settings.meters, "address")
+    return settings
+
+
+def _limits(fields, overrides):
+    """`overrides` from their own fields, the rest from `limits`; a limit that has its own field is refused there."""
+    inner = fields.take_fields("limits", {})
+    for name in limit_names():
+        if not inner.has(name):
+            continue
+        if name in overrides:
+            own = "poll_period_s" if name == "poll_period_ms" else "uplink.keep_alive_s"
+            raise BadInput(inner.at(name), "is set by " + own)
+        overrides[name] = inner.take_int(name, 0, LIMIT_VALUE_MAX)
+    for path in inner.unknown():
+        raise BadInput(path, "there is no such limit")
+    return Limits(**overrides)
+
+
+def _meter(value, path, models):
+    fields = Fields(value, path)
+    meter = MeterSettings()
+    meter.account = fields.take_int("account", 1, ACCOUNT_MAX)
+    meter.address = _digits(fields, "address", 12)
+    if meter.address == "000000000000":
+        raise BadInput(fields.at("address"), "must not be all zeros: that is no meter")
+    meter.serial = _low_first(meter.address)
+    meter.model = fields.take_text("model", NAME_MAX)
+    if models is not None and meter.model not in models:
+        raise BadInput(fields.at("model"), "is not a model that is known here: " + shown(meter.model))
+    meter.password_level = fields.take_int("password_level", 0, LEVELS_MAX)
+    meter.password = _low_first(_digits(fields, "password", 6))
+    meter.tariff = fields.take_int("tariff", 1, ID_MAX)
+    meter.policy = fields.take_int("policy", 1, ID_MAX)
+    meter.flags = FLAG_PROTECTED if fields.take_flag("protected") else 0
+    meter.flags |= FLAG_CARE if fields.take_flag("care") else 0
+    meter.flags |= FLAG_EXEMPT if fields.take_flag("exempt") else 0
+    fields.finish()
+    return meter
+
+
+def _refuse_twins(meters, name):
+    first_at = {}
+    for index in range(len(meters)):
+        value = getattr(meters[index], name)
+        if value in first_at:
+            where = "meters[" + str(first_at[value]) + "]." + name
+            raise BadInput("meters[" + str(index) + "]." + name, str(value) + " stands at " + where + " already")
+        first_at[value] = index
+
+
+def _gateway(fields):
+    # the name becomes part of MQTT topics, so no wildcard and no level separator
+    name = fields.take_text("gateway", NAME_MAX)
+    for char in name:
+        if char not in "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.":
+            raise BadInput("gateway", "may have letters, digits, - _ and . only, got " + shown(name))
+    return name
+
+
+def _host(fields):
+    host = fields.take_text("host", HOST_MAX)
+    for char in host:
+        if char <= " " or char > "~" or char in "/@":
+            raise BadInput(fields.at("host"), "must be a host name or address, got " + shown(host))
+    return host
+
+
+def _digits(fields, name, count):
+    text = fields.take(name)
+    good = type(text) is str and len(text) == count
+    if good:
+        for char in text:
+            good = good and char in "0123456789"
+    if not good:
+        what = "a password" if name == "password" else shown(text)  # a secret is not repeated into a log
+        raise BadInput(fields.at(name), "must be " + str(count) + " digits in quotes, got " + what)
+    return text
+
+
+def _low_first(digits):
+    """ "123456" -> bytes 56 34 12 (BCD)."""
+    count = len(digits) // 2
+    return bytes([int(digits[2 * i : 2 * i + 2], 16) for i in range(count - 1, -1, -1)])
