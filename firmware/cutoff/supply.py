@@ -180,6 +180,8 @@ def event_of(outcome, model):
     if outcome.action not in (relay.CUT, relay.RESTORE, relay.STATUS):
         return None
     if outcome.phase == relay.VERIFIED:
+        if outcome.detail == relay.WAITS_FOR_BUTTON:
+            return SAW_ARMED
         return saw(outcome.word, model)
     if outcome.action == relay.STATUS:
         return None  # a status read that failed tells nothing; RETRY asks again
