@@ -29,7 +29,7 @@ READ_1997 = const(0x01)
 DI_BYTES = const(4)
 DI_BYTES_1997 = const(2)
 RELAY_BYTES = const(16)
-REQUEST_BYTES = const(40)  # preamble, head, the 16 bytes of a relay order, tail
+REQUEST_BYTES = const(48)  # preamble, head, the 16 bytes of a relay order, tail
 DATA_BYTES_MAX = const(1024)  # joined answer: five times the longest frame, more than any item we ask for
 FOLLOW_UPS_MAX = const(40)
 WILDCARD_DIGITS = const(0xAA)
@@ -42,6 +42,7 @@ class Exchange:
     def __init__(self):
         self.request = bytearray(REQUEST_BYTES)
         self.request_end = 0
+        self.preamble = frame.PREAMBLE_SENT  # FE bytes before our requests
         self.data = bytearray(DATA_BYTES_MAX)
         self.data_end = 0
         self.error_word = 0
@@ -127,6 +128,12 @@ class Exchange:
             return None
         return values.number_at(self.data, offset, width, signed)
 
+    def nonsense(self, what):
+        """The meter's answer makes no sense: count it and raise WireFault(what)."""
+        self.malformed_frames += 1
+        self._waiting = False
+        raise WireFault(what)
+
     # -- inside -----------------------------------------------------------
 
     def _put_di(self, di, width):
@@ -143,8 +150,13 @@ class Exchange:
         self.data_end = 0
         self.error_word = 0
         self.error_width = 0
-        self.request_end = frame.encode_frame_into(self.request, 0, address, function, self._body, n)
+        self._encode(n)
         self._waiting = True
+
+    def _encode(self, n):
+        self.request_end = frame.encode_frame_into(
+            self.request, 0, self._asked, self._function, self._body, n, self.preamble
+        )
 
     def _judge(self):
         """Decide about one good frame."""
@@ -169,7 +181,7 @@ class Exchange:
         reader = self.reader
         width = reader.data_end - reader.data_start
         if reader.control & frame.MORE or width < 1 or width > 2:
-            self._nonsense("an error reply must have one or two bytes")
+            self.nonsense("an error reply must have one or two bytes")
         word = reader.buf[reader.data_start]
         if width == 2:
             word |= reader.buf[reader.data_start + 1] << 8
@@ -186,7 +198,7 @@ class Exchange:
         if self._function == READ_ADDRESS:
             good = good and values.is_full_address(reader.buf, reader.data_start)
         if not good or reader.control & frame.MORE:
-            self._nonsense("the reply has a wrong length or content")
+            self.nonsense("the reply has a wrong length or content")
         self._append(reader.data_start, reader.data_end)
         self._settle()
         return DONE
@@ -197,7 +209,7 @@ class Exchange:
         start = reader.data_start + self._di_bytes
         end = reader.data_end
         if end < start:
-            self._nonsense("a read reply without its identifier")
+            self.nonsense("a read reply without its identifier")
         for i in range(self._di_bytes):
             if reader.buf[reader.data_start + i] != self._body[i]:
                 self.late_frames += 1
@@ -205,13 +217,13 @@ class Exchange:
         if self._function == FOLLOW_UP:
             end -= 1
             if end < start:
-                self._nonsense("a follow-up without its number")
+                self.nonsense("a follow-up without its number")
             seq = reader.buf[end]
             if seq < self._seq:
                 self.repeated_frames += 1
                 return NEED_DATA
             if seq > self._seq:
-                self._nonsense("a follow-up is missing")
+                self.nonsense("a follow-up is missing")
         self._append(start, end)
         if reader.control & frame.MORE:
             return self._ask_on()
@@ -220,18 +232,17 @@ class Exchange:
 
     def _ask_on(self):
         if self._di_bytes != DI_BYTES or self._seq >= FOLLOW_UPS_MAX:
-            self._nonsense("too many follow-ups")
+            self.nonsense("too many follow-ups")
         self._seq += 1
         self._function = FOLLOW_UP
         self._body[DI_BYTES] = self._seq
-        n = DI_BYTES + 1
-        self.request_end = frame.encode_frame_into(self.request, 0, self._asked, FOLLOW_UP, self._body, n)
+        self._encode(DI_BYTES + 1)
         return SEND
 
     def _append(self, start, end):
         at = self.data_end
         if at + end - start > DATA_BYTES_MAX:
-            self._nonsense("the answer is too long")
+            self.nonsense("the answer is too long")
         buf = self.reader.buf
         for i in range(start, end):
             self.data[at] = buf[i]
@@ -257,8 +268,3 @@ class Exchange:
             elif buf[at + i] != self._asked[i]:
                 return False
         return wild
-
-    def _nonsense(self, what):
-        self.malformed_frames += 1
-        self._waiting = False
-        raise WireFault(what)

@@ -1,0 +1,313 @@
+"""The door for the bus: questions of base/questions, answered with as many DL/T 645 exchanges as they take.
+
+A question may need several items in sequence (date and time, freeze time and registers) or fall back (a block that was
+refused is read item by item, and the meter object remembers it). The bus sees one question, one result.
+
+Traps avoided: a question that this model cannot answer sends nothing (`request_end` 0) and is REFUSED with NOT_OFFERED;
+no relay order leaves for a model that must not be cut. Date and time are two items of the base standard, and midnight
+may pass between them, so shortly after midnight the date is read again.
+"""
+
+from firmware.base import questions, relay
+from firmware.base.faults import Broken, require
+from firmware.base.port import const
+from firmware.base.questions import DONE, REFUSED, SEND
+from firmware.meters.dlt645 import relay as relay_words
+from firmware.meters.dlt645 import values
+from firmware.meters.dlt645.exchange import Exchange
+from firmware.meters.model import COMBINED, ENFORCEABLE, RELAY_1C, enforceable
+
+NOT_OFFERED = const(0x8000)  # error_word: this model has no such thing, nothing was sent
+NO_BLOCK = const(-1)
+
+DI_COMBINED = const(0x00000000)
+DI_FORWARD = const(0x00010000)
+DI_ALL_RATES = const(0x0000FF00)
+DI_POWER = const(0x02030000)
+DI_DATE = const(0x04000101)
+DI_TIME = const(0x04000102)
+DI_CLOCK = const(0x0400010C)
+DI_ADDRESS = const(0x04000401)
+DI_NUMBER = const(0x04000402)
+DI_STATUS_3 = const(0x04000503)
+DI_FREEZE_TIME = const(0x05060000)
+DI_FREEZE_FORWARD = const(0x05060100)
+ID97_FORWARD = const(0x9010)
+ID97_ALL_RATES = const(0x901F)
+ID97_NUMBER = const(0xC032)
+BLOCK_END_97 = const(0xAA)
+
+REGISTER_BYTES = const(4)
+REGISTERS = const(5)  # the total, rate 1 ... 4
+AFTER_MIDNIGHT_S = const(60)
+REFUSED_NO_DATA = const(0x02)
+
+
+class Dlt645Protocol:
+    """One for a bus. Results stay until the next `begin`:
+
+    `registers` [total, rate 1 ... 4] cwh or None; `rates` how many rate registers came; `status_word` or None;
+    `clock_s` meter-local seconds or None; `power_w` magnitude or None; `relay_word` 0 when the meter sent none; `freeze_s` when
+    the freeze was taken, meter-local, None when there is no such record; `identity` 6 bytes or None; `error_word`.
+    """
+
+    def __init__(self):
+        self.exchange = Exchange()
+        self.request = self.exchange.request
+        self.registers = [None] * REGISTERS
+        self.error_word = 0
+        self._question = 0
+        self._meter = None
+        self._arg = None
+        self._part = 0
+        self._offered = False
+        self._stamp = bytearray(values.STAMP_BYTES)
+        self._clear()
+
+    @property
+    def request_end(self):
+        """Where the request ends; 0 when there is nothing to send."""
+        return self.exchange.request_end
+
+    def begin(self, question, meter, arg=None):
+        """Start a question of base/questions; `meter` as model.Meter."""
+        self._clear()
+        self._question = question
+        self._meter = meter
+        self._arg = arg
+        self._part = 0
+        self.exchange.preamble = meter.model.preamble
+        self._offered = self._is_offered()
+        if not self._offered:
+            self.exchange.start_nothing()
+            return
+        if question == questions.READ_ENERGY and self._wants_block():
+            self._part = NO_BLOCK
+        self._ask()
+
+    def feed(self, buf, start, end):
+        """Take what came: at most 256 bytes, then `next_event`."""
+        self.exchange.feed(buf, start, end)
+
+    def next_event(self):
+        """-> NEED_DATA, SEND, DONE, REFUSED; WireFault as Exchange."""
+        return self._on_event(self.exchange.next_event())
+
+    def on_time_out(self):
+        """Nothing more came: as `next_event`."""
+        return self._on_event(self.exchange.on_time_out())
+
+    # -- what is offered --------------------------------------------------
+
+    def _is_offered(self):
+        model = self._meter.model
+        question = self._question
+        if question == questions.SEND_RELAY:
+            return self._may_order(model)
+        if question in (questions.READ_ENERGY, questions.READ_IDENTITY):
+            return True
+        if model.is_1997:
+            return False
+        if question == questions.READ_STATUS:
+            return model.status_bytes == 2
+        if question == questions.READ_LOAD:
+            return model.power_read
+        if question == questions.READ_FREEZE:
+            return 1 <= self._arg <= model.daily_freezes
+        require(question == questions.READ_CLOCK, "unknown question")
+        return True
+
+    def _may_order(self, model):
+        action = self._arg[0]
+        if model.relay_method != RELAY_1C:
+            return False
+        if action == relay.CUT:
+            return enforceable(model, None) == ENFORCEABLE
+        if action in (relay.ALARM_ON, relay.ALARM_OFF):
+            return model.alarm
+        return action == relay.RESTORE
+
+    def _wants_block(self):
+        model = self._meter.model
+        return model.rates > 0 and model.block_reads and not self._meter.block_refused
+
+    # -- asking -----------------------------------------------------------
+
+    def _ask(self):
+        """Encode the request for the present part of the question."""
+        if self._question == questions.SEND_RELAY:
+            self._order()
+        elif self._meter.model.is_1997:
+            self.exchange.start_read_1997(self._meter.serial, self._id_1997())
+        else:
+            self.exchange.start_read(self._meter.serial, self._di())
+
+    def _di(self):
+        part = self._part
+        question = self._question
+        if question == questions.READ_ENERGY:
+            di = DI_COMBINED if self._meter.model.billing_register == COMBINED else DI_FORWARD
+            return di | (DI_ALL_RATES if part == NO_BLOCK else part << 8)
+        if question == questions.READ_STATUS:
+            return DI_STATUS_3
+        if question == questions.READ_CLOCK:
+            if self._meter.model.joined_clock:
+                return DI_CLOCK
+            return DI_TIME if part == 1 else DI_DATE
+        if question == questions.READ_LOAD:
+            return DI_POWER
+        if question == questions.READ_FREEZE:
+            return (DI_FREEZE_FORWARD if part else DI_FREEZE_TIME) | self._arg
+        return DI_ADDRESS if part else DI_NUMBER
+
+    def _id_1997(self):
+        if self._question == questions.READ_IDENTITY:
+            return ID97_NUMBER
+        return ID97_ALL_RATES if self._part == NO_BLOCK else ID97_FORWARD + self._part
+
+    def _order(self):
+        action, valid_until_s = self._arg
+        meter = self._meter
+        code = relay_words.order_code(action, meter.model.close_code_n1)
+        values.put_stamp(self._stamp, 0, valid_until_s)
+        self.exchange.start_relay(meter.serial, code, meter.password, meter.operator, self._stamp)
+
+    def _go_on(self, part):
+        self._part = part
+        self._ask()
+        return SEND
+
+    # -- answers ----------------------------------------------------------
+
+    def _on_event(self, event):
+        if not self._offered:
+            self.error_word = NOT_OFFERED
+            return REFUSED
+        if event == DONE:
+            return self._on_done()
+        if event == REFUSED:
+            return self._on_refused()
+        return event
+
+    def _on_done(self):
+        question = self._question
+        if question == questions.READ_ENERGY:
+            return self._on_energy()
+        if question == questions.READ_STATUS:
+            self._expect(2)
+            self.status_word = values.word_at(self.exchange.data, 0)
+        elif question == questions.READ_CLOCK:
+            return self._on_clock()
+        elif question == questions.READ_LOAD:
+            self._expect(3)
+            power = self.exchange.number(0, 3, True)  # 0.1 W
+            self.power_w = None if power is None else abs(power) // 10
+        elif question == questions.READ_FREEZE:
+            return self._on_freeze()
+        elif question == questions.READ_IDENTITY:
+            self._expect(6)
+            if values.is_full_address(self.exchange.data):
+                self.identity = bytes(self.exchange.data[0:6])
+        elif question == questions.SEND_RELAY:
+            if self.exchange.data_end == 2:
+                self.relay_word = self.exchange.data[0] | self.exchange.data[1] << 8
+        else:
+            raise Broken("answer to no question")
+        return DONE
+
+    def _on_refused(self):
+        """A refused block is read item by item; a refused rate register is "no value"; the rest is a lawful no."""
+        self.error_word = self.exchange.error_word
+        self.error_width = self.exchange.error_width
+        if self._question == questions.READ_ENERGY and self._part != 0:
+            if not self.error_word & REFUSED_NO_DATA:
+                return REFUSED
+            if self._part == NO_BLOCK:
+                self._meter.block_refused = True
+                return self._go_on(0)
+            return self._next_rate()
+        if self._question == questions.READ_IDENTITY and self._part == 0 and not self._meter.model.is_1997:
+            return self._go_on(1)
+        return REFUSED
+
+    def _on_energy(self):
+        if self._part == NO_BLOCK:
+            self._take_registers()
+            return DONE
+        self._expect(REGISTER_BYTES)
+        self.registers[self._part] = self._register(0)
+        if self._part and self.registers[self._part] is not None:
+            self.rates = self._part
+        return self._next_rate()
+
+    def _next_rate(self):
+        if self._part >= self._meter.model.rates:
+            return DONE
+        return self._go_on(self._part + 1)
+
+    def _on_clock(self):
+        data = self.exchange.data
+        if self._meter.model.joined_clock:
+            self._expect(7)
+            self._date_s = values.date_at(data, 4)
+            second = values.time_at(data, 0)
+        elif self._part == 1:
+            self._expect(3)
+            self._second = second = values.time_at(data, 0)
+            if second is not None and second < AFTER_MIDNIGHT_S:
+                return self._go_on(2)
+        else:
+            self._expect(4)
+            self._date_s = values.date_at(data, 1)
+            if self._part == 0:
+                return self._go_on(1)
+            second = self._second
+        if self._date_s is not None and second is not None:
+            self.clock_s = self._date_s + second
+        return DONE
+
+    def _on_freeze(self):
+        if self._part == 0:
+            self._expect(5)
+            self.freeze_s = values.minute_stamp_at(self.exchange.data, 0)
+            return DONE if self.freeze_s is None else self._go_on(1)
+        self._take_registers()
+        return DONE
+
+    def _take_registers(self):
+        """A block: the total, then as many rates as the meter is configured for; the length tells."""
+        exchange = self.exchange
+        end = exchange.data_end
+        if self._meter.model.is_1997 and end % REGISTER_BYTES == 1 and exchange.data[end - 1] == BLOCK_END_97:
+            end -= 1
+        if end % REGISTER_BYTES or not end:
+            exchange.nonsense("a block of registers has a wrong length")
+        count = min(end // REGISTER_BYTES, self._meter.model.rates + 1)
+        for i in range(count):
+            self.registers[i] = self._register(i * REGISTER_BYTES)
+        self.rates = count - 1
+
+    def _register(self, offset):
+        """A negative combined register cannot be billed: no value, so it is held and reported."""
+        combined = self._meter.model.billing_register == COMBINED and self._question == questions.READ_ENERGY
+        value = self.exchange.number(offset, REGISTER_BYTES, combined)
+        return None if value is None or value < 0 else value
+
+    def _expect(self, width):
+        if self.exchange.data_end != width:
+            self.exchange.nonsense("an item has a wrong length")
+
+    def _clear(self):
+        for i in range(REGISTERS):
+            self.registers[i] = None
+        self.rates = 0
+        self.status_word = None
+        self.clock_s = None
+        self.power_w = None
+        self.relay_word = 0
+        self.freeze_s = None
+        self.identity = None
+        self.error_word = 0
+        self.error_width = 0
+        self._date_s = None
+        self._second = None
