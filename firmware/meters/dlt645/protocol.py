@@ -47,8 +47,9 @@ class Dlt645Protocol:
     """One for a bus. Results stay until the next `begin`:
 
     `registers` [total, rate 1 ... 4] cwh or None; `rates` how many rate registers came; `status_word` or None;
-    `clock_s` meter-local seconds or None; `power_w` magnitude or None; `relay_word` 0 when the meter sent none; `freeze_s` when
-    the freeze was taken, meter-local, None when there is no such record; `identity` 6 bytes or None; `error_word`.
+    `clock_s` meter-local seconds or None; `power_w` magnitude or None; `relay_word` 0 when the meter sent none;
+    `freeze_s` when the freeze was taken, meter-local, None when there is no such record; `identity` 6 bytes or None;
+    `error_word` with `error_width` (1 or 2 bytes) after REFUSED.
     """
 
     def __init__(self):
