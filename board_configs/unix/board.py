@@ -3,11 +3,12 @@
 RS-485 is a serial device or a pty, the journal region a host file with NOR rules, the uplink the host's sockets.
 Everything lies in one folder, given by the environment:
 
-    LAMPLIGHTER_ROOT   folder with settings.json, key, models/ (default: the working folder)
+    LAMPLIGHTER_ROOT   folder with settings.json and key (default: the working folder)
     LAMPLIGHTER_LINE   serial device or pty of the meters (default: ROOT/line)
 """
 
 import os
+import sys
 
 from firmware.hal.clock_unix import UnixClock
 from firmware.hal.line_serial import SerialLine
@@ -19,6 +20,7 @@ JOURNAL_BYTES = 512 * 1024
 READINGS_BYTES = 512 * 1024
 ERASE_SIZE = 4096
 PROGRAM_UNIT = 32
+MODEL_ROOT = __file__.rsplit("/", 3)[0] + "/firmware/meters/models"
 FIRMWARE_VERSION = 0x000100  # 0.1.0
 
 
@@ -31,9 +33,19 @@ class Board:
         self.line_path = line_path
         self.clock = UnixClock()
         self.region = FileRegion(root + "/region.bin", JOURNAL_BYTES + READINGS_BYTES, ERASE_SIZE, PROGRAM_UNIT)
+        self.firmware_version = FIRMWARE_VERSION
+        self.model_root = MODEL_ROOT
+        self.console_lost = False
         self.journal_bytes = JOURNAL_BYTES
         self.uplink = SocketUplink()
         self.watchdog = NoWatchdog()
+
+    def console_write(self, text):
+        """Standard output, a line at a time; a reader that went away must not stop the gateway."""
+        try:
+            sys.stdout.write(text)
+        except OSError:
+            self.console_lost = True
 
     def line(self, baud):
         """The RS-485 line; OSError when the device is missing."""

@@ -51,6 +51,8 @@ class Asker:
         self._line.set_rate(meter.model.baud)
         self._line.discard_input()
         protocol.begin(question, meter, arg)
+        if not protocol.request_end:
+            return self._result(protocol.next_event(), index)  # this model has no such thing: nothing is sent
         try:
             for _ in range(FRAMES_MAX):
                 await self._line.send(protocol.request, 0, protocol.request_end)

@@ -1,0 +1,317 @@
+"""The hall: every event of the gateway comes through here, and leaves as journal records, relay orders and messages.
+
+`on_reading`, `on_status`, `on_relay`, `on_silence` from the bus; `on_credit`, `on_order`, `on_acks` from the head-end;
+`on_tick` from the clock. Synchronous, never awaits: read, price, journal, decide, act is one uninterrupted step, so in a
+cooperative scheduler money needs no lock.
+
+Traps avoided: a message of the head-end is acknowledged to the broker only after its verdict is durable, so every
+handler commits before it returns; a repeated message leaves no second record.
+"""
+
+from firmware.base.faults import Broken
+from firmware.base.port import const
+from firmware.clock import clock as clocks
+from firmware.cutoff import decide
+from firmware.cutoff.brake import Brake
+from firmware.cutoff.throttle import Throttle
+from firmware.gateway_billing import HELD_NO_VALUE, Billing
+from firmware.gateway_orders import OrderDesk
+from firmware.gateway_slot import Slot
+from firmware.gateway_supply import SupplyDesk
+from firmware.ledger import record_kinds as kinds
+from firmware.ledger.accounts import CREATED, EXISTS
+from firmware.meters.model import ENFORCEABLE, NEEDS_UTILITY_KEY, OWN_PURSE, enforceable
+
+EVENT_SILENT = const(1)  # value: turns without an answer
+EVENT_ANSWERS_AGAIN = const(2)
+EVENT_READ_REFUSED = const(3)  # value: error byte
+EVENT_TASK_FAULT = const(4)
+FAULT_OWN_PURSE = const(8)
+FAULT_UTILITY_KEY = const(9)
+CHANNEL_HEAD_END = const(1)  # NOTICE channel
+STANDING_SOUND = const(0)
+STANDING_AWAITS_STATE = const(2)
+
+
+_WORDS_OF_HEAD_END = (kinds.CREDIT, kinds.CREDIT_REFUSED, kinds.ORDER, kinds.DOCUMENT, kinds.ACKED)
+
+
+class ClockView:
+    """What the desks ask of the clock, with the ticks of this moment."""
+
+    def __init__(self, clock, ticks_ms):
+        self._clock = clock
+        self._ticks_ms = ticks_ms
+
+    def state(self):
+        """(now_s, quality, error_s or None, meters_disagree)."""
+        now_ms = self._ticks_ms()
+        clock = self._clock
+        return clock.now_s(now_ms), clock.quality, clock.error_bound_s(now_ms), clock.meters_disagree
+
+    def stamp(self):
+        """(at_s, quality) for a record or a reading."""
+        return self._clock.now_s(self._ticks_ms()), self._clock.quality
+
+
+class HeadEnd:
+    """What the head-end last let us know: `standing` (SPEC 5.3 field 12) and when its last authenticated word came."""
+
+    def __init__(self):
+        self.standing = 1  # awaiting comparison
+        self.last_contact_s = 0
+
+
+class Gateway:
+    """Built by main.py; `order(meter, action) -> bool` is the bus's door, `wake()` tells the uplink of
+    news, `announce()` of a changed standing."""
+
+    def __init__(self, ledger, settings, models, clock, ticks_ms, tariffs, policies, documents, order, wake, announce):
+        limits = settings.limits
+        self.ledger = ledger
+        self.clock = clock
+        self.clock_view = ClockView(clock, ticks_ms)
+        self.head_end = HeadEnd()
+        self._ticks_ms = ticks_ms
+        self._limits = limits
+        self._wake = wake
+        self.billing = Billing(ledger, tariffs, limits)
+        throttle = Throttle(limits.cuts_remembered_max)
+        brake = Brake(limits.accounts_max)
+        views = (self.clock_view, self.head_end)
+        self.supply = SupplyDesk(ledger, self.billing, policies, throttle, brake, views, order, limits)
+        self.orders = OrderDesk(self, tariffs, policies, documents)
+        self.slots = []
+        self._by_account = {}
+        self._models = models
+        self._settings = settings
+        self.announce = announce
+        self.uplink_events = 0
+
+    def begin(self):
+        """After the journal was replayed: a slot for each meter, and a status read for each relay."""
+        for index in range(len(self._settings.meters)):
+            meter = self._settings.meters[index]
+            if self.ledger.accounts.row_of(meter.account) < 0:
+                self.ledger.record(kinds.FLAGS, (meter.account, meter.flags, 0))
+            row = self.ledger.accounts.row_of(meter.account)
+            slot = Slot(index, meter, self._models[meter.model], row, self._settings.utc_offset_min)
+            self.supply.begin(slot)
+            self.slots.append(slot)
+            self._by_account[slot.account] = slot
+        self.supply.set_size(len(self.slots))
+        self.ledger.commit()
+
+    def on_replayed(self, kind, values, sequence, at_s, quality):
+        """One record of earlier lives: what throttle, brake and the offline right to cut remember."""
+        if kind == kinds.DECISION and values[1] == decide.CUT:
+            self.supply.throttle.on_cut(at_s)
+        elif kind == kinds.BRAKE:
+            if not values[0]:
+                self.supply.brake.release()
+            self.supply.brake.closed = bool(values[0])
+        elif kind == kinds.SNAPSHOT_BEGIN:
+            self.supply.brake.closed = bool(values[4])
+        if kind in _WORDS_OF_HEAD_END and at_s:
+            self.head_end.last_contact_s = at_s
+
+    def slot_of(self, account):
+        """The supply point of an account, or None."""
+        return self._by_account.get(account)
+
+    # from the bus
+
+    def on_reading(self, reading):
+        """A meter answered: believe or hold, charge, judge, remember, tell."""
+        slot = self.slots[reading.meter]
+        if slot.silent_turns >= self._limits.silent_turns_told:
+            self.ledger.record(kinds.EVENT, (EVENT_ANSWERS_AGAIN, slot.account, slot.silent_turns))
+        slot.silent_turns = 0
+        why = self.billing.why_held(slot, reading)
+        if why != HELD_NO_VALUE:
+            slot.last_heard = reading
+        if why:
+            self.billing.hold(slot, reading, why)
+        else:
+            self._believe(slot, reading)
+        if reading.status_word is not None:
+            self._learn_enforceable(slot, reading.status_word)
+            self.supply.on_status(slot, reading.status_word)
+        self.supply.judge(slot)
+        self._store(slot, reading)
+        self._wake()
+
+    def _believe(self, slot, reading):
+        self.billing.let_go(slot, reading)
+        if not self.billing.is_bound(slot):
+            self.billing.bind(slot, reading)
+        slot.reading = reading
+        slot.uncharged_ucu = self.billing.uncharged_ucu(slot, reading)
+        cause = self.billing.due_cause(slot, reading, slot.uncharged_ucu)
+        if cause and slot.uncharged_ucu:
+            self.billing.charge(slot, reading, cause)
+            slot.uncharged_ucu = self.billing.uncharged_ucu(slot, reading)
+
+    def _store(self, slot, reading):
+        registers = reading.registers
+        values = (reading.at_s, reading.quality, reading.marks, registers, reading.power_w, reading.status_word or 0)
+        self.ledger.add_reading(slot.account, *values)
+        self.ledger.commit()
+
+    def _learn_enforceable(self, slot, word):
+        reason = enforceable(slot.model, word)
+        slot.enforceable = reason == ENFORCEABLE
+        if reason not in (OWN_PURSE, NEEDS_UTILITY_KEY):
+            return
+        fault = FAULT_OWN_PURSE if reason == OWN_PURSE else FAULT_UTILITY_KEY
+        if self.ledger.accounts.get(slot.row, "fault") != fault:
+            self.ledger.record(kinds.FAULT, (slot.account, fault, word))
+
+    def on_status(self, meter, word):
+        """A status word came ahead of the readings."""
+        if word is None:
+            return
+        slot = self.slots[meter]
+        self._learn_enforceable(slot, word)
+        self.supply.on_status(slot, word)
+        self._wake()
+
+    def on_relay(self, outcome):
+        """A phase of a relay order."""
+        self.supply.on_outcome(self.slots[outcome.meter], outcome)
+        self._wake()
+
+    def on_silence(self, meter, turns, malformed):
+        """A turn brought nothing; an event once, when it lasts."""
+        slot = self.slots[meter]
+        slot.silent_turns = turns
+        if turns == self._limits.silent_turns_told:
+            self.ledger.record(kinds.EVENT, (EVENT_SILENT, slot.account, turns))
+            self.ledger.commit()
+            self._wake()
+
+    def on_refused(self, meter, error_word):
+        """The meter refuses to tell its register: reported once per change, no value, no cut."""
+        slot = self.slots[meter]
+        if slot.held != error_word + 256:
+            slot.held = error_word + 256
+            self.ledger.record(kinds.EVENT, (EVENT_READ_REFUSED, slot.account, error_word))
+            self.ledger.commit()
+            self._wake()
+
+    def on_meter_clock(self, meter, local_s):
+        """A meter told its local time (read before relay orders)."""
+        slot = self.slots[meter]
+        result = self.clock.on_meter_clock(meter, local_s, slot.utc_offset_min, self._ticks_ms())
+        slot.meter_error_s = self.clock.meter_error_s(meter)
+        self._note_clock(result)
+
+    # from the head-end
+
+    def on_credit(self, account, issuer, number, amount_ucu, total_ucu, at_s):
+        """A credit or correction; on return its verdict is durable."""
+        slot = self.slot_of(account)
+        verdict, reason = self.ledger.accounts.credit_verdict(account, issuer, number, amount_ucu, total_ucu)
+        values = (account, issuer, number, amount_ucu, total_ucu)
+        if verdict == CREATED:
+            self.ledger.record(kinds.CREDIT, values)
+        elif verdict != EXISTS and not self._refused_before(slot, issuer, number):
+            self.ledger.record(kinds.CREDIT_REFUSED, values + (reason,))
+        self.ledger.commit()
+        self.head_end.last_contact_s = self.clock_view.stamp()[0] or self.head_end.last_contact_s
+        if verdict == CREATED and slot is not None:
+            slot.cut_order = 0  # a payment overtakes a cut order that still waits
+            self.supply.judge(slot, credited=True)
+        self._wake()
+
+    def _refused_before(self, slot, issuer, number):
+        """A conflict that comes again and again leaves one record, not many."""
+        if slot is None:
+            return False
+        if slot.refused_number == (issuer, number):
+            return True
+        slot.refused_number = (issuer, number)
+        return False
+
+    def on_order(self, order, account, number, expires_at_s, credit_number, overridden, document):
+        """A numbered order or document; on return its verdict is durable."""
+        self.orders.take(order, account, number, expires_at_s, credit_number, overridden, document)
+        self.ledger.commit()
+        self._wake()
+
+    def on_acks(self, ack):
+        """What the head-end holds, what it thinks of our books, and what time it is."""
+        if ack.fresh:
+            self._note_clock(self.clock.on_network_time(ack.time_s, self._ticks_ms(), ack.age_ms))
+        now_s = self.clock_view.stamp()[0]
+        if now_s:
+            self.head_end.last_contact_s = now_s
+        self._compare(ack)
+        if self.ledger.acked(ack.epoch, ack.sequence, ack.chain, ack.countersign, ack.readings):
+            self._deliver_notices(ack.sequence)
+        self.ledger.commit()
+
+    def _compare(self, ack):
+        standing = STANDING_SOUND if ack.comparison == 0 else STANDING_AWAITS_STATE
+        if self.head_end.standing != standing and (ack.fresh or standing != STANDING_SOUND):
+            self.head_end.standing = standing
+            self.announce()
+
+    def _deliver_notices(self, sequence):
+        """A notice is given to the customer by the head-end once its database holds it."""
+        for slot in self.slots:
+            if slot.notice_sequence and slot.notice_sequence <= sequence:
+                slot.notice_sequence = 0
+                self.supply.notice_delivered(slot, CHANNEL_HEAD_END)
+
+    def reprice(self, slot):
+        """Tariffs changed: the uncharged energy of the last reading is worth something else."""
+        if slot.reading is not None:
+            slot.uncharged_ucu = self.billing.uncharged_ucu(slot, slot.reading)
+
+    def awaits_state(self):
+        """The head-end found our books behind its own."""
+        return self.head_end.standing == STANDING_AWAITS_STATE
+
+    def state_taken(self):
+        """The ledger holds the head-end's signed state: every supply point begins anew from it."""
+        self.head_end.standing = STANDING_SOUND
+        for slot in self.slots:
+            slot.row = self.ledger.accounts.row_of(slot.account)
+            if slot.row < 0:
+                self.ledger.record(kinds.FLAGS, (slot.account, 0, 0))
+                slot.row = self.ledger.accounts.row_of(slot.account)
+            slot.reading = None
+            slot.uncharged_ucu = None
+            self.supply.begin(slot)
+        self.announce()
+
+    def on_uplink_event(self, code, value):
+        """Something a person should know of the uplink; its counters go up with the status."""
+        self.uplink_events = (self.uplink_events + 1) & 0x3FFFFFFF
+
+    # from the clock
+
+    def on_tick(self):
+        """Each second: retries of supply, orders that expired, space on flash."""
+        now_s = self.clock_view.stamp()[0]
+        for slot in self.slots:
+            if slot.cut_order and now_s and now_s >= slot.cut_order_until_s:
+                slot.cut_order = 0
+            self.supply.retry(slot, now_s)
+        self.ledger.on_tick()
+
+    def on_fault(self, name, fault):
+        """A task died: the event is durable before the reset."""
+        try:
+            self.ledger.record(kinds.EVENT, (EVENT_TASK_FAULT, 0, len(name)))
+            self.ledger.commit()
+        except Broken:
+            pass  # the books themselves are what broke: nothing more can be written
+
+    def _note_clock(self, result):
+        if result in (clocks.STEPPED, clocks.SET) and abs(self.clock.after_s - self.clock.before_s) > 1:
+            self.ledger.record(kinds.CLOCK, (self.clock.before_s, self.clock.after_s, self.clock.source))
+            self.ledger.commit()
+
+

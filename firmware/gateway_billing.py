@@ -1,0 +1,169 @@
+"""Read, check, price, journal: how a reading becomes a charge (part of the hall; synchronous, never awaits).
+
+A register is compared with the one last charged before anything is believed (design 4.9): backwards, further than the
+meter could have passed, another serial number or no value is held: no charge, no cut, an event. Rollover is no fault.
+
+Charges are journalled at local midnight, before every supply decision, and when the uncharged energy is worth more than
+a limit (design 4.7); in between the uncharged value is only subtracted from the balance, with the time of its reading.
+
+Trap avoided: a clock that is not known dates nothing: energy then stays in the meter, which forgets nothing.
+"""
+
+from firmware.base import days
+from firmware.base.port import const
+from firmware.base.reading import MARK_HELD
+from firmware.cutoff.conditions import FLAG_READING_HELD
+from firmware.ledger import record_kinds as kinds
+from firmware.tariff import pricing
+
+HELD_RELEASED = const(0)
+HELD_BACKWARDS = const(1)
+HELD_TOO_FAR = const(2)
+HELD_OTHER_SERIAL = const(3)
+HELD_NO_VALUE = const(4)
+
+CAUSE_MIDNIGHT = const(1)
+CAUSE_DECISION = const(3)
+CAUSE_LIMIT = const(4)
+
+MARK_UNSPLIT_MIDNIGHT = const(2)
+
+REGISTER_MODULO_CWH = const(100_000_000)
+JOULES_PER_CWH = const(36_000)  # 0.01 kWh = 10 Wh
+
+
+class Billing:
+    """Prices readings of `slots` (gateway.Slot) against the ledger; `tariffs` is a TariffBook."""
+
+    def __init__(self, ledger, tariffs, limits):
+        self._ledger = ledger
+        self._tariffs = tariffs
+        self._limits = limits
+
+    def why_held(self, slot, reading):
+        """0, or the reason why this reading must not be believed (HELD record)."""
+        if slot.serial != reading.serial:
+            return HELD_OTHER_SERIAL
+        first, last = billed_registers(reading.rates)
+        for rate in range(first, last + 1):
+            if reading.registers[rate] is None:
+                return HELD_NO_VALUE
+        accounts = self._ledger.accounts
+        if not self.is_bound(slot):
+            return 0
+        for rate in range(first, last + 1):
+            passed = pricing.difference_cwh(accounts.charged_cwh(slot.row, rate), reading.registers[rate])
+            if passed > self._could_have_passed_cwh(slot, reading):
+                # far more than half the register's range is a step back seen through the rollover
+                return HELD_BACKWARDS if passed > REGISTER_MODULO_CWH // 2 else HELD_TOO_FAR
+        return 0
+
+    def _could_have_passed_cwh(self, slot, reading):
+        """Energy at the meter's limit since the last charge, with a margin of a quarter, rounded up."""
+        charged_at_s = self._ledger.accounts.get(slot.row, "charged_at_s")
+        if not charged_at_s or not reading.at_s:
+            return REGISTER_MODULO_CWH // 2  # undated: only a step back can be told
+        elapsed_s = max(0, reading.at_s - charged_at_s) + self._limits.plausible_slack_s
+        return slot.max_power_w * elapsed_s * 5 // 4 // JOULES_PER_CWH + 1
+
+    def hold(self, slot, reading, why):
+        """Journal a held reading once per episode of holding."""
+        reading.marks |= MARK_HELD
+        accounts = self._ledger.accounts
+        if slot.held == why:
+            return
+        slot.held = why
+        first, last = billed_registers(reading.rates)
+        rate = first
+        for candidate in range(first, last + 1):
+            if reading.registers[candidate] is not None:
+                rate = candidate
+        register = reading.registers[rate]
+        last_cwh = accounts.charged_cwh(slot.row, rate) if self.is_bound(slot) else 0
+        values = (slot.account, reading.serial, why, rate, 0 if register is None else register, last_cwh)
+        self._ledger.record(kinds.HELD, values)
+
+    def let_go(self, slot, reading):
+        """A believable reading ends the holding by itself: charging goes on where it stood."""
+        accounts = self._ledger.accounts
+        slot.held = 0
+        if accounts.get(slot.row, "flags") & FLAG_READING_HELD:
+            rate = billed_registers(reading.rates)[0]
+            charged_cwh = accounts.charged_cwh(slot.row, rate)
+            self._ledger.record(kinds.HELD, (slot.account, reading.serial, HELD_RELEASED, rate, charged_cwh, charged_cwh))
+
+    def write_off(self, slot, reading):
+        """The operator lets a held reading go: charging goes on from the present registers."""
+        first, last = billed_registers(reading.rates)
+        for rate in range(first, last + 1):
+            charged_cwh = self._ledger.accounts.charged_cwh(slot.row, rate)
+            values = (slot.account, reading.serial, HELD_RELEASED, rate, reading.registers[rate], charged_cwh)
+            self._ledger.record(kinds.HELD, values)
+        slot.held = 0
+
+    def is_bound(self, slot):
+        """True when the account's segment is on this meter."""
+        return self._ledger.accounts.get(slot.row, "serial") == slot.serial
+
+    def bind(self, slot, reading):
+        """First believable reading of this meter for this account: charging begins at its registers."""
+        registers = [0 if value is None else value for value in reading.registers]
+        self._ledger.record(kinds.SEGMENT, (slot.account, reading.serial, reading.rates) + tuple(registers))
+
+    def tariff_now(self, slot, at_s):
+        """The tariff in force for this slot at `at_s`, or None (then energy accumulates unpriced)."""
+        if not at_s:
+            return None
+        tariff = self._tariffs.in_force(slot.tariff, days.day_number(at_s, slot.utc_offset_min))
+        if tariff is None or not tariff.serves(slot.model.rates):
+            return None
+        return tariff
+
+    def uncharged_ucu(self, slot, reading):
+        """Worth of the energy since the last charge, or None without a valid tariff."""
+        tariff = self.tariff_now(slot, reading.at_s)
+        if tariff is None:
+            return None
+        return pricing.total_ucu(self._lines(slot, reading, tariff))
+
+    def _lines(self, slot, reading, tariff):
+        accounts = self._ledger.accounts
+        charged = [accounts.charged_cwh(slot.row, rate) for rate in range(len(reading.registers))]
+        return pricing.charge_lines(tariff, reading.rates, charged, reading.registers)
+
+    def due_cause(self, slot, reading, uncharged_ucu):
+        """0, or why the uncharged energy must be journalled at this reading."""
+        charged_at_s = self._ledger.accounts.get(slot.row, "charged_at_s")
+        if self._crosses_midnight(slot, charged_at_s, reading.at_s):
+            return CAUSE_MIDNIGHT
+        if uncharged_ucu is not None and uncharged_ucu >= self._limits.uncharged_max_ucu:
+            return CAUSE_LIMIT
+        return 0
+
+    def charge(self, slot, reading, cause):
+        """Journal the uncharged energy -> amount in ucu (0: nothing to charge, no tariff, or no room for charges)."""
+        tariff = self.tariff_now(slot, reading.at_s)
+        if tariff is None or not self._ledger.may_record(kinds.ORDINARY):
+            return 0
+        accounts = self._ledger.accounts
+        charged_at_s = accounts.get(slot.row, "charged_at_s")
+        marks = MARK_UNSPLIT_MIDNIGHT if self._crosses_midnight(slot, charged_at_s, reading.at_s) else 0
+        amount_all = 0
+        total = accounts.get(slot.row, "total_charged_ucu")
+        for rate, from_cwh, to_cwh, price, amount in self._lines(slot, reading, tariff):
+            total += amount
+            amount_all += amount
+            values = (slot.account, reading.serial, rate, from_cwh, to_cwh, reading.at_s, tariff.tariff, tariff.version)
+            self._ledger.record(kinds.CHARGE, values + (price, amount, total, cause, marks))
+        return amount_all
+
+    def _crosses_midnight(self, slot, before_s, after_s):
+        if not before_s or not after_s:
+            return False
+        offset = slot.utc_offset_min
+        return days.day_number(before_s, offset) != days.day_number(after_s, offset)
+
+
+def billed_registers(rates):
+    """First and last index of the registers that bill: the total alone, or rate 1 ... `rates`."""
+    return (1, rates) if rates else (0, 0)

@@ -1,0 +1,169 @@
+"""Numbered orders and documents of the head-end: judged, journalled, done (part of the hall; SPEC 5.6).
+
+A refused order consumes its number. An order that comes again after its verdict stands in the journal changes nothing
+and leaves no second record: the head-end finds the first verdict in the records.
+"""
+
+import hashlib
+
+from firmware.base.faults import BadInput, WireFault
+from firmware.base.port import const
+from firmware.cutoff import conditions, orders
+from firmware.cutoff import policy as policies_of
+from firmware.ledger import record_kinds as kinds
+from firmware.tariff import tariff as tariffs_of
+
+ACCEPTED_VERDICT = const(1)
+REFUSED_VERDICT = const(2)
+WHAT_TARIFF = const(1)
+WHAT_POLICY = const(2)
+HEAD_END_ISSUER = const(1)
+CREATED = const(1)  # PolicyBook and TariffBook answers
+EXISTS = const(2)
+FLAGS_BY_ORDER = const(7)  # protected, care, exempt
+
+
+class OrderDesk:
+    """`documents` offers `store(kind, id, version, text)`, `decode_state(bytes)`, `decode_flags(bytes)`."""
+
+    def __init__(self, gateway, tariffs, policies, documents):
+        self._gateway = gateway
+        self._ledger = gateway.ledger
+        self._tariffs = tariffs
+        self._policies = policies
+        self._documents = documents
+        self._state_parts = {}
+
+    def take(self, order, account, number, expires_at_s, credit_number, overridden, document):
+        """One order as it came from the wire, already authenticated."""
+        if order == orders.TARIFF:
+            self._document(order, number, document, WHAT_TARIFF, tariffs_of.parse_tariff, self._tariffs)
+        elif order == orders.POLICY:
+            self._document(order, number, document, WHAT_POLICY, policies_of.parse_policy, self._policies)
+        elif order == orders.STATE:
+            self._state(number, document)
+        elif order == orders.RELEASE_BRAKE:
+            self._release_brake(number)
+        else:
+            self._for_account(order, account, number, expires_at_s, credit_number, overridden, document)
+
+    def _for_account(self, order, account, number, expires_at_s, credit_number, overridden, document):
+        slot = self._gateway.slot_of(account)
+        if slot is None:
+            self._verdict(account, number, order, orders.UNKNOWN_ACCOUNT, 0, credit_number, expires_at_s)
+            return
+        accounts = self._ledger.accounts
+        last = accounts.get(slot.row, "order")
+        if number <= last:
+            return  # its verdict is in the journal already
+        view, policy = self._gateway.supply.facts_of(slot)
+        newest = accounts.newest_credit(slot.row, HEAD_END_ISSUER)
+        judged = orders.judge_order(
+            order, number, expires_at_s, credit_number, overridden, view, policy, last, newest
+        )
+        flags = self._flags_wanted(order, accounts.get(slot.row, "flags"), document)
+        reason = judged.reason
+        if flags is None:
+            reason = orders.BAD_DOCUMENT
+        self._verdict(account, number, order, reason, judged.failed, credit_number, expires_at_s)
+        if reason == orders.ACCEPTED:
+            self._do(slot, order, number, expires_at_s, overridden, flags, view, policy)
+
+    def _flags_wanted(self, order, flags, document):
+        """The account's flags after this order; None when its document is no flags."""
+        if order == orders.HOLD:
+            return flags | conditions.FLAG_HOLD
+        if order == orders.RELEASE:
+            return flags & ~(conditions.FLAG_HOLD | conditions.FLAG_ORDERED_ON)
+        if order == orders.FLAGS:
+            try:
+                wanted = self._documents.decode_flags(document) if document is not None else None
+            except WireFault:
+                wanted = None
+            if wanted is None or wanted & ~FLAGS_BY_ORDER:
+                return None
+            return (flags & ~FLAGS_BY_ORDER) | wanted
+        return flags
+
+    def _do(self, slot, order, number, expires_at_s, overridden, flags, view, policy):
+        supply = self._gateway.supply
+        if order == orders.CUT:
+            slot.cut_order = number
+            slot.cut_order_until_s = expires_at_s
+            slot.override = overridden
+        elif order == orders.RESTORE:
+            slot.cut_order = 0
+            below = policy is None or view.available_ucu is None or view.available_ucu < policy.restore_ucu
+            if below:
+                flags |= conditions.FLAG_ORDERED_ON
+        elif order == orders.RELEASE_HELD and slot.last_heard is not None:
+            self._gateway.billing.write_off(slot, slot.last_heard)
+            flags &= ~conditions.FLAG_READING_HELD
+        if flags != self._ledger.accounts.get(slot.row, "flags"):
+            self._ledger.record(kinds.FLAGS, (slot.account, flags, number))
+        if order == orders.RESTORE:
+            supply.restore_by_order(slot, number)
+        supply.judge(slot)
+
+    def _document(self, order, number, document, what, parse, book):
+        """A tariff or policy version: stored as a file first, then journalled, then in force."""
+        try:
+            if document is None:
+                raise BadInput("document", "is missing")
+            parsed = parse(document)
+            identity = parsed.tariff if what == WHAT_TARIFF else parsed.policy
+            answer = book.add(parsed)
+        except BadInput:
+            self._verdict(0, number, order, orders.BAD_DOCUMENT, 0, 0, 0)
+            return
+        if answer == EXISTS:
+            self._verdict(0, number, order, orders.NO_CHANGE, 0, identity, 0)
+            return
+        if answer != CREATED:
+            self._verdict(0, number, order, orders.BAD_DOCUMENT, 0, identity, 0)
+            return
+        self._documents.store("tariff" if what == WHAT_TARIFF else "policy", identity, parsed.version, document)
+        digest = hashlib.sha256(document).digest()[:8]
+        self._ledger.record(kinds.DOCUMENT, (what, identity, parsed.version, digest))
+        self._verdict(0, number, order, orders.ACCEPTED, 0, identity, 0)
+        for slot in self._gateway.slots:
+            self._gateway.reprice(slot)
+            self._gateway.supply.judge(slot)
+
+    def _release_brake(self, number):
+        if number <= self._ledger.accounts.gateway_order:
+            return
+        brake = self._gateway.supply.brake
+        if not brake.closed:
+            self._verdict(0, number, orders.RELEASE_BRAKE, orders.NO_CHANGE, 0, 0, 0)
+            return
+        brake.release()
+        self._ledger.record(kinds.BRAKE, (0, 0, len(self._gateway.slots), number))
+        self._verdict(0, number, orders.RELEASE_BRAKE, orders.ACCEPTED, 0, 0, 0)
+
+    def _state(self, number, document):
+        """Signed state in parts; taken only while the head-end finds our books behind its own."""
+        try:
+            epoch, first_sequence, part, parts, rows = self._documents.decode_state(document or b"")
+        except WireFault:
+            self._verdict(0, number, orders.STATE, orders.BAD_DOCUMENT, 0, 0, 0)
+            return
+        if epoch <= self._ledger.epoch or not self._gateway.awaits_state():
+            return  # an old or unasked state changes nothing
+        if self._state_parts.get("epoch") != epoch:
+            self._state_parts = {"epoch": epoch}
+        self._state_parts[part] = rows
+        if any(index not in self._state_parts for index in range(1, parts + 1)):
+            return
+        everything = []
+        for index in range(1, parts + 1):
+            everything.extend(self._state_parts[index])
+        self._state_parts = {}
+        self._ledger.import_state(epoch, first_sequence, everything)
+        self._verdict(0, number, orders.STATE, orders.ACCEPTED, 0, 0, 0)
+        self._gateway.state_taken()
+
+    def _verdict(self, account, number, order, reason, failed, credit_number, expires_at_s):
+        verdict = ACCEPTED_VERDICT if reason == orders.ACCEPTED else REFUSED_VERDICT
+        values = (account, number, order, verdict, reason, failed, credit_number, expires_at_s)
+        self._ledger.record(kinds.ORDER, values)

@@ -1,0 +1,39 @@
+"""What the gateway knows of one supply point beside its journalled account row: the last reading and the supply process.
+
+All of it is found again after a restart by asking the meter; nothing here is money.
+"""
+
+from firmware.cutoff import supply
+from firmware.meters.model import power_max_w
+
+
+class Slot:
+    """`index` is the meter's place on this gateway; `row` the account's row in the ledger's table."""
+
+    def __init__(self, index, settings, model, row, utc_offset_min):
+        self.index = index
+        self.account = settings.account
+        self.serial = settings.serial
+        self.address = settings.address
+        self.model = model
+        self.max_power_w = power_max_w(model)
+        self.row = row
+        self.tariff = settings.tariff
+        self.policy = settings.policy
+        self.utc_offset_min = utc_offset_min
+        self.reading = None  # the last believed one
+        self.last_heard = None  # the last one with registers, believed or not
+        self.uncharged_ucu = None  # worth of the energy since the last charge, None without reading or tariff
+        self.held = 0  # HELD reason while the present readings are not believed
+        self.silent_turns = 0
+        self.enforceable = None  # None until a status word was read
+        self.state = supply.ON_UNKNOWN
+        self.state_since_s = 0
+        self.judged = 0  # verdict and failed bits last journalled, so that only changes are
+        self.notice_asked = 0  # policy channel bits asked in this episode since the start
+        self.notice_sequence = 0  # journal sequence of the notice that the head-end has yet to confirm
+        self.cut_order = 0  # number of an accepted cut order
+        self.cut_order_until_s = 0
+        self.override = 0
+        self.refused_number = 0  # last credit number refused, so that a repeat is not journalled again
+        self.meter_error_s = None

@@ -1,0 +1,301 @@
+"""Decide and act: from the facts of one account to journalled decisions and relay orders (part of the hall).
+
+Everything is journalled before it is done, and the step is durable before the order reaches the bus (house rule: store
+before you act, act before you tell). Only changes are journalled: a cut that waits for morning is one record, not one
+per reading.
+
+Trap avoided: charging moves the balance, so before a cut the energy is charged and the decision is taken anew on the
+books as they then stand.
+"""
+
+from firmware.base import relay
+from firmware.base.port import const
+from firmware.cutoff import conditions, decide, episode, facts, supply
+from firmware.cutoff.policy import CHANNEL_ALARM, CHANNEL_HEAD_END
+from firmware.gateway_billing import CAUSE_DECISION
+from firmware.ledger import record_kinds as kinds
+
+DUE_BITS_SHIFT = const(25)  # room for the failed bits beside the verdict in Slot.judged
+
+
+class SupplyDesk:
+    """Steps the supply of slots. `desk.order(meter, action) -> bool` is the bus's door."""
+
+    def __init__(self, ledger, billing, policies, throttle, brake, views, order, limits):
+        self._ledger = ledger
+        self._billing = billing
+        self._policies = policies
+        self.throttle = throttle
+        self.brake = brake
+        self._clock, self._head_end = views
+        self._order = order
+        self._limits = limits
+        self._facts = facts.Facts(limits)
+        self._accounts_on_board = 0
+
+    def set_size(self, accounts):
+        """How many accounts the brake's share is taken of."""
+        self._accounts_on_board = accounts
+
+    def begin(self, slot):
+        """After a restart: take the process up where the account row left it, and read the relay."""
+        get = self._ledger.accounts.get
+        row = slot.row
+        slot.state = supply.initial(get(row, "wish"), get(row, "wish_at_s"), get(row, "seen"), get(row, "seen_at_s"), get(row, "fault"))
+        self._order(slot.index, relay.STATUS)
+
+    def judge(self, slot, credited=False):
+        """Look at one account and do what follows. The caller commits nothing: all is durable on return."""
+        policy = self._policies.newest(slot.policy)
+        view = self.fill(slot, policy, credited)
+        self._episode(slot, view, policy)
+        due = decide.is_due(view, policy)
+        if policy is not None and self.brake.on_money(slot.account, due, view.now_s, policy, self._accounts_on_board):
+            self._ledger.record(kinds.BRAKE, (1, self.brake.due_count, self._accounts_on_board, 0))
+            view.brake_closed = True
+        decision = decide.decide(view, policy)
+        if decision.verdict == decide.CUT:
+            self._billing.charge(slot, slot.reading, CAUSE_DECISION)
+            slot.uncharged_ucu = self._billing.uncharged_ucu(slot, slot.reading)
+            view = self.fill(slot, policy, credited)
+            decision = decide.decide(view, policy)
+        self._act(slot, view, policy, decision)
+        self._ledger.commit()
+
+    def facts_of(self, slot):
+        """(facts, policy) as they stand, for diagnostics and orders. The object is reused."""
+        policy = self._policies.newest(slot.policy)
+        return self.fill(slot, policy, False), policy
+
+    def fill(self, slot, policy, credited):
+        """The reused Facts object, filled from row, reading, clock and journal."""
+        view = self._facts
+        view.clear()
+        accounts = self._ledger.accounts
+        row = slot.row
+        view.balance_ucu = accounts.balance_ucu(row)
+        if slot.reading is not None and slot.uncharged_ucu is not None and not slot.held:
+            view.available_ucu = view.balance_ucu - slot.uncharged_ucu
+        view.reading_at_s = slot.reading.at_s if slot.reading is not None else 0
+        view.now_s, view.clock_quality, view.clock_error_s, view.meters_disagree = self._clock.state()
+        view.meter_clock_error_s = slot.meter_error_s
+        view.flags = accounts.get(row, "flags")
+        view.serial_ok = None if slot.reading is None and not slot.held else not slot.held
+        view.journal_sound = self._ledger.sound
+        view.tariff_valid = self._tariff_valid(slot, view.now_s)
+        view.enforceable = slot.enforceable
+        view.standing = self._head_end.standing
+        view.wish = accounts.get(row, "wish")
+        view.seen = accounts.get(row, "seen") if slot.state not in _NOT_SEEN_YET else facts.UNKNOWN
+        view.fault = accounts.get(row, "fault")
+        view.episode_open = bool(accounts.get(row, "episode_open"))
+        view.notice_level = accounts.get(row, "notice_level")
+        view.notice_at_s = accounts.get(row, "notice_at_s")
+        view.notice_asked = slot.notice_asked
+        view.alarm = bool(accounts.get(row, "alarm"))
+        view.credited = credited
+        view.last_contact_s = self._head_end.last_contact_s
+        view.trip_delay_s = slot.model.trip_delay_max_min * 60
+        view.throttle_ok = policy is not None and self.throttle.may_cut(view.now_s, policy.throttle_per_hour)
+        view.brake_closed = self.brake.closed
+        view.ordered = bool(slot.cut_order) and 0 < view.now_s < slot.cut_order_until_s
+        view.override = slot.override if slot.cut_order else 0
+        return view
+
+    def on_status(self, slot, word):
+        """A status word was read: what is seen is journalled when it changes, then the process goes on."""
+        seen = supply.seen_of(word, slot.model)
+        accounts = self._ledger.accounts
+        if seen != facts.UNKNOWN and (seen != accounts.get(slot.row, "seen") or not accounts.get(slot.row, "seen_at_s")):
+            self._ledger.record(kinds.SEEN, (slot.account, seen, word))
+        event = supply.saw(word, slot.model)
+        if event is not None:
+            self._event(slot, event, None)
+        self._ledger.commit()
+
+    def on_outcome(self, slot, outcome):
+        """A phase of a relay order: journalled, then the process goes on."""
+        values = (slot.account, slot.serial, outcome.action, outcome.phase, outcome.word & 0xFFFF, outcome.detail)
+        if outcome.action != relay.STATUS:
+            self._ledger.record(kinds.RELAY, values)
+        if outcome.action == relay.ALARM_ON:
+            self._alarm_outcome(slot, outcome)
+        if outcome.phase == relay.VERIFIED and outcome.action in (relay.CUT, relay.RESTORE):
+            self.on_status(slot, outcome.word)
+        else:
+            event = supply.event_of(outcome, slot.model)
+            if event is not None:
+                self._event(slot, event, outcome)
+        self._ledger.commit()
+
+    def retry(self, slot, now_s):
+        """Called each tick: a state that lasts too long is tried again."""
+        if not slot.state_since_s:
+            slot.state_since_s = now_s
+        after_s = supply.retry_after_s(slot.state, self._limits)
+        if after_s and now_s and now_s - slot.state_since_s >= after_s:
+            slot.state_since_s = now_s
+            self._event(slot, supply.RETRY, None)
+            self._ledger.commit()
+
+    def restore_by_order(self, slot, order):
+        """A restore order was accepted."""
+        view, policy = self.facts_of(slot)
+        if view.wish == facts.OFF or slot.state in (supply.FOUND_OFF, supply.NOT_ON):
+            decision = decide.Decision(decide.RESTORE, decide.BY_ORDER, 0)
+            self._process(slot, supply.RESTORE_DECIDED, None, (view, policy, decision, order))
+        self._ledger.commit()
+
+    def _tariff_valid(self, slot, now_s):
+        if not now_s:
+            return None  # an unknown clock tells nothing about tariffs: no cut, and no restore for it
+        return self._billing.tariff_now(slot, now_s) is not None
+
+    def _episode(self, slot, view, policy):
+        actions = episode.step(view, policy)
+        if not actions:
+            return
+        accounts = self._ledger.accounts
+        available = view.balance_ucu if view.available_ucu is None else view.available_ucu
+        if actions & episode.OPEN:
+            slot.notice_asked = 0
+            number = (accounts.get(slot.row, "episode") + 1) & 0xFFFF
+            self._ledger.record(kinds.EPISODE, (slot.account, number, 1, available))
+        elif actions & episode.CLOSE:
+            number = accounts.get(slot.row, "episode")
+            self._ledger.record(kinds.EPISODE, (slot.account, number, 0, available))
+            slot.notice_asked = 0
+            flags = accounts.get(slot.row, "flags")
+            if flags & conditions.FLAG_ORDERED_ON:
+                self._ledger.record(kinds.FLAGS, (slot.account, flags & ~conditions.FLAG_ORDERED_ON, 0))
+        if actions & episode.NOTICE_HEAD_END:
+            slot.notice_asked |= CHANNEL_HEAD_END
+            slot.notice_sequence = self._notice(slot, view, policy, episode.HEAD_END, episode.GIVEN)
+        if actions & episode.NOTICE_ALARM:
+            slot.notice_asked |= CHANNEL_ALARM
+            if slot.model.alarm:
+                self._notice(slot, view, policy, episode.ALARM, episode.GIVEN)
+                self._send(slot, relay.ALARM_ON)
+            else:
+                self._notice(slot, view, policy, episode.ALARM, episode.FAILED)
+        if actions & episode.ALARM_OFF:
+            self._send(slot, relay.ALARM_OFF)
+        view.episode_open = bool(accounts.get(slot.row, "episode_open"))
+        view.notice_level = accounts.get(slot.row, "notice_level")
+        view.notice_at_s = accounts.get(slot.row, "notice_at_s")
+        view.flags = accounts.get(slot.row, "flags")
+
+    def _notice(self, slot, view, policy, channel, outcome):
+        """Journal one NOTICE -> its sequence. Level 1 counts as given once it arrived on a channel that counts."""
+        available = view.balance_ucu if view.available_ucu is None else view.available_ucu
+        counted = 1 if episode.counts(channel, outcome, policy) else 0
+        number = self._ledger.accounts.get(slot.row, "episode")
+        missing = episode.missing_ucu(view, policy)
+        values = (slot.account, number, counted, channel, outcome, available, missing)
+        return self._ledger.record(kinds.NOTICE, values)
+
+    def notice_delivered(self, slot, channel):
+        """The notice is known to have arrived."""
+        view, policy = self.facts_of(slot)
+        if policy is not None and view.episode_open and not view.notice_level:
+            self._notice(slot, view, policy, channel, episode.DELIVERED)
+
+    def _alarm_outcome(self, slot, outcome):
+        if outcome.phase == relay.VERIFIED:
+            self.notice_delivered(slot, episode.ALARM)
+        elif outcome.phase in (relay.REFUSED, relay.GIVEN_UP, relay.DISAGREES):
+            view, policy = self.facts_of(slot)
+            if policy is not None and view.episode_open and not view.notice_level:
+                self._notice(slot, view, policy, episode.ALARM, episode.FAILED)
+
+    def _act(self, slot, view, policy, decision):
+        if decision.verdict == decide.CUT:
+            self._process(slot, supply.CUT_DECIDED, None, (view, policy, decision, slot.cut_order))
+        elif decision.verdict == decide.RESTORE:
+            self._process(slot, supply.RESTORE_DECIDED, None, (view, policy, decision, 0))
+        elif decision.verdict in (decide.NOT_PERMITTED, decide.DELAYED):
+            judged = (decision.verdict << DUE_BITS_SHIFT) | decision.failed
+            if judged != slot.judged:
+                slot.judged = judged
+                self._evidence(slot, view, policy, decision, slot.cut_order)
+        else:
+            slot.judged = 0
+
+    def _event(self, slot, event, outcome):
+        self._process(slot, event, outcome, None)
+
+    def _process(self, slot, event, outcome, case):
+        """One step of the supply process: records first, made durable, then orders."""
+        before = slot.state
+        slot.state, actions = supply.step(slot.state, event)
+        if slot.state != before:
+            slot.state_since_s = self._clock.state()[0]
+        orders = []
+        for action in actions:
+            if action in (supply.ORDER_CUT, supply.ORDER_RESTORE, supply.READ_STATUS):
+                orders.append(_RELAY_ACTION[action])
+            else:
+                self._record_action(slot, action, outcome, case)
+        if orders:
+            self._ledger.commit()
+            for action in orders:
+                self._send(slot, action)
+
+    def _record_action(self, slot, action, outcome, case):
+        if action in (supply.WISH_OFF, supply.WISH_ON):
+            self._evidence(slot, *case)
+            if action == supply.WISH_OFF:
+                self.throttle.on_cut(self._clock.state()[0])
+            else:
+                slot.cut_order = 0
+            slot.judged = 0
+        elif action == supply.WITHDRAW:
+            view, policy = self.facts_of(slot)
+            self._evidence(slot, view, policy, decide.Decision(decide.WITHDRAWN, 0, 0), slot.cut_order)
+        elif action == supply.FAULT_OF_OUTCOME:
+            self._ledger.record(kinds.FAULT, (slot.account, supply.fault_of(outcome), outcome.word))
+        elif action == supply.FAULT_FOUND_OFF:
+            self._ledger.record(kinds.FAULT, (slot.account, supply.FOUND_OFF_FAULT, 0))
+        elif action == supply.FAULT_NOT_OBEYED:
+            self._ledger.record(kinds.FAULT, (slot.account, supply.NOT_OBEYED, 0))
+        elif action == supply.CLEAR_FAULT:
+            self._ledger.record(kinds.FAULT, (slot.account, supply.NO_FAULT, 0))
+
+    def _send(self, slot, action):
+        """Hand an order to the bus; that it was ordered stands in the journal first."""
+        if action != relay.STATUS:
+            self._ledger.record(kinds.RELAY, (slot.account, slot.serial, action, relay.ORDERED, 0, 0))
+            self._ledger.commit()
+        self._order(slot.index, action)  # a full lane is counted there; RETRY asks again
+
+    def _evidence(self, slot, view, policy, decision, order):
+        """The DECISION record: the values that decided."""
+        tariff = self._billing.tariff_now(slot, view.now_s)
+        available = view.balance_ucu if view.available_ucu is None else view.available_ucu
+        register = None if slot.reading is None else slot.reading.registers[0]
+        values = (
+            slot.account,
+            decision.verdict,
+            decision.reason,
+            decision.failed,
+            available,
+            0 if policy is None else policy.floor_ucu,
+            0 if register is None else register,
+            view.reading_at_s,
+            0 if policy is None else policy.policy,
+            0 if policy is None else policy.version,
+            0 if tariff is None else tariff.tariff,
+            0 if tariff is None else tariff.version,
+            order,
+            self._ledger.accounts.get(slot.row, "episode"),
+            view.notice_at_s,
+        )
+        self._ledger.record(kinds.DECISION, values)
+
+
+_NOT_SEEN_YET = (supply.ON_UNKNOWN, supply.OFF_UNKNOWN, supply.RESTORE_LOST)
+_RELAY_ACTION = {
+    supply.ORDER_CUT: relay.CUT,
+    supply.ORDER_RESTORE: relay.RESTORE,
+    supply.READ_STATUS: relay.STATUS,
+}
