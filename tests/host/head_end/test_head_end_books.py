@@ -150,6 +150,25 @@ def test_other_bytes_under_a_known_sequence_are_a_fork_that_stays(books):
     assert books.hear("up/status", twin.status_payload())[8] == FORK
 
 
+def test_a_message_that_continues_another_chain_is_a_fork(books):
+    books.gateway.begin()
+    books.journal(1)
+    twin = SimulatedGateway()
+    twin.begin(from_cwh=7)
+    twin.charge(100_000, 100_010)
+    books.gateway = twin
+    ack = books.journal(3)
+    assert (ack[2], ack[8]) == (2, FORK)
+
+
+def test_a_chain_broken_inside_a_message_refuses_the_whole_message(books):
+    books.gateway.begin()
+    books.gateway.chain = bytes(8)
+    books.gateway.charge(100_000, 100_010)
+    assert books.journal(1) is None and books.counter("bad_chain") == 1
+    assert books.db.number("SELECT count(*) FROM records") == 0
+
+
 def test_a_status_is_answered_with_its_challenge(books):
     books.gateway.begin()
     ack = books.hear("up/status", books.gateway.status_payload())
@@ -334,7 +353,8 @@ def test_reconcile_finds_a_planted_difference_of_one_ucu(books, capsys):
     books.journal(1)
     assert books.run("reconcile") == 1
     said = books.differences()
-    assert any("difference 1 ucu" in sentence and "sequence 8" in sentence for sentence in said)
+    assert any("sequence 8: charged 0.005501, computed 0.0055 for 0.01 kWh, difference 1 ucu" in one for one in said)
+    assert any("sequence 8: total charged" in one and "difference 1 ucu" in one for one in said)
     assert any("balance" in sentence and "difference -1 ucu" in sentence for sentence in said)
 
 
@@ -346,6 +366,7 @@ def test_reconcile_finds_a_planted_difference_of_one_ucu(books, capsys):
     (lambda g: g.charge(100_501, 100_400), "goes backwards"),
     (lambda g: g.append("CREDIT", account=1001, issuer=1, number=3, amount_ucu=1, total_ucu=10_000_001), "not issued here"),
     (lambda g: g.append("CREDIT", account=1001, issuer=7, number=1, amount_ucu=1, total_ucu=1), "not issued here"),
+    (lambda g: g.append("CREDIT", account=1001, issuer=1, number=2, amount_ucu=1, total_ucu=10_000_000), "issued were 5.00"),
     (lambda g: g.charge(7, 8, account=4004), "not its own"),
 ))
 def test_reconcile_names_what_a_gateway_may_not_do(books, plant, word):

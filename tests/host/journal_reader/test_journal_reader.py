@@ -99,7 +99,7 @@ def test_a_flipped_bit_with_valid_records_behind_it_is_corruption(tmp_path, unit
     image[image.index(records[3]) + 15] ^= 0x10
     found = read_region(write(tmp_path, image), ERASE, unit)
     assert len(found.records) == 7 and not found.sound
-    assert len(found.corrupt) == 1 and found.chain.gaps == [(4, 4)]
+    assert len(found.corrupt) == 1 and found.corrupt[0].length and not found.torn and found.chain.gaps == [(4, 4)]
 
 
 def test_every_single_flipped_bit_is_noticed_or_harmless(tmp_path):
