@@ -27,7 +27,6 @@ CLOSED_HANDLER_FAULT = const(121)  # the books could not be made durable: PUBACK
 CLOSED_ON_REQUEST = const(122)
 POISON_TOO_LARGE = const(130)  # 130 ... 135: counted as garbage, acknowledged
 POISON_TOPIC = const(131)
-POISON_NOT_CBOR = const(132)
 POISON_NOT_COSE = const(133)
 POISON_MAC = const(134)  # the MAC does not verify: another key, topic or gateway
 POISON_SHAPE = const(135)

@@ -149,7 +149,6 @@ class Sync:
             self._session.on_closed(count.CLOSED_LINK_FAULT)
         except StorageFault:
             self._session.on_closed(count.CLOSED_HANDLER_FAULT)  # no PUBACK: the broker sends it again
-            self._report(count.CLOSED_HANDLER_FAULT, self.counters.of(count.CLOSED_HANDLER_FAULT))
         finally:
             self._ended = True
             self._wake.set()
