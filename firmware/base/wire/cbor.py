@@ -117,7 +117,9 @@ class Writer:
                 self.value(item)
         elif kind is dict:
             self.map(len(value))
-            for key in sorted(value, key=_key_bytes):
+            for key in sorted(value, key=encode):
+                if type(key) is not int and type(key) is not str:
+                    raise Broken("cbor: key is neither integer nor text: " + repr(key))
                 self.value(key)
                 self.value(value[key])
         elif kind in (bytes, bytearray, memoryview):
@@ -258,12 +260,6 @@ def _head_size(argument):
     if argument < 0x10000:
         return 3
     return 5 if argument < 0x100000000 else 9
-
-
-def _key_bytes(key):
-    if type(key) is not int and type(key) is not str:
-        raise Broken("cbor: key is neither integer nor text: " + repr(key))
-    return encode(key)
 
 
 def _size(value, depth):
