@@ -149,7 +149,7 @@ class SiteMeter(_Open):
 
 
 class Site(_Open):
-    gateway: Annotated[StrictStr, Field(pattern="^[A-Za-z0-9_-]{1,32}$")]
+    gateway: Annotated[StrictStr, Field(pattern="^[A-Za-z0-9_.-]{1,32}$")]
     meters: list[SiteMeter]
 
 

@@ -8,7 +8,9 @@ from collections.abc import Iterable, Iterator
 from host_tools.head_end.database import Database
 from host_tools.journal_reader import AccountRow, Record, kinds, parse_record, parse_row
 
-SUPPLY_ORDERS = (1, 2, 3, 4, 9, 10)
+HELD_FLAG = 16  # SPEC 4, bit 4: HELD records move it, FLAGS records do not
+DELIVERED = 2
+FIXED_FEE = 6
 
 
 def records_of(db: Database, account: int) -> Iterator[Record]:
@@ -36,6 +38,7 @@ def fold(account: int, records: Iterable[Record]) -> AccountRow:
 def _segment(row: AccountRow, r: Record) -> None:
     registers = r.fields["from_cwh"]
     assert isinstance(registers, list)
+    row.flags &= ~HELD_FLAG
     row.serial, row.rates = r.octets("serial"), r.number("rates")
     row.from_cwh, row.charged_cwh, row.charged_at_s = list(registers), list(registers), r.at_s
 
@@ -49,16 +52,17 @@ def _credit(row: AccountRow, r: Record) -> None:
 
 
 def _charge(row: AccountRow, r: Record) -> None:
-    row.charged_cwh[r.number("rate")] = r.number("to_cwh")
-    row.charged_at_s = r.number("reading_at_s")
+    if r.octets("serial") == row.serial and r.number("cause") != FIXED_FEE:
+        row.charged_cwh[r.number("rate")] = r.number("to_cwh")
+        row.charged_at_s = r.number("reading_at_s")
     row.total_charged_ucu = r.number("total_charged_ucu")
 
 
 def _held(row: AccountRow, r: Record) -> None:
     if r.number("why"):
-        row.flags |= 16
+        row.flags |= HELD_FLAG
     else:
-        row.flags &= ~16
+        row.flags &= ~HELD_FLAG
         row.charged_cwh[r.number("rate")] = r.number("register_cwh")
 
 
@@ -68,12 +72,12 @@ def _episode(row: AccountRow, r: Record) -> None:
 
 
 def _notice(row: AccountRow, r: Record) -> None:
-    if r.number("outcome") != 3:
+    if r.number("outcome") == DELIVERED and r.number("level") > row.notice_level:
         row.notice_level, row.notice_at_s = r.number("level"), r.at_s
 
 
 def _decision(row: AccountRow, r: Record) -> None:
-    if r.number("verdict") in (1, 2):
+    if r.number("verdict") in (1, 2, 5):
         row.wish, row.wish_reason, row.wish_at_s = int(r.number("verdict") == 1), r.number("reason"), r.at_s
 
 
@@ -87,12 +91,11 @@ def _seen(row: AccountRow, r: Record) -> None:
 
 
 def _order(row: AccountRow, r: Record) -> None:
-    if r.number("order") in SUPPLY_ORDERS:
-        row.order = max(row.order, r.number("number"))
+    row.order = max(row.order, r.number("number"))
 
 
 def _flags(row: AccountRow, r: Record) -> None:
-    row.flags = r.number("flags")
+    row.flags = row.flags & HELD_FLAG | r.number("flags") & ~HELD_FLAG
 
 
 def _fault(row: AccountRow, r: Record) -> None:

@@ -17,8 +17,9 @@ from host_tools.head_end.database import Database
 from host_tools.head_end.ingest import BEHIND, Heard, ingest
 from host_tools.head_end.outgoing import Outgoing, Parcel
 
-POLL_S = 0.1
+POLL_S = 0.05
 LOOK_MS = 500  # also without new rows: resends fall due
+QUEUE_MAX = 5_000  # what a flood pushes out is asked for again, like any gap
 BATCH_MAX = 50  # messages between two acknowledgements
 PUBLISH_TIMEOUT_S = 10
 RECONNECT_FIRST_S = 0.2
@@ -53,7 +54,7 @@ class Server:
             try:
                 async with aiomqtt.Client(
                     self.host, self.port, identifier=self.identifier, clean_session=False, keepalive=KEEP_ALIVE_S,
-                    timeout=PUBLISH_TIMEOUT_S, max_queued_incoming_messages=0,
+                    timeout=PUBLISH_TIMEOUT_S, max_queued_incoming_messages=QUEUE_MAX,
                 ) as client:
                     await client.subscribe("pg1/+/up/#", qos=1)
                     self.say(f"head-end: connected to {self.host}:{self.port}")
