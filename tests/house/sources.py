@@ -1,0 +1,42 @@
+"""The files of this checkout, read once: what git tracks or would track."""
+
+import ast
+import functools
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+@functools.cache
+def names() -> tuple[str, ...]:
+    """Every file's path inside the checkout; ignored files and links out of it are none of ours."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=CHECKOUT,
+        capture_output=True,
+        check=True,
+    ).stdout
+    found = sorted({name for name in listed.decode().split("\0") if name and (CHECKOUT / name).is_file()})
+    assert "pyproject.toml" in found, "git lists no files here"
+    return tuple(found)
+
+
+@functools.cache
+def data(name: str) -> bytes:
+    """A file's bytes."""
+    return (CHECKOUT / name).read_bytes()
+
+
+def python_files(*under: str) -> Iterator[tuple[str, str]]:
+    """(path, text) of the Python files, of all or of those under these prefixes."""
+    for name in names():
+        if name.endswith(".py") and name.startswith(under or ("",)):
+            yield name, data(name).decode()
+
+
+@functools.lru_cache(maxsize=1024)
+def tree(name: str, text: str) -> ast.Module:
+    """The syntax tree of a text."""
+    return ast.parse(text, name)
