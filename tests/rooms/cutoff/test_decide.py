@@ -1,0 +1,352 @@
+"""Cut and restore decided over all conditions: alone, in pairs, and every combination of standing and of timing ones."""
+
+import json
+
+from firmware.base import days
+from firmware.base.limits import Limits
+from firmware.cutoff import conditions as c
+from firmware.cutoff import decide as d
+from firmware.cutoff.facts import ARMED, CLOSED, OFF, OPEN, UNKNOWN, Facts
+from firmware.cutoff.policy import parse_policy
+from tests.kit import cases, eq
+
+DAY = days.day_of_date(2026, 11, 24)  # a Tuesday
+NOON_S = days.midnight_s(DAY, 480) + 12 * 3600
+
+
+def policy(**changes):
+    fields = {
+        "policy": 1,
+        "version": 2,
+        "utc_offset_min": 480,
+        "notice": {"level": "5.00", "period_s": 3600, "channels": ["head_end", "alarm"]},
+        "floor": "0.00",
+        "restore": "1.00",
+        "hours": [{"days": [1, 2, 3, 4, 5], "from": "08:00", "to": "16:00"}],
+        "reading_fresh_s": 1800,
+        "clock_error_max_s": 60,
+        "throttle_per_hour": 10,
+        "brake": {"accounts_max": 2, "share_percent": 10, "window_s": 86400},
+        "offline_right_s": 259200,
+        "alarm": True,
+    }
+    fields.update(changes)
+    return parse_policy(json.dumps(fields))
+
+
+POLICY = policy()
+LATER = policy(calendar={"hot_days": []})
+
+
+def due_facts():
+    """An account for which every condition of a cut holds."""
+    facts = Facts(Limits())
+    facts.available_ucu = 0
+    facts.balance_ucu = 100
+    facts.reading_at_s = NOON_S - 60
+    facts.now_s = NOON_S
+    facts.clock_quality = 3
+    facts.clock_error_s = 1
+    facts.serial_ok = True
+    facts.journal_sound = True
+    facts.tariff_valid = True
+    facts.enforceable = True
+    facts.standing = 0
+    facts.seen = CLOSED
+    facts.episode_open = True
+    facts.notice_level = 1
+    facts.notice_at_s = NOON_S - 3600
+    facts.last_contact_s = NOON_S - 259200
+    facts.throttle_ok = True
+    facts.brake_closed = False
+    facts.meter_clock_error_s = 0
+    return facts
+
+
+def set_(**values):
+    """A breaker that sets attributes."""
+
+    def breaker(facts):
+        for name in values:
+            setattr(facts, name, values[name])
+
+    return breaker
+
+
+def flag(bit):
+    def breaker(facts):
+        facts.flags |= bit
+
+    return breaker
+
+
+# the condition, and one way each to make it fail without touching another (the clock at night breaks only the hours)
+STANDING = (
+    (c.MONEY, set_(available_ucu=1_000_000, balance_ucu=1_000_000)),
+    (c.PROTECTED, flag(c.FLAG_PROTECTED)),
+    (c.EXEMPT, flag(c.FLAG_EXEMPT)),
+    (c.HOLD, flag(c.FLAG_HOLD)),
+    (c.CARE, flag(c.FLAG_CARE)),
+    (c.READING, flag(c.FLAG_READING_HELD)),
+    (c.JOURNAL, set_(journal_sound=False)),
+    (c.TARIFF, set_(tariff_valid=False)),
+    (c.ENFORCEABLE, set_(enforceable=False)),
+    (c.POLICY, None),  # broken by the policy itself
+    (c.HEAD_END, set_(standing=2)),
+)
+TIMING = (
+    (c.FRESH, set_(reading_at_s=NOON_S - 1801)),
+    (c.HOURS, set_(trip_delay_s=4 * 3600)),
+    (c.NOTICE, set_(notice_at_s=NOON_S - 3599)),
+    (c.CLOCK, set_(clock_quality=1)),
+    (c.OFFLINE, set_(last_contact_s=NOON_S - 259201)),
+    (c.THROTTLE, set_(throttle_ok=False)),
+    (c.BRAKE, set_(brake_closed=True)),
+    (c.SEEN, set_(seen=UNKNOWN)),
+    (c.METER_CLOCK, set_(meter_clock_error_s=601)),
+)
+
+
+def broken(chosen):
+    """(facts, policy, bits) with the chosen conditions broken."""
+    facts = due_facts()
+    rules = POLICY
+    bits = 0
+    for bit, breaker in chosen:
+        bits |= bit
+        if breaker is None:
+            rules = LATER
+        else:
+            breaker(facts)
+    return facts, rules, bits
+
+
+def judge(chosen):
+    facts, rules, bits = broken(chosen)
+    got = d.decide(facts, rules)
+    eq(d.failed_conditions(facts, rules), bits, str(c.names(bits)))
+    if bits & c.MONEY:
+        eq(got.verdict, d.NOTHING, str(c.names(bits)))
+    elif not bits:
+        eq((got.verdict, got.reason, got.failed), (d.CUT, d.BALANCE_AT_FLOOR, 0))
+    elif bits & c.STANDING:
+        eq((got.verdict, got.reason, got.failed), (d.NOT_PERMITTED, d.STANDING_FAILED, bits))
+    else:
+        eq((got.verdict, got.reason, got.failed), (d.DELAYED, d.BALANCE_AT_FLOOR, bits))
+
+
+def subset(rows, mask):
+    return [rows[i] for i in range(len(rows)) if mask >> i & 1]
+
+
+def test_every_condition_of_the_specification_is_in_the_table():
+    bits = 0
+    for bit, _ in STANDING + TIMING:
+        bits |= bit
+    eq(bits, c.ALL)
+    eq(c.STANDING | c.TIMING, c.ALL)
+    eq(len(c.names(c.ALL)), 20)
+
+
+def test_supply_is_cut_when_all_conditions_hold():
+    judge([])
+
+
+def test_one_or_two_failing_conditions_prevent_a_cut():
+    rows = STANDING + TIMING
+    for first in range(len(rows)):
+        for second in range(first, len(rows)):
+            judge([rows[first]] if first == second else [rows[first], rows[second]])
+
+
+def test_every_combination_of_standing_conditions_prevents_a_cut():
+    for mask in range(1 << len(STANDING)):
+        judge(subset(STANDING, mask))
+
+
+def test_every_combination_of_timing_conditions_prevents_a_cut():
+    for mask in range(1 << len(TIMING)):
+        judge(subset(TIMING, mask))
+
+
+def judge_off(chosen):
+    facts, rules, bits = broken(chosen)
+    facts.wish = OFF
+    got = d.decide(facts, rules)
+    want = bits & c.STANDING
+    note = str(c.names(bits))
+    if not want:
+        eq((got.verdict, got.failed), (d.NOTHING, 0), note)
+    elif want & c.MONEY:
+        eq((got.verdict, got.reason, got.failed), (d.RESTORE, d.RESTORE_REACHED, want), note)
+    else:
+        eq((got.verdict, got.reason, got.failed), (d.RESTORE, d.STANDING_FAILED, want), note)
+
+
+def test_while_off_every_failing_standing_condition_restores_and_no_timing_one_does():
+    rows = STANDING + TIMING
+    judge_off([])
+    for first in range(len(rows)):
+        for second in range(first, len(rows)):
+            judge_off([rows[first]] if first == second else [rows[first], rows[second]])
+
+
+def test_while_off_every_combination_of_standing_conditions_restores():
+    for mask in range(1 << len(STANDING)):
+        judge_off(subset(STANDING, mask))
+
+
+def test_while_off_all_timing_conditions_together_restore_nothing():
+    judge_off(list(TIMING))
+
+
+def test_more_ways_to_break_a_condition():
+    def check(bit, rules, values):
+        facts = due_facts()
+        set_(**values)(facts)
+        eq(c.names(d.failed_conditions(facts, rules) & bit), c.names(bit), str(values))
+        eq(d.decide(facts, rules).verdict in (d.NOT_PERMITTED, d.DELAYED, d.NOTHING), True, str(values))
+
+    cases(
+        (
+            (c.MONEY, POLICY, {"available_ucu": 1}),
+            (c.MONEY | c.READING, POLICY, {"available_ucu": None}),
+            (c.HOLD, POLICY, {"flags": c.FLAG_ORDERED_ON}),
+            (c.READING, POLICY, {"serial_ok": False}),
+            (c.READING, POLICY, {"serial_ok": None}),
+            (c.JOURNAL, POLICY, {"journal_sound": None}),
+            (c.TARIFF, POLICY, {"tariff_valid": None}),
+            (c.ENFORCEABLE, POLICY, {"enforceable": None}),
+            (c.ENFORCEABLE, POLICY, {"fault": 4}),
+            (c.ENFORCEABLE, POLICY, {"fault": 6}),
+            (c.ENFORCEABLE, POLICY, {"fault": 8}),
+            (c.ENFORCEABLE, POLICY, {"fault": 9}),
+            (c.METER_CLOCK, POLICY, {"fault": 5}),
+            (c.POLICY, None, {}),
+            (c.HEAD_END, POLICY, {"standing": None}),
+            (c.HEAD_END, POLICY, {"standing": 3}),
+            (c.FRESH, POLICY, {"reading_at_s": 0}),
+            (c.FRESH, POLICY, {"reading_at_s": NOON_S + 1}),
+            (c.FRESH | c.HOURS | c.CLOCK | c.NOTICE | c.OFFLINE, POLICY, {"now_s": 0}),
+            (c.HOURS, POLICY, {"now_s": NOON_S - 5 * 3600}),
+            (c.HOURS, POLICY, {"now_s": NOON_S + 4 * 3600 - 300}),
+            (c.HOURS, POLICY, {"now_s": NOON_S + 4 * 86400}),
+            (c.NOTICE, POLICY, {"episode_open": False}),
+            (c.NOTICE, POLICY, {"notice_level": 0}),
+            (c.NOTICE, POLICY, {"notice_at_s": 0}),
+            (c.CLOCK, POLICY, {"clock_quality": 0}),
+            (c.CLOCK, POLICY, {"clock_error_s": None}),
+            (c.CLOCK, POLICY, {"clock_error_s": 61}),
+            (c.CLOCK, POLICY, {"meters_disagree": True}),
+            (c.OFFLINE, POLICY, {"last_contact_s": 0}),
+            (c.SEEN, POLICY, {"seen": OPEN}),
+            (c.SEEN, POLICY, {"seen": ARMED}),
+        ),
+        check,
+    )
+
+
+def test_each_limit_is_met_exactly():
+    def check(values):
+        facts = due_facts()
+        set_(**values)(facts)
+        eq(d.decide(facts, POLICY).verdict, d.CUT, str(values))
+
+    cases(
+        (
+            ({"reading_at_s": NOON_S - 1800},),
+            ({"reading_at_s": NOON_S},),
+            ({"clock_error_s": 60},),
+            ({"clock_quality": 2},),
+            ({"meter_clock_error_s": 600},),
+            ({"meter_clock_error_s": None},),
+            ({"standing": 1},),
+            ({"available_ucu": -5_000_000_000},),
+            ({"flags": c.FLAG_CARE, "visited": True},),
+            ({"fault": 3},),
+        ),
+        check,
+    )
+
+
+def test_nothing_known_neither_cuts_nor_restores():
+    facts = Facts(Limits())
+    eq(d.decide(facts, POLICY).verdict, d.NOTHING)
+    eq(d.decide(facts, None).verdict, d.NOTHING)
+    facts.wish = OFF
+    eq(d.decide(facts, POLICY).verdict, d.NOTHING)
+
+
+def test_an_account_without_a_policy_is_restored():
+    facts = due_facts()
+    facts.wish = OFF
+    got = d.decide(facts, None)
+    eq((got.verdict, got.reason, got.failed), (d.RESTORE, d.STANDING_FAILED, c.POLICY))
+
+
+def test_between_floor_and_restore_amount_supply_stays_as_it_is():
+    facts = due_facts()
+    for amount_ucu, on, off in ((0, d.CUT, d.NOTHING), (1, d.NOTHING, d.NOTHING), (999_999, d.NOTHING, d.NOTHING),
+                                (1_000_000, d.NOTHING, d.RESTORE)):
+        facts.available_ucu = facts.balance_ucu = amount_ucu
+        facts.wish = 0
+        eq(d.decide(facts, POLICY).verdict, on, str(amount_ucu))
+        facts.wish = OFF
+        eq(d.decide(facts, POLICY).verdict, off, str(amount_ucu))
+
+
+def test_silence_never_blocks_a_restore_but_a_fresh_reading_counts():
+    facts = due_facts()
+    facts.wish = OFF
+    facts.balance_ucu = 1_000_000
+    facts.available_ucu = 999_999
+    eq(d.decide(facts, POLICY).verdict, d.NOTHING)
+    facts.reading_at_s = NOON_S - 1801
+    eq(d.decide(facts, POLICY).verdict, d.RESTORE)
+    facts.available_ucu = None
+    facts.reading_at_s = 0
+    eq(d.decide(facts, POLICY).verdict, d.RESTORE)
+    facts.now_s = 0
+    eq(d.decide(facts, POLICY).verdict, d.RESTORE)
+
+
+def test_a_credit_while_the_cut_is_under_way_says_so():
+    facts = due_facts()
+    facts.wish = OFF
+    facts.credited = True
+    facts.available_ucu = facts.balance_ucu = 2_000_000
+    eq(d.decide(facts, POLICY).reason, d.CREDIT_DURING_CUT)
+    facts.seen = OPEN
+    eq(d.decide(facts, POLICY).reason, d.RESTORE_REACHED)
+
+
+def test_an_order_overrides_what_it_names_and_the_evidence_stays():
+    overridable = [row for row in STANDING + TIMING if not row[0] & c.NEVER_OVERRIDDEN]
+    for row in overridable:
+        facts, rules, bits = broken([row])
+        facts.ordered = True
+        facts.override = bits
+        got = d.decide(facts, rules)
+        eq((got.verdict, got.reason, got.failed), (d.CUT, d.BY_ORDER, bits), str(c.names(bits)))
+        facts.wish = OFF
+        eq(d.decide(facts, rules).verdict, d.NOTHING, "stays off: " + str(c.names(bits)))
+        facts.override = 0
+        eq(d.decide(facts, rules).verdict, d.RESTORE if bits & c.STANDING else d.NOTHING, str(c.names(bits)))
+
+
+def test_no_order_reaches_past_protection_brake_or_what_cannot_be_done():
+    eq(c.NEVER_OVERRIDDEN, c.PROTECTED | c.BRAKE | c.JOURNAL | c.ENFORCEABLE | c.HEAD_END | c.SEEN)
+    for row in STANDING + TIMING:
+        if row[0] & c.NEVER_OVERRIDDEN:
+            facts, rules, bits = broken([row])
+            facts.ordered = True
+            facts.override = c.ALL
+            eq(d.decide(facts, rules).verdict in (d.NOT_PERMITTED, d.DELAYED), True, str(c.names(bits)))
+
+
+def test_an_order_without_override_obeys_every_condition():
+    for row in STANDING + TIMING:
+        facts, rules, bits = broken([row])
+        facts.ordered = True
+        got = d.decide(facts, rules)
+        eq((got.verdict, got.failed), (d.NOT_PERMITTED if bits & c.STANDING else d.DELAYED, bits), str(c.names(bits)))
