@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from firmware.base.faults import WireFault
 from firmware.base.wire import cbor
 
-scalars = (
-    st.integers(-(2**64), 2**64 - 1) | st.booleans() | st.none() | st.binary(max_size=300) | st.text(max_size=80)
-)
+scalars = st.integers(-(2**64), 2**64 - 1) | st.booleans() | st.none() | st.binary(max_size=300) | st.text(max_size=80)
 keys = st.integers(-(2**64), 2**64 - 1) | st.text(max_size=30)
-values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=30) | st.dictionaries(keys, inner, max_size=30), max_leaves=40)
+values = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=30) | st.dictionaries(keys, inner, max_size=30), max_leaves=40
+)
 shallow = values.filter(lambda value: depth(value) <= cbor.DEPTH_MAX)
 
 

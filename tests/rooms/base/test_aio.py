@@ -7,6 +7,7 @@ from firmware.base.faults import Broken
 from tests.kit import eq, raises
 
 HOUR_MS = 3_600_000
+YEARS_MS = 80_000_000_007
 
 
 def test_virtual_tasks_run_in_the_order_of_their_time():
@@ -34,7 +35,7 @@ def test_virtual_hours_of_milliseconds_do_not_drift():
             await aio.sleep_ms(43_201)
         return aio.now_ms()
 
-    eq(aio.run_virtual(main, start_ms=7), 1_900 * 43_201 + 7)
+    eq(aio.run_virtual(main, start_ms=YEARS_MS), (1_900 * 43_201 + YEARS_MS) % (1 << 30))
 
 
 def test_virtual_ticks_wrap_and_timers_go_on_in_order():
@@ -325,6 +326,38 @@ def test_cancelled_reader_leaves_the_writer_of_the_same_stream_waiting():
     finally:
         for one in (near, far, listener):
             one.close()
+
+
+def test_stream_may_be_closed_after_a_wait_and_its_number_used_again():
+    async def story():
+        for _ in range(3):
+            pipe = Pipe()
+            eq(await aio.wait_readable(pipe.receiver, 1), False)
+            pipe.send()
+            eq(await aio.wait_readable(pipe.receiver, 5000), True)
+            pipe.close()
+
+    aio.run(story())
+
+
+def test_tasks_left_behind_do_not_run_in_the_next_run():
+    log = []
+
+    async def left():
+        await aio.sleep_ms(1)
+        log.append("ran")
+
+    async def first():
+        aio.create_task(left())
+
+    async def second():
+        await aio.sleep_ms(10)
+
+    aio.run(first())
+    aio.run(second())
+    aio.run_virtual(first)
+    aio.run_virtual(second)
+    eq(log, [])
 
 
 def test_ten_thousand_waits_cancelled_or_timed_out_leave_nothing_behind():

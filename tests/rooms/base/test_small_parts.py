@@ -39,6 +39,7 @@ def test_mailbox_keeps_order_refuses_when_full_and_counts():
         eq(len(box), 3)
         eq(box.peek(), (turn, 0))
         eq([box.get() for _ in range(4)], [(turn, 0), (turn, 1), (turn, 2), None])
+    eq(box.peek(), None, "a taken item is not kept alive")
     eq((box.name, box.dropped, len(box)), ("orders", 5, 0))
     raises(Broken, box.put, None)
     raises(Broken, Mailbox, 0)
@@ -74,6 +75,7 @@ def test_ticks_wrap_at_two_to_the_thirtieth():
     top = PERIOD - 1
     cases(((0, 0, 0), (top, 1, 0), (0, -1, top), (5, 10, 15), (top - 9, 20, 10), (10, -20, PERIOD - 10)), check)
     half = PERIOD // 2
+    eq((ticks.diff(half, 0), ticks.diff(0, half)), (-half, -half))
     cases(((0, half - 1, half - 1), (top, half - 1, half - 2), (0, 1 - half, half + 1), (half, half - 1, top)), check)
 
 
