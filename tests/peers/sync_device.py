@@ -82,16 +82,18 @@ class Books:
 
 
 class Ticker:
-    """The rest of the firmware, as far as the uplink may notice: something that wants a turn every 20 ms."""
+    """The rest of the firmware, as far as the uplink may notice: something that wants a turn in each period of 20 ms."""
 
     def __init__(self):
         self.turns = 0
         self.longest_gap_ms = 0
 
     async def run(self):
-        last_ms = aio.now_ms()
+        last_ms = due_ms = aio.now_ms()
         while True:
-            await aio.sleep_ms(TICK_MS)
+            while ticks.reached(aio.now_ms(), due_ms):
+                due_ms = ticks.add(due_ms, TICK_MS)  # a turn that was held up for a whole period is lost
+            await aio.sleep_ms(ticks.diff(due_ms, aio.now_ms()))
             now_ms = aio.now_ms()
             self.longest_gap_ms = max(self.longest_gap_ms, ticks.diff(now_ms, last_ms))
             self.turns += 1
