@@ -17,7 +17,8 @@ example:
   {"frames": [{"valid": true, "address": "123456789012", "control": "91", "function": "read data", ...
     "di": "00010000", "value": "1234.56", "unit": "kWh", ...}], "junk_bytes": 0}
 
-Each argument is one line of input: quote it when it contains blanks. Blanks, colons, commas, dashes, 0x and lower case are fine. FE bytes right before a frame are its
+Each argument is one line of input: quote it when it contains blanks.
+Blanks, colons, commas, dashes, 0x and lower case are fine. FE bytes right before a frame are its
 preamble; every other byte outside a valid frame counts in junk_bytes."""
 SEPARATORS = re.compile(r"0[xX]|[\s:,\-]")
 HEX_DIGITS = frozenset("0123456789abcdefABCDEF")

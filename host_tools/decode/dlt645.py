@@ -1,7 +1,7 @@
 """DL/T 645 frames as JSON-ready objects, found and decoded by the codec of the firmware.
 
-`junk_bytes` counts bytes that belong to no valid frame; FE bytes directly before a valid frame are its preamble, not junk.
-Which edition a frame belongs to is told by its control code: an identifier has 4 bytes in 2007 and 2 in 1997.
+`junk_bytes` counts bytes that belong to no valid frame; FE bytes directly before a valid frame are its preamble, not
+junk. Which edition a frame belongs to is told by its control code: an identifier has 4 bytes in 2007 and 2 in 1997.
 """
 
 from __future__ import annotations

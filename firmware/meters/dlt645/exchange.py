@@ -154,9 +154,7 @@ class Exchange:
         self._waiting = True
 
     def _encode(self, n):
-        self.request_end = frame.encode_frame_into(
-            self.request, 0, self._asked, self._function, self._body, n, self.preamble
-        )
+        self.request_end = frame.encode_frame_into(self.request, 0, self._asked, self._function, self._body, n, self.preamble)
 
     def _judge(self):
         """Decide about one good frame."""

@@ -3,8 +3,8 @@
 The poll path does not come here; it asks for a handful of items that it knows. `find_item(di)` -> `Item` or None, and
 `Item.decode(buf, start, end)` -> text, a list of them for a block, or None for "no value".
 
-FFH in DI2, DI1 or DI0 asks for all items of a level; how many come is the meter's configuration, so the count is derived
-from the length. Trap avoided: a sign is taken only where the table says so.
+FFH in DI2, DI1 or DI0 asks for all items of a level; how many come is the meter's configuration, so the count is
+derived from the length. Trap avoided: a sign is taken only where the table says so.
 """
 
 from firmware.base.days import DAY_S, date_of_day
