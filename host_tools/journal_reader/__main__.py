@@ -57,6 +57,7 @@ def _summary(image: JournalImage) -> dict[str, object]:
         "epoch": image.epoch,
         "last_sequence": image.chain.last_sequence,
         "torn": [f"{span.length} bytes at {span.offset}: {span.sentence}" for span in image.torn],
+        "mended": [f"{span.length} bytes at {span.offset}: {span.sentence}" for span in image.mended],
         "corrupt": [f"{span.length} bytes at {span.offset}: {span.sentence}" for span in image.corrupt],
         "missing": [f"{first} to {last}" for first, last in image.chain.gaps],
         "chain_breaks": [sentence for _, sentence in image.chain.breaks],

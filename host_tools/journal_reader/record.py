@@ -80,6 +80,25 @@ def parse_record(data: bytes, start: int = 0, end: int | None = None) -> Record:
     return Record(number, kind.name, sequence, at_s, quality, kind.unpack(body), chain, raw)
 
 
+def mend_record(data: bytes, start: int, end: int) -> Record | None:
+    """The record that one flipped bit at data[start:] makes valid, None when there is none.
+
+    A CRC-32 that fails by one bit says which bit; a record mended so is as good as one that was never hurt.
+    """
+    window = bytearray(data[start : min(end, start + LENGTH_MAX + 1)])
+    for bit in range(len(window) * 8):
+        if bit == 8 and not LENGTH_MIN <= window[0] <= min(LENGTH_MAX, len(window)):
+            return None  # the length itself is wrong by more than one bit
+        if bit >= 8 and bit // 8 >= window[0]:
+            return None
+        window[bit // 8] ^= 1 << bit % 8
+        try:
+            return parse_record(bytes(window))
+        except BadRecord:
+            window[bit // 8] ^= 1 << bit % 8
+    return None
+
+
 def pack_record(
     name: str, sequence: int, at_s: int, quality: int, epoch: int, chain_before: bytes, /, **fields: Value
 ) -> bytes:

@@ -1,7 +1,8 @@
 """A NOR region image (SPEC section 3): blocks by ordinal, records in them, torn tails told from corruption.
 
 A bad span is *torn* when nothing valid follows it, or when the next valid record continues the chain of the one before:
-nothing is missing. It is *corrupt* when records are missing behind it. The search for the next valid record goes byte by
+nothing is missing. It is *corrupt* when records are missing behind it. A record with one flipped bit is mended by its CRC and named, as the
+firmware does. The search for the next valid record goes byte by
 byte, because a corrupt record inside a step of several leaves the following ones off the unit boundary.
 """
 
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from host_tools.journal_reader import kinds
 from host_tools.journal_reader.chain import ChainReport, verify_chain
-from host_tools.journal_reader.record import LENGTH_MIN, BadRecord, Record, parse_record
+from host_tools.journal_reader.record import LENGTH_MIN, BadRecord, Record, mend_record, parse_record
 
 HEADER = struct.Struct("<4sIII8sII")
 READING = struct.Struct("<IIIBB5IIH2sH")
@@ -64,6 +65,7 @@ class JournalImage:
     records: list[Record] = field(default_factory=list)
     torn: list[Span] = field(default_factory=list)
     corrupt: list[Span] = field(default_factory=list)
+    mended: list[Span] = field(default_factory=list)
     epoch: int | None = None
     chain: ChainReport = field(default_factory=lambda: ChainReport(None, None))
     blocks: list[Block] = field(default_factory=list)
@@ -75,6 +77,25 @@ class JournalImage:
     @property
     def sound(self) -> bool:
         return not self.corrupt and self.chain.ok
+
+    @property
+    def snapshot_sequence(self) -> int:
+        """Sequence of the last complete snapshot's beginning; 0 when there is none. A replay needs nothing before it."""
+        end = next((one for one in reversed(self.records) if one.kind == kinds.SNAPSHOT_END), None)
+        if end is None:
+            return 0
+        begins = [one.sequence for one in self.records
+                  if one.kind == kinds.SNAPSHOT_BEGIN and one.sequence < end.sequence]
+        return begins[-1] if begins else 0
+
+    @property
+    def needed_sound(self) -> bool:
+        """Sound from the last complete snapshot on: an erase that was interrupted harms only what is older."""
+        start = self.snapshot_sequence
+        return not (
+            any(last >= start for _, last in self.chain.gaps)
+            or any(sequence >= start for sequence, _ in self.chain.breaks)
+        )
 
     @property
     def acked(self) -> Record | None:
@@ -134,11 +155,19 @@ def read_export(path: str | Path) -> JournalImage:
 
 
 def _parse_header(data: bytes, index: int, erase_size: int) -> Block | None:
-    magic, ordinal, epoch, sequence, chain, erases, crc = HEADER.unpack_from(data, index * erase_size)
-    start = index * erase_size
-    if magic not in (b"LJ01", b"LR01") or zlib.crc32(data[start : start + HEADER.size - 4]) != crc:
+    """The block's header, one flipped bit mended; None when it is blank or torn."""
+    head = bytearray(data[index * erase_size : index * erase_size + HEADER.size])
+    if not head.strip(b"\xff"):
         return None
-    return Block(index, magic, ordinal, epoch, sequence, chain, erases)
+    for bit in range(-1, len(head) * 8):
+        if bit >= 0:
+            head[bit // 8] ^= 1 << bit % 8
+        magic, ordinal, epoch, sequence, chain, erases, crc = HEADER.unpack(head)
+        if magic in (b"LJ01", b"LR01") and zlib.crc32(head[:-4]) == crc:
+            return Block(index, magic, ordinal, epoch, sequence, chain, erases)
+        if bit >= 0:
+            head[bit // 8] ^= 1 << bit % 8
+    return None
 
 
 def _align(offset: int, unit: int) -> int:
@@ -170,6 +199,13 @@ def _scan(
                 record = parse_record(data, position, end)
             except BadRecord as fault:
                 why = str(fault)
+                mended = mend_record(data, position, end)
+                if mended is not None:
+                    last = image.records[-1].sequence if image.records else 0
+                    image.mended.append(Span(position, len(mended.raw), last, "one flipped bit mended"))
+                    image.records.append(mended)
+                    position += len(mended.raw)
+                    continue
             else:
                 image.records.append(record)
                 image.unknown_kinds += not record.known
