@@ -29,6 +29,7 @@ EVENT_TASK_FAULT = const(4)
 FAULT_OWN_PURSE = const(8)
 FAULT_UTILITY_KEY = const(9)
 CHANNEL_HEAD_END = const(1)  # NOTICE channel
+NO_SERIAL = bytes(6)
 STANDING_SOUND = const(0)
 STANDING_AWAITS_STATE = const(2)
 
@@ -92,15 +93,21 @@ class Gateway:
         """After the journal was replayed: a slot for each meter, and a status read for each relay."""
         for index in range(len(self._settings.meters)):
             meter = self._settings.meters[index]
-            if self.ledger.accounts.row_of(meter.account) < 0:
-                self.ledger.record(kinds.FLAGS, (meter.account, meter.flags, 0))
-            row = self.ledger.accounts.row_of(meter.account)
+            row = self._row_of(meter)
             slot = Slot(index, meter, self._models[meter.model], row, self._settings.utc_offset_min)
             self.supply.begin(slot)
             self.slots.append(slot)
             self._by_account[slot.account] = slot
         self.supply.set_size(len(self.slots))
         self.ledger.commit()
+
+    def _row_of(self, meter):
+        """The account's row; a new account begins with no meter bound, so that credits find it before its first reading."""
+        accounts = self.ledger.accounts
+        if accounts.row_of(meter.account) < 0:
+            self.ledger.record(kinds.SEGMENT, (meter.account, NO_SERIAL, 0, 0, 0, 0, 0, 0))
+            self.ledger.record(kinds.FLAGS, (meter.account, meter.flags, 0))
+        return accounts.row_of(meter.account)
 
     def on_replayed(self, kind, values, sequence, at_s, quality):
         """One record of earlier lives: what throttle, brake and the offline right to cut remember."""
@@ -277,10 +284,7 @@ class Gateway:
         """The ledger holds the head-end's signed state: every supply point begins anew from it."""
         self.head_end.standing = STANDING_SOUND
         for slot in self.slots:
-            slot.row = self.ledger.accounts.row_of(slot.account)
-            if slot.row < 0:
-                self.ledger.record(kinds.FLAGS, (slot.account, 0, 0))
-                slot.row = self.ledger.accounts.row_of(slot.account)
+            slot.row = self._row_of(self._settings.meters[slot.index])
             slot.reading = None
             slot.uncharged_ucu = None
             self.supply.begin(slot)

@@ -2,7 +2,7 @@
 
 Two rules: an order is never kept waiting by a reading that has not begun, and a dead meter never by more than its own
 time-outs. What is learned goes to `sink` at once, synchronously: `on_reading(reading)`, `on_status(meter, word)`,
-`on_relay(outcome)`, `on_silence(meter, turns)`, `on_refused(meter)`.
+`on_relay(outcome)`, `on_meter_clock(meter, local_s)`, `on_silence(meter, turns, malformed)`, `on_refused(meter, error_word)`.
 """
 
 from firmware.base import aio, questions, relay, ticks
@@ -79,6 +79,8 @@ class MeterBus:
         now_ms = aio.now_ms()
         if result == ANSWERED and question == questions.READ_STATUS:
             self._sink.on_status(index, self._protocol.status_word)
+        if result == ANSWERED and question == questions.READ_CLOCK:
+            self._sink.on_meter_clock(index, self._protocol.clock_s)
         if sequence.state == FINISHED:
             return  # overtaken by a newer order while the line was busy
         if result == ANSWERED:

@@ -1,0 +1,189 @@
+"""A line with meters for tests on a virtual clock, on both interpreters: wire time, answers, silence, relay.
+
+Its frames are made here, byte by byte, and not by the firmware's codec, so that the two check each other. For real ptys
+and every fault of a real line there is host_tools/simulators.
+"""
+
+from firmware.base import aio, ticks
+
+RELAY_BITS = 0x0050
+ALARM_BIT = 0x0080
+DAY_S = 86400
+
+
+def bcd(number, count):
+    """`number` as `count` BCD bytes, low byte first."""
+    out = bytearray(count)
+    for index in range(count):
+        pair = number % 100
+        out[index] = (pair // 10) << 4 | pair % 10
+        number //= 100
+    return bytes(out)
+
+
+def frame(address, control, data):
+    """One frame with four FE before it; `data` is plain, 33H is added here."""
+    body = bytes([0x68]) + address + bytes([0x68, control, len(data)]) + bytes([(byte + 0x33) & 0xFF for byte in data])
+    return b"\xfe\xfe\xfe\xfe" + body + bytes([sum(body) & 0xFF, 0x16])
+
+
+class FakeMeter:
+    """Registers grow by `power_w` as time passes; `silent` says nothing; every relay order is kept in `orders`."""
+
+    def __init__(self, address, register_cwh=0, power_w=0, delay_ms=100):
+        self.address = address
+        self.start_cwh = register_cwh
+        self.added_cwh = 0
+        self.power_w = power_w
+        self.delay_ms = delay_ms
+        self.silent = False
+        self.deaf_to_relay = False  # takes the order, answers nothing
+        self.stuck = False  # acknowledges, and moves nothing
+        self.status = 0
+        self.orders = []
+        self.requests = 0
+        self.clock_s = 0  # local seconds at virtual time zero
+        self._watt_ms = 0
+        self._seen_ms = None
+
+    def pass_time(self, now_ms):
+        """Energy flows while the relay is closed."""
+        if self._seen_ms is not None and not self.status & 0x10:
+            self._watt_ms += self.power_w * ticks.diff(now_ms, self._seen_ms)
+        if self._seen_ms is not None:
+            self.clock_ms_passed(ticks.diff(now_ms, self._seen_ms))
+        self._seen_ms = now_ms
+        whole = self._watt_ms // 36_000_000  # 10 Wh in W ms
+        self._watt_ms -= whole * 36_000_000
+        self.added_cwh += whole
+
+    def clock_ms_passed(self, passed_ms):
+        """The meter's own clock goes on."""
+        self._clock_ms = getattr(self, "_clock_ms", 0) + passed_ms
+        self.clock_s += self._clock_ms // 1000
+        self._clock_ms %= 1000
+
+    def register_cwh(self):
+        """What the display shows, rolling over."""
+        return (self.start_cwh + self.added_cwh) % 100_000_000
+
+    def answer(self, control, data):
+        """Reply bytes, or None for silence."""
+        self.requests += 1
+        if self.silent:
+            return None
+        if control == 0x11:
+            return self._read(data)
+        if control == 0x1C:
+            return self._relay(data)
+        return frame(self.address, control | 0xC0, b"\x02")
+
+    def _read(self, data):
+        item = data[3] << 24 | data[2] << 16 | data[1] << 8 | data[0]
+        value = self._item(item)
+        if value is None:
+            return frame(self.address, 0xD1, b"\x02")
+        return frame(self.address, 0x91, bytes(data[:4]) + value)
+
+    def _item(self, item):
+        if item == 0x00010000:
+            return bcd(self.register_cwh(), 4)
+        if item == 0x04000503:
+            return bytes([self.status & 0xFF, self.status >> 8])
+        if item == 0x04000101:
+            days = self.clock_s // DAY_S
+            year, month, day = civil(days)
+            return bcd((days + 4) % 7, 1) + bcd(day, 1) + bcd(month, 1) + bcd(year % 100, 1)
+        if item == 0x04000102:
+            second = self.clock_s % DAY_S
+            return bcd(second % 60, 1) + bcd(second // 60 % 60, 1) + bcd(second // 3600, 1)
+        if item == 0x02030000:
+            return bcd(0 if self.status & 0x10 else self.power_w * 10, 3)
+        return None
+
+    def _relay(self, data):
+        order = data[8]
+        self.orders.append(order)
+        if not self.stuck:
+            if order == 0x1A:
+                self.status |= RELAY_BITS
+            elif order in (0x1B, 0x1C):
+                self.status &= ~RELAY_BITS
+            elif order == 0x2A:
+                self.status |= ALARM_BIT
+            elif order == 0x2B:
+                self.status &= ~ALARM_BIT
+        return None if self.deaf_to_relay else frame(self.address, 0x9C, b"")
+
+
+class FakeLine:
+    """The Line of DESIGN.md with `meters` on it, at `baud`; time is the loop's, so the virtual clock drives it."""
+
+    def __init__(self, meters, baud=2400):
+        self.meters = meters
+        self.baud = baud
+        self.rates_set = []
+        self._incoming = b""
+        self._ready_ms = 0
+
+    def set_rate(self, baud):
+        if not self.rates_set or self.rates_set[-1] != baud:
+            self.rates_set.append(baud)
+
+    def wire_ms(self, count):
+        return (count * 11_000 + self.baud - 1) // self.baud
+
+    def discard_input(self):
+        dropped = 0
+        if self._incoming and ticks.reached(aio.now_ms(), self._ready_ms):
+            dropped = len(self._incoming)
+            self._incoming = b""
+        return dropped
+
+    async def send(self, buf, start, end):
+        await aio.sleep_ms(self.wire_ms(end - start))
+        data = bytes(buf[start:end])
+        at = 0
+        while at < len(data) and data[at] == 0xFE:
+            at += 1
+        body = data[at:]
+        plain = bytes([(byte - 0x33) & 0xFF for byte in body[10:-2]])
+        now_ms = aio.now_ms()
+        for meter in self.meters:
+            if meter.address == body[1:7]:
+                meter.pass_time(now_ms)
+                reply = meter.answer(body[8], plain)
+                if reply is not None:
+                    self._incoming = reply
+                    self._ready_ms = ticks.add(now_ms, meter.delay_ms + self.wire_ms(len(reply)))
+
+    async def receive_into(self, buf, timeout_ms):
+        """A whole reply at the moment of its last byte: finer steps would only make the virtual day longer."""
+        wait_ms = ticks.diff(self._ready_ms, aio.now_ms()) if self._incoming else timeout_ms
+        if not self._incoming or wait_ms > timeout_ms:
+            await aio.sleep_ms(timeout_ms)
+            return 0
+        if wait_ms > 0:
+            await aio.sleep_ms(wait_ms)
+        n = len(self._incoming)
+        buf[:n] = self._incoming
+        self._incoming = b""
+        return n
+
+
+def civil(days):
+    """(year, month, day) of days since 1970-01-01."""
+    year = 1970
+    while True:
+        length = 366 if year % 4 == 0 and (year % 100 or year % 400 == 0) else 365
+        if days < length:
+            break
+        days -= length
+        year += 1
+    month = 1
+    for length_of_month in (31, 29 if length == 366 else 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31):
+        if days < length_of_month:
+            return year, month, days + 1
+        days -= length_of_month
+        month += 1
+    return year, month, days + 1
