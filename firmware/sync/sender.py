@@ -135,7 +135,9 @@ class Sender:
         return True
 
     def wait_ms(self, now_ms):
-        """How long until fill() has something to do by itself."""
+        """How long until fill() has something to do by itself; what waits for a place in the window is woken by it."""
+        if self._status_wanted:
+            return self._status_period_ms()
         return max(self._status_period_ms() - ticks.diff(now_ms, self._status_ms), 0)
 
     def _look(self, positions, now_ms):

@@ -163,11 +163,12 @@ class Session:
     def wait_ms(self, now_ms):
         """How long until on_tick has something to look at, at most a quarter of the keep-alive."""
         wait_ms = self._keep_alive_ms // 4
+        marks = ()
         if self.state == OPEN:
             marks = ((self._ping_ms, self._keep_alive_ms * 3 // 4),)
             if self._ping_ms is None:
                 marks = ((self._received_ms, self._keep_alive_ms // 2), (self._sent_ms, self._keep_alive_ms // 2))
-        else:
+        elif self.state != CLOSED:
             marks = ((self._waiting_since_ms, self._limits.mqtt_connack_timeout_ms),)
         for since_ms, period_ms in marks:
             wait_ms = min(wait_ms, period_ms - ticks.diff(now_ms, since_ms))

@@ -107,8 +107,10 @@ class Sync:
             try:
                 await _finish(reader)
             finally:
-                await _finish(writer)
-                self._close()
+                try:
+                    await _finish(writer)
+                finally:
+                    self._close()
 
     def _attend(self):
         """Deadlines and publishing -> how long the parent may sleep, 0 when there is more to publish at once."""
@@ -164,6 +166,7 @@ class Sync:
         while at < filled:
             at = self._session.feed(self._buf, at, filled, aio.now_ms())
             self._take_events()
+            self._output.set()  # SUBSCRIBE, PUBACK and resends come without an event
             await aio.sleep_ms(0)
         self._take_events()
 
@@ -195,10 +198,8 @@ class Sync:
             if kind == session.EVENT_MESSAGE:
                 self._dispatcher.handle(event[1], event[2], aio.now_ms())
                 self._session.puback(event[3])
-                self._output.set()
             elif kind == session.EVENT_OVERSIZED:
                 self._dispatcher.garbage(count.POISON_TOO_LARGE)
-                self._output.set()
             elif kind == session.EVENT_CONNECTED:
                 self._opened_ms = aio.now_ms()
                 self._sender.on_connected(self._opened_ms)

@@ -112,9 +112,7 @@ def test_session_present_without_a_suback_of_this_life_subscribes_all_the_same()
 
 
 def test_messages_arrive_whole_however_the_bytes_are_split():
-    stream = (
-        message(DOWN[0], b"p" * 300, 5) + b"\xd0\x00" + message(DOWN[1], b"", 6) + puback(9) + message(DOWN[2], b"q", 7)
-    )
+    stream = message(DOWN[0], b"p" * 300, 5) + b"\xd0\x00" + message(DOWN[1], b"", 6) + puback(9) + message(DOWN[2], b"q", 7)
     want = [
         (s.EVENT_MESSAGE, DOWN[0], b"p" * 300, 5),
         (s.EVENT_MESSAGE, DOWN[1], b"", 6),
