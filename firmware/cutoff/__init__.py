@@ -16,14 +16,16 @@ decide.py      `decide(facts, policy or None) -> Decision`: `verdict` (NOTHING 0
 orders.py      `judge_order(order, number, expires_at_s, credit_number, override, facts, policy, last_number, newest_credit)
                -> Judgement(accepted, reason, failed)`; reason = SPEC kind 16, 0 when accepted. A refused order consumes its number
                too, except NUMBER_USED. An accepted cut: facts.ordered = True and facts.override = its bits until it expires
-               (keep the override bits of a cut by order while wish is OFF, or the account is restored).
+               (keep the override bits of a cut by order while wish is OFF, or the account is restored; drop
+               them when the order expires unused, or the next automatic cut would inherit them).
 episode.py     `step(facts, policy) -> action bits`: OPEN 1, CLOSE 2, NOTICE_HEAD_END 4, NOTICE_ALARM 8, ALARM_OFF 16.
                `counts(channel, outcome, policy)`: does this NOTICE outcome complete the notice step? Only then may the row's
                notice_level become 1. Keep facts.notice_asked (masks) until CLOSE; clear a channel's bit when it FAILED, to ask
                again. `missing_ucu(facts, policy)` = what to pay until supply returns.
 throttle.py    `Throttle(capacity)`: `may_cut(now_s, per_hour)`, `on_cut(at_s)` (also to replay journalled cuts), `assume_full(now_s)`.
 brake.py       `Brake(capacity)`: `on_money(account, due, at_s, policy, accounts) -> True when it closes now` (journal BRAKE),
-               `replay(account, at_s)`, `closed` (set it from BRAKE/SNAPSHOT at replay), `release()`, `due_count`.
+               `replay(account, at_s)` (journalled DECISIONs with verdict 1, 3, 4; and each row with wish OFF, at its
+               wish_at_s), `closed` (set it from BRAKE/SNAPSHOT at replay), `release()`, `due_count`.
 supply.py      process of one account as a table: `step(state, event) -> (state, actions)`; `initial(wish, wish_at_s, seen, seen_at_s,
                fault)` after a restart (then read the status), `retry_after_s(state, limits)`, `seen_of(status_word, model)`,
                `saw(status_word, model) -> event or None`, `event_of(outcome, model) -> event or None`, `fault_of(outcome)`;

@@ -49,7 +49,8 @@ def decide(facts, policy):
     if not wanted:
         return Decision(NOTHING, 0, 0)
     failed = failed_conditions(facts, policy)
-    in_the_way = failed & ~in_force(facts)
+    # an order that has expired lends its override to nobody
+    in_the_way = failed & ~(in_force(facts) if facts.ordered else 0)
     reason = BY_ORDER if facts.ordered else BALANCE_AT_FLOOR
     if not in_the_way:
         return Decision(CUT, reason, failed)
@@ -104,7 +105,10 @@ def _decide_off(facts, policy):
         failed |= c.POLICY
     if facts.standing is not None and facts.standing >= STANDING_FIRST_BAD:
         failed |= c.HEAD_END
-    broken = failed & ~in_force(facts)
+    overridden = in_force(facts)
+    if facts.credited:
+        overridden &= ~c.MONEY  # the order did not know of this payment
+    broken = failed & ~overridden
     if not broken:
         return Decision(NOTHING, 0, failed)
     if not broken & c.MONEY:

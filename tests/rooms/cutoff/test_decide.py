@@ -231,6 +231,7 @@ def test_more_ways_to_break_a_condition():
             (c.HOURS, POLICY, {"now_s": NOON_S - 5 * 3600}),
             (c.HOURS, POLICY, {"now_s": NOON_S + 4 * 3600 - 300}),
             (c.HOURS, POLICY, {"now_s": NOON_S + 4 * 86400}),
+            (c.HOURS, POLICY, {"now_s": NOON_S - 4 * 3600 + 9, "clock_error_s": 10}),
             (c.NOTICE, POLICY, {"episode_open": False}),
             (c.NOTICE, POLICY, {"notice_level": 0}),
             (c.NOTICE, POLICY, {"notice_at_s": 0}),
@@ -310,6 +311,16 @@ def test_silence_never_blocks_a_restore_but_a_fresh_reading_counts():
     eq(d.decide(facts, POLICY).verdict, d.RESTORE)
 
 
+def test_while_off_what_is_known_to_be_wrong_restores_and_what_is_not_known_does_not():
+    for name in ("serial_ok", "journal_sound", "tariff_valid", "enforceable"):
+        facts = due_facts()
+        facts.wish = OFF
+        setattr(facts, name, None)
+        eq(d.decide(facts, POLICY).verdict, d.NOTHING, name)
+        setattr(facts, name, False)
+        eq((d.decide(facts, POLICY).verdict, d.decide(facts, POLICY).reason), (d.RESTORE, d.STANDING_FAILED), name)
+
+
 def test_a_credit_while_the_cut_is_under_way_says_so():
     facts = due_facts()
     facts.wish = OFF
@@ -342,6 +353,23 @@ def test_no_order_reaches_past_protection_brake_or_what_cannot_be_done():
             facts.ordered = True
             facts.override = c.ALL
             eq(d.decide(facts, rules).verdict in (d.NOT_PERMITTED, d.DELAYED), True, str(c.names(bits)))
+
+
+def test_an_override_ends_with_its_order():
+    for row in STANDING + TIMING:
+        facts, rules, bits = broken([row])
+        facts.override = bits  # the order has expired, somebody forgot its bits
+        eq(d.decide(facts, rules).verdict == d.CUT, False, str(c.names(bits)))
+
+
+def test_a_payment_after_the_order_restores_whatever_the_order_overrode():
+    facts = due_facts()
+    facts.wish = OFF
+    facts.override = c.ALL
+    facts.available_ucu = facts.balance_ucu = 1_000_000
+    eq(d.decide(facts, POLICY).verdict, d.NOTHING)
+    facts.credited = True
+    eq(d.decide(facts, POLICY).verdict, d.RESTORE)
 
 
 def test_an_order_without_override_obeys_every_condition():
