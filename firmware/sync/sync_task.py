@@ -70,6 +70,10 @@ class Sync:
         """The head-end compared on this connection, and agrees."""
         return self._session.gate_open
 
+    def in_flight(self):
+        """Publishes that the broker has not acknowledged."""
+        return self._session.in_flight()
+
     @property
     def last_ack_ms(self):
         """now_ms of the last authenticated down/acks, None before the first."""

@@ -128,9 +128,11 @@ async def main(options):
             tell(record=books.records)
             sync.wake()
     counters = {str(code): value for code, value in sync.counters.as_map().items()}
-    tell(end=True, gap_ms=ticker.longest_gap_ms, turns=ticker.turns, beats=beats[0], counters=counters)
+    window = {"window": limits.mqtt_in_flight_max, "in_flight": sync.in_flight()}
+    tell(end=True, gap_ms=ticker.longest_gap_ms, turns=ticker.turns, beats=beats[0], counters=counters, **window)
     for task in tasks:
         await aio.cancel(task)
 
 
-aio.run(main(json.loads(sys.argv[1])))
+if __name__ == "__main__":
+    aio.run(main(json.loads(sys.argv[1])))
