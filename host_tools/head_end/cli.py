@@ -39,45 +39,75 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(db: Database, given: argparse.Namespace) -> int:
-    now_s = int(time.time())
-    match given.command:
-        case "serve":
-            return _serve(db, given.broker)
-        case "gateways":
-            show.show_rows(lists.gateways(db), ("gateway", "online", "epoch", "sequence", "readings_held", "comparison",
-                                                "status_at_s"), given.json, "gateways")
-        case "accounts":
-            show.show_rows(lists.accounts(db), ("account", "gateway", "name", "meter", "balance", "register_cwh",
-                                                "reading_at_s", "wish", "seen", "flags", "fault"), given.json, "accounts")
-        case "readings":
-            show.show_rows(lists.readings(db, _account(db, given.account), given.limit),
-                           ("number", "account", "at_s", "total_cwh", "rate1_cwh", "rate2_cwh", "rate3_cwh", "rate4_cwh",
-                            "power_w"), given.json, "readings")
-        case "journal":
-            show.show_rows(lists.journal(db, _account(db, given.account), given.limit),
-                           ("gateway", "sequence", "at_s", "kind", "words"), given.json, "journal")
-        case "topup":
-            show.show_answer(commands.top_up(db, given.account, given.amount, given.reference, now_s, given.issuer), given.json)
-        case "order":
-            show.show_answer(commands.order(db, given.account, given.what, given.expires, now_s, given.override), given.json)
-        case "tariff" | "policy":
-            answer = commands.set_document(db, given.command, given.file, now_s)
-            for warning in answer["warnings"] if isinstance(answer["warnings"], list) else []:
-                print("warning: " + warning, file=sys.stderr)
-            show.show_answer(answer, given.json)
-        case "why":
-            answer = why(db, commands.parse_account(given.account))
-            show.show_answer(answer, True) if given.json else show.show_lines(_lines(answer))
-        case "reconcile":
-            return _reconcile(db, given.json)
-        case "gateway":
-            _gateway(db, given, now_s)
-        case "account":
-            flags = sum(bit for name, bit in commands.FLAGS.items() if getattr(given, name))
-            show.show_answer(commands.add_account(db, given.gateway, commands.parse_account(given.account), given.meter,
-                                                  given.tariff, given.policy, given.name, flags), given.json)
-        case "import":
-            show.show_answer(commands.import_site(db, given.file, given.key_file), given.json)
+    return _COMMANDS[given.command](db, given)
+
+
+def _now_s() -> int:
+    return int(time.time())
+
+
+def _gateways(db: Database, given: argparse.Namespace) -> int:
+    columns = ("gateway", "online", "epoch", "sequence", "readings_held", "comparison", "status_at_s")
+    show.show_rows(lists.gateways(db), columns, given.json, "gateways")
+    return 0
+
+
+def _accounts(db: Database, given: argparse.Namespace) -> int:
+    columns = ("account", "gateway", "name", "meter", "balance", "register_cwh", "reading_at_s", "wish", "seen", "flags", "fault")
+    show.show_rows(lists.accounts(db), columns, given.json, "accounts")
+    return 0
+
+
+def _readings(db: Database, given: argparse.Namespace) -> int:
+    columns = ("number", "account", "at_s", "total_cwh", "rate1_cwh", "rate2_cwh", "rate3_cwh", "rate4_cwh", "power_w")
+    show.show_rows(lists.readings(db, _account(db, given.account), given.limit), columns, given.json, "readings")
+    return 0
+
+
+def _journal(db: Database, given: argparse.Namespace) -> int:
+    columns = ("gateway", "sequence", "at_s", "kind", "words")
+    show.show_rows(lists.journal(db, _account(db, given.account), given.limit), columns, given.json, "journal")
+    return 0
+
+
+def _top_up(db: Database, given: argparse.Namespace) -> int:
+    answer = commands.top_up(db, given.account, given.amount, given.reference, _now_s(), given.issuer)
+    show.show_answer(answer, given.json)
+    return 0
+
+
+def _order(db: Database, given: argparse.Namespace) -> int:
+    show.show_answer(commands.order(db, given.account, given.what, given.expires, _now_s(), given.override), given.json)
+    return 0
+
+
+def _document(db: Database, given: argparse.Namespace) -> int:
+    answer = commands.set_document(db, given.command, given.file, _now_s())
+    for warning in answer["warnings"] if isinstance(answer["warnings"], list) else []:
+        print("warning: " + warning, file=sys.stderr)
+    show.show_answer(answer, given.json)
+    return 0
+
+
+def _why(db: Database, given: argparse.Namespace) -> int:
+    answer = why(db, commands.parse_account(given.account))
+    if given.json:
+        show.show_answer(answer, True)
+    else:
+        show.show_lines(answer["text"] if isinstance(answer["text"], list) else [])
+    return 0
+
+
+def _add_account(db: Database, given: argparse.Namespace) -> int:
+    flags = sum(bit for name, bit in commands.FLAGS.items() if getattr(given, name))
+    account = commands.parse_account(given.account)
+    answer = commands.add_account(db, given.gateway, account, given.meter, given.tariff, given.policy, given.name, flags)
+    show.show_answer(answer, given.json)
+    return 0
+
+
+def _import(db: Database, given: argparse.Namespace) -> int:
+    show.show_answer(commands.import_site(db, given.file, given.key_file), given.json)
     return 0
 
 
@@ -89,45 +119,52 @@ def _account(db: Database, text: str | None) -> int | None:
     return account
 
 
-def _lines(answer: dict[str, object]) -> list[str]:
-    text = answer["text"]
-    return text if isinstance(text, list) else []
-
-
-def _gateway(db: Database, given: argparse.Namespace, now_s: int) -> None:
+def _gateway(db: Database, given: argparse.Namespace) -> int:
     if given.action == "add":
         show.show_answer(commands.add_gateway(db, given.name, commands.read_key(given.key_file)), given.json)
-        return
+        return 0
     if db.row("SELECT 1 FROM gateways WHERE name = ?", given.name) is None:
         raise BadInput("gateway", f"{given.name} is unknown")
     if given.action == "release-brake":
-        show.show_answer(commands.release_brake(db, given.name, now_s), given.json)
+        show.show_answer(commands.release_brake(db, given.name, _now_s()), given.json)
     else:
-        show.show_answer({"answer": "created", "epoch": state.give(db, given.name, now_s)}, given.json)
+        show.show_answer({"answer": "created", "epoch": state.give(db, given.name, _now_s())}, given.json)
+    return 0
 
 
-def _reconcile(db: Database, as_json: bool) -> int:
+def _reconcile(db: Database, given: argparse.Namespace) -> int:
     results, others = reconcile(db)
     differences = others + [sentence for result in results for sentence in result.differences]
-    totals = {name: sum(getattr(result, name) for result in results)
-              for name in ("credits_ucu", "pending_ucu", "charged_ucu", "charged_cwh", "balance_ucu", "gateway_balance_ucu")}
-    if as_json:
-        print(json.dumps({"accounts": [result.as_json() for result in results], "totals": totals,
-                          "differences": differences, "ok": not differences}))
+    totals = {
+        name: sum(getattr(result, name) for result in results)
+        for name in ("credits_ucu", "pending_ucu", "charged_ucu", "charged_cwh", "balance_ucu", "gateway_balance_ucu")
+    }
+    if given.json:
+        print(
+            json.dumps(
+                {"accounts": [result.as_json() for result in results], "totals": totals, "differences": differences, "ok": not differences}
+            )
+        )
         return 1 if differences else 0
     rows: list[show.Row] = [
-        {"account": result.account, "credits": money(result.credits_ucu), "pending": money(result.pending_ucu),
-         "charged": money(result.charged_ucu), "balance": money(result.balance_ucu),
-         "gateway says": money(result.gateway_balance_ucu), "differences": len(result.differences)}
+        {
+            "account": result.account,
+            "credits": money(result.credits_ucu),
+            "pending": money(result.pending_ucu),
+            "charged": money(result.charged_ucu),
+            "balance": money(result.balance_ucu),
+            "gateway says": money(result.gateway_balance_ucu),
+            "differences": len(result.differences),
+        }
         for result in results
     ]
-    show.show_rows(rows, ("account", "credits", "pending", "charged", "balance", "gateway says", "differences"), False,
-                   "reconciliation")
+    show.show_rows(rows, ("account", "credits", "pending", "charged", "balance", "gateway says", "differences"), False, "reconciliation")
     show.show_lines(differences or [f"all {len(results)} accounts agree, balances together {money(totals['balance_ucu'])}"])
     return 1 if differences else 0
 
 
-def _serve(db: Database, broker: str) -> int:
+def _serve(db: Database, given: argparse.Namespace) -> int:
+    broker: str = given.broker
     host, colon, port = broker.rpartition(":")
     if not colon or not host or not port.isdigit() or not 1 <= int(port) <= 65535:
         raise BadInput("broker", f"must be HOST:PORT, got {broker!r}")
@@ -144,6 +181,24 @@ def _serve(db: Database, broker: str) -> int:
 
     asyncio.run(serve())
     return 0
+
+
+_COMMANDS = {
+    "serve": _serve,
+    "gateways": _gateways,
+    "accounts": _accounts,
+    "readings": _readings,
+    "journal": _journal,
+    "topup": _top_up,
+    "order": _order,
+    "tariff": _document,
+    "policy": _document,
+    "why": _why,
+    "reconcile": _reconcile,
+    "gateway": _gateway,
+    "account": _add_account,
+    "import": _import,
+}
 
 
 def _parser() -> argparse.ArgumentParser:

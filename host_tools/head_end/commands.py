@@ -31,8 +31,7 @@ def parse_account(text: str) -> int:
 
 
 def known_account(db: Database, account: int) -> sqlite3.Row:
-    row = db.row("SELECT a.*, g.name AS gateway FROM accounts a JOIN gateways g ON g.id = a.gateway_id"
-                 " WHERE account = ?", account)
+    row = db.row("SELECT a.*, g.name AS gateway FROM accounts a JOIN gateways g ON g.id = a.gateway_id WHERE account = ?", account)
     if row is None:
         raise BadInput("account", f"{account} is unknown")
     return row
@@ -50,31 +49,45 @@ def top_up(db: Database, account_text: str, amount_text: str, reference: str, no
         old = db.row("SELECT * FROM credits WHERE reference = ?", reference)
         if old is not None:
             if (old["account"], old["amount_ucu"], old["issuer"]) != (account, amount_ucu, issuer):
-                raise BadInput("reference", f"{reference} was used for another payment: account {old['account']}, "
-                                            f"{money(old['amount_ucu'])}")
+                raise BadInput(
+                    "reference", f"{reference} was used for another payment: account {old['account']}, {money(old['amount_ucu'])}"
+                )
             return _credit_answer("exists", old)
-        last = db.row("SELECT number, total_ucu FROM credits WHERE account = ? AND issuer = ? ORDER BY number DESC LIMIT 1",
-                      account, issuer)
+        last = db.row(
+            "SELECT number, total_ucu FROM credits WHERE account = ? AND issuer = ? ORDER BY number DESC LIMIT 1", account, issuer
+        )
         number, total_ucu = (int(last["number"]), int(last["total_ucu"])) if last else (0, 0)
         if total_ucu + amount_ucu > TOTAL_MAX_UCU:
             raise BadInput("amount", "makes the total of this account too large")
-        db.run("INSERT INTO credits (account, issuer, number, amount_ucu, total_ucu, reference, at_s)"
-               " VALUES (?, ?, ?, ?, ?, ?, ?)",
-               account, issuer, number + 1, amount_ucu, total_ucu + amount_ucu, reference, now_s)
+        db.run(
+            "INSERT INTO credits (account, issuer, number, amount_ucu, total_ucu, reference, at_s) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            account,
+            issuer,
+            number + 1,
+            amount_ucu,
+            total_ucu + amount_ucu,
+            reference,
+            now_s,
+        )
         new = db.row("SELECT * FROM credits WHERE reference = ?", reference)
         assert new is not None
         return _credit_answer("created", new)
 
 
 def _credit_answer(answer: str, row: sqlite3.Row) -> Answer:
-    return {"answer": answer, "account": row["account"], "issuer": row["issuer"], "number": row["number"],
-            "amount": money(row["amount_ucu"]), "total": money(row["total_ucu"]), "reference": row["reference"],
-            "receipt": row["receipt"]}
+    return {
+        "answer": answer,
+        "account": row["account"],
+        "issuer": row["issuer"],
+        "number": row["number"],
+        "amount": money(row["amount_ucu"]),
+        "total": money(row["total_ucu"]),
+        "reference": row["reference"],
+        "receipt": row["receipt"],
+    }
 
 
-def order(
-    db: Database, account_text: str, what: str, expires_min: int | None, now_s: int, overrides: list[str] | None = None
-) -> Answer:
+def order(db: Database, account_text: str, what: str, expires_min: int | None, now_s: int, overrides: list[str] | None = None) -> Answer:
     """A numbered supply order; a cut carries the number of the last credit known here."""
     account = parse_account(account_text)
     if expires_min is None:
@@ -94,11 +107,27 @@ def order(
         )
         credit = db.number("SELECT max(number) FROM credits WHERE account = ? AND issuer = ?", account, ISSUER)
         expires_at_s = now_s + 60 * expires_min
-        db.run("INSERT INTO orders (gateway_id, account, number, code, expires_at_s, credit_number, overridden, at_s)"
-               " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-               known["gateway_id"], account, number, ORDER_CODES[what], expires_at_s, credit, bits, now_s)
-    return {"answer": "created", "account": account, "order": what, "number": number, "expires_at_s": expires_at_s,
-            "credit_number": credit, "overridden": [CONDITIONS[bit] for bit in range(32) if bits >> bit & 1]}
+        db.run(
+            "INSERT INTO orders (gateway_id, account, number, code, expires_at_s, credit_number, overridden, at_s)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            known["gateway_id"],
+            account,
+            number,
+            ORDER_CODES[what],
+            expires_at_s,
+            credit,
+            bits,
+            now_s,
+        )
+    return {
+        "answer": "created",
+        "account": account,
+        "order": what,
+        "number": number,
+        "expires_at_s": expires_at_s,
+        "credit_number": credit,
+        "overridden": [CONDITIONS[bit] for bit in range(32) if bits >> bit & 1],
+    }
 
 
 def release_brake(db: Database, gateway: str, now_s: int) -> Answer:
@@ -108,8 +137,13 @@ def release_brake(db: Database, gateway: str, now_s: int) -> Answer:
         if found is None:
             raise BadInput("gateway", f"{gateway} is unknown")
         number = 1 + db.number("SELECT max(number) FROM orders WHERE gateway_id = ? AND account = 0", found["id"])
-        db.run("INSERT INTO orders (gateway_id, account, number, code, expires_at_s, credit_number, at_s)"
-               " VALUES (?, 0, ?, 7, ?, 0, ?)", found["id"], number, now_s + 60 * OTHER_EXPIRES_MIN, now_s)
+        db.run(
+            "INSERT INTO orders (gateway_id, account, number, code, expires_at_s, credit_number, at_s) VALUES (?, 0, ?, 7, ?, 0, ?)",
+            found["id"],
+            number,
+            now_s + 60 * OTHER_EXPIRES_MIN,
+            now_s,
+        )
     return {"answer": "created", "gateway": gateway, "order": "release-brake", "number": number}
 
 
@@ -123,8 +157,9 @@ def set_document(db: Database, kind: str, path: str, now_s: int) -> Answer:
     else:
         policy: documents.Policy = documents.check(documents.Policy, value)
         what, number, version, effective = 2, policy.policy, policy.version, None
-        warnings = [f"field {name} is unknown: gateways will not cut accounts under this policy"
-                    for name in documents.unknown_fields(policy)]
+        warnings = [
+            f"field {name} is unknown: gateways will not cut accounts under this policy" for name in documents.unknown_fields(policy)
+        ]
     text = documents.compact(value)
     with db.transaction():
         old = db.row("SELECT text FROM documents WHERE what = ? AND id = ? AND version = ?", what, number, version)
@@ -134,10 +169,16 @@ def set_document(db: Database, kind: str, path: str, now_s: int) -> Answer:
             newest = db.number("SELECT max(version) FROM documents WHERE what = ? AND id = ?", what, number)
             if version < newest:
                 raise BadInput("version", f"{version} is older than version {newest} of {kind} {number}")
-            db.run("INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?)",
-                   what, number, version, effective, documents.digest(text), text, now_s)
-    return {"answer": "created" if old is None else "exists", kind: number, "version": version,
-            "digest": documents.digest(text).hex(), "warnings": warnings}
+            db.run(
+                "INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?)", what, number, version, effective, documents.digest(text), text, now_s
+            )
+    return {
+        "answer": "created" if old is None else "exists",
+        kind: number,
+        "version": version,
+        "digest": documents.digest(text).hex(),
+        "warnings": warnings,
+    }
 
 
 def read_key(path: str) -> bytes:
@@ -164,9 +205,7 @@ def add_gateway(db: Database, name: str, key: bytes) -> Answer:
     return {"answer": "created", "gateway": name}
 
 
-def add_account(
-    db: Database, gateway: str, account: int, meter: str, tariff: int, policy: int, name: str = "", flags: int = 0
-) -> Answer:
+def add_account(db: Database, gateway: str, account: int, meter: str, tariff: int, policy: int, name: str = "", flags: int = 0) -> Answer:
     if not 1 <= account <= 0xFFFFFFFE:
         raise BadInput("account", f"must be a number from 1 to 4294967294, got {account}")
     if len(meter) != 12 or not meter.isascii() or not meter.isdigit():
@@ -182,11 +221,17 @@ def add_account(
         if old is not None:
             if (old["gateway_id"], old["meter"]) != (found["id"], meter):
                 raise BadInput("account", f"{account} exists with another gateway or meter")
-            db.run("UPDATE accounts SET tariff = ?, policy = ?, flags = ?, name = CASE ? WHEN '' THEN name ELSE ? END"
-                   " WHERE account = ?", tariff, policy, flags, name, name, account)
+            db.run(
+                "UPDATE accounts SET tariff = ?, policy = ?, flags = ?, name = CASE ? WHEN '' THEN name ELSE ? END WHERE account = ?",
+                tariff,
+                policy,
+                flags,
+                name,
+                name,
+                account,
+            )
             return {"answer": "exists", "account": account}
-        db.run("INSERT INTO accounts VALUES (?, ?, ?, ?, ?, ?, ?)",
-               account, found["id"], name, meter, tariff, policy, flags)
+        db.run("INSERT INTO accounts VALUES (?, ?, ?, ?, ?, ?, ?)", account, found["id"], name, meter, tariff, policy, flags)
     return {"answer": "created", "account": account}
 
 
@@ -201,8 +246,16 @@ def import_site(db: Database, path: str, key_path: str) -> Answer:
     with db.transaction():
         gateway = add_gateway(db, site.gateway, key)
         answers = [
-            add_account(db, site.gateway, meter.account, meter.address, meter.tariff, meter.policy, meter.name,
-                        sum(bit for name, bit in FLAGS.items() if getattr(meter, name)))
+            add_account(
+                db,
+                site.gateway,
+                meter.account,
+                meter.address,
+                meter.tariff,
+                meter.policy,
+                meter.name,
+                sum(bit for name, bit in FLAGS.items() if getattr(meter, name)),
+            )
             for meter in site.meters
         ]
     created = sum(answer["answer"] == "created" for answer in answers)

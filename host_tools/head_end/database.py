@@ -68,7 +68,9 @@ class Database:
     def count(self, gateway: str, name: str, step: int = 1) -> None:
         self.run(
             "INSERT INTO counters VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = value + excluded.value",
-            gateway, name, step,
+            gateway,
+            name,
+            step,
         )
 
     def report(self, gateway: str, at_s: int, what: str, sentence: str) -> None:

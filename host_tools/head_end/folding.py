@@ -17,7 +17,8 @@ def records_of(db: Database, account: int) -> Iterator[Record]:
     """Records of one account, oldest first. An account lives at one gateway."""
     for row in db.run(
         "SELECT r.raw FROM records r JOIN accounts a ON a.account = r.account AND a.gateway_id = r.gateway_id"
-        " WHERE r.account = ? ORDER BY r.sequence", account,
+        " WHERE r.account = ? ORDER BY r.sequence",
+        account,
     ):
         yield parse_record(bytes(row["raw"]))
 
@@ -103,7 +104,16 @@ def _fault(row: AccountRow, r: Record) -> None:
 
 
 _STEPS = {
-    kinds.SEGMENT: _segment, kinds.CREDIT: _credit, kinds.CHARGE: _charge, kinds.HELD: _held, kinds.EPISODE: _episode,
-    kinds.NOTICE: _notice, kinds.DECISION: _decision, kinds.RELAY: _relay, kinds.SEEN: _seen, kinds.ORDER: _order,
-    kinds.FLAGS: _flags, kinds.FAULT: _fault,
+    kinds.SEGMENT: _segment,
+    kinds.CREDIT: _credit,
+    kinds.CHARGE: _charge,
+    kinds.HELD: _held,
+    kinds.EPISODE: _episode,
+    kinds.NOTICE: _notice,
+    kinds.DECISION: _decision,
+    kinds.RELAY: _relay,
+    kinds.SEEN: _seen,
+    kinds.ORDER: _order,
+    kinds.FLAGS: _flags,
+    kinds.FAULT: _fault,
 }

@@ -11,7 +11,14 @@ from host_tools.head_end import receipts
 from host_tools.head_end.database import Database
 from host_tools.head_end.errors import BadMessage
 from host_tools.head_end.messages import (
-    JournalMessage, ReadingItem, Status, parse_journal, parse_readings, parse_status, decode, unseal,
+    JournalMessage,
+    ReadingItem,
+    Status,
+    decode,
+    parse_journal,
+    parse_readings,
+    parse_status,
+    unseal,
 )
 from host_tools.journal_reader import BadRecord, Record, chain_after, kinds, parse_record, parse_row
 
@@ -86,9 +93,12 @@ def _journal(db: Database, gateway_id: int, name: str, message: JournalMessage, 
         receipts.apply(db, gateway_id, name, record, now_s)
     last = new[-1]
     db.run(
-        "UPDATE gateways SET sequence = ?, chain = ?, epoch = ?, comparison = CASE WHEN ? THEN 0 ELSE comparison END"
-        " WHERE id = ?",
-        last.sequence, last.chain, message.epoch, given, gateway_id,
+        "UPDATE gateways SET sequence = ?, chain = ?, epoch = ?, comparison = CASE WHEN ? THEN 0 ELSE comparison END WHERE id = ?",
+        last.sequence,
+        last.chain,
+        message.epoch,
+        given,
+        gateway_id,
     )
     heard.stored = len(new)
     return heard
@@ -115,12 +125,7 @@ def _parse_all(message: JournalMessage) -> list[Record]:
 
 
 def _begins_given_epoch(record: Record, given_epoch: int, given_first: int, epoch: int) -> bool:
-    return (
-        record.kind == kinds.EPOCH
-        and given_epoch > epoch
-        and record.number("epoch") == given_epoch
-        and record.sequence >= given_first
-    )
+    return record.kind == kinds.EPOCH and given_epoch > epoch and record.number("epoch") == given_epoch and record.sequence >= given_first
 
 
 def _fork(db: Database, gateway_id: int, heard: Heard, now_s: int, sentence: str) -> Heard:
@@ -136,8 +141,18 @@ def _store(db: Database, gateway_id: int, epoch: int, record: Record, now_s: int
     fields = {key: value.hex() if isinstance(value, bytes) else value for key, value in record.fields.items()}
     db.run(
         "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        gateway_id, record.sequence, epoch, record.kind, record.name, account, record.at_s, record.quality,
-        record.chain, record.raw, json.dumps(fields), now_s,
+        gateway_id,
+        record.sequence,
+        epoch,
+        record.kind,
+        record.name,
+        account,
+        record.at_s,
+        record.quality,
+        record.chain,
+        record.raw,
+        json.dumps(fields),
+        now_s,
     )
 
 
@@ -159,7 +174,10 @@ def _store_reading(db: Database, gateway_id: int, name: str, item: ReadingItem, 
     values = (item.account, item.at_s, item.quality, item.marks, *item.registers, item.power_w, item.status_word)
     stored = db.run(
         "INSERT OR IGNORE INTO readings VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        gateway_id, item.number, *values, now_s,
+        gateway_id,
+        item.number,
+        *values,
+        now_s,
     )
     if stored.rowcount == 0:
         old = db.row("SELECT * FROM readings WHERE gateway_id = ? AND number = ?", gateway_id, item.number)
@@ -172,8 +190,7 @@ def advance_readings(db: Database, gateway_id: int, held: int) -> int:
     """The highest reading below which all are held or named as dropped; stored as readings_held."""
     while True:
         before = held
-        for row in db.run("SELECT number FROM readings WHERE gateway_id = ? AND number > ? ORDER BY number",
-                          gateway_id, held):
+        for row in db.run("SELECT number FROM readings WHERE gateway_id = ? AND number > ? ORDER BY number", gateway_id, held):
             if int(row["number"]) != held + 1:
                 break
             held += 1
@@ -202,18 +219,26 @@ def _status(db: Database, gateway_id: int, name: str, status: Status, now_s: int
         comparison = FORK  # only a new epoch ends a fork
     if comparison != int(gateway["comparison"]) and comparison != AGREES:
         word = {BEHIND: "behind", FORK: "fork"}[comparison]
-        db.report(name, now_s, word, f"gateway says epoch {status.epoch} sequence {status.sequence}, held are epoch "
-                                     f"{gateway['epoch']} sequence {gateway['sequence']}")
+        db.report(
+            name,
+            now_s,
+            word,
+            f"gateway says epoch {status.epoch} sequence {status.sequence}, held are epoch "
+            f"{gateway['epoch']} sequence {gateway['sequence']}",
+        )
     told = asdict(status) | {"chain": status.chain.hex(), "challenge": status.challenge.hex()}
     heard = Heard(name, "status", challenge=status.challenge, came_online=True)
     before = json.loads(gateway["status"]) if gateway["status"] else None
-    if (comparison == AGREES and before and before.get("held") == gateway["sequence"]
-            and before["sequence"] > gateway["sequence"]):
+    if comparison == AGREES and before and before.get("held") == gateway["sequence"] and before["sequence"] > gateway["sequence"]:
         heard.resend_from = int(gateway["sequence"]) + 1  # nothing came since the last status: something was lost
     told["held"] = gateway["sequence"]
     db.run(
         "UPDATE gateways SET online = 1, status = ?, status_at_s = ?, challenge = ?, comparison = ? WHERE id = ?",
-        json.dumps(told), now_s, status.challenge, comparison, gateway_id,
+        json.dumps(told),
+        now_s,
+        status.challenge,
+        comparison,
+        gateway_id,
     )
     return heard
 

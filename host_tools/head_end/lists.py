@@ -18,12 +18,20 @@ def gateways(db: Database) -> list[Row]:
     for row in db.rows("SELECT * FROM gateways ORDER BY name"):
         counters = {c["name"]: c["value"] for c in db.rows("SELECT * FROM counters WHERE gateway = ?", row["name"])}
         status = json.loads(row["status"]) if row["status"] else None
-        found.append({
-            "gateway": row["name"], "online": None if row["online"] is None else bool(row["online"]),
-            "epoch": row["epoch"], "sequence": row["sequence"], "chain": bytes(row["chain"]).hex(),
-            "readings_held": row["readings_held"], "comparison": word(COMPARISON, row["comparison"]),
-            "status_at_s": row["status_at_s"], "status": status, "counters": counters,
-        })
+        found.append(
+            {
+                "gateway": row["name"],
+                "online": None if row["online"] is None else bool(row["online"]),
+                "epoch": row["epoch"],
+                "sequence": row["sequence"],
+                "chain": bytes(row["chain"]).hex(),
+                "readings_held": row["readings_held"],
+                "comparison": word(COMPARISON, row["comparison"]),
+                "status_at_s": row["status_at_s"],
+                "status": status,
+                "counters": counters,
+            }
+        )
     return found
 
 
@@ -35,18 +43,30 @@ def accounts(db: Database) -> list[Row]:
         row = fold(account, records_of(db, account))
         reading = db.row("SELECT * FROM readings WHERE account = ? ORDER BY at_s DESC, number DESC LIMIT 1", account)
         pending = db.number("SELECT sum(amount_ucu) FROM credits WHERE account = ? AND receipt = 'pending'", account)
-        found.append({
-            "account": account, "gateway": known["gateway"], "name": known["name"], "meter": known["meter"],
-            "tariff": known["tariff"], "policy": known["policy"],
-            "flags": [name for bit, name in enumerate(FLAG_NAMES) if (row.flags | known["flags"]) >> bit & 1],
-            "balance": money(row.balance_ucu), "balance_ucu": row.balance_ucu, "pending_ucu": pending,
-            "charged_ucu": row.total_charged_ucu,
-            "register_cwh": reading["total_cwh"] if reading else None,
-            "reading_at_s": reading["at_s"] if reading else None,
-            "reading_age_s": now_s - reading["at_s"] if reading and reading["at_s"] else None,
-            "wish": "OFF" if row.wish else "ON", "seen": word(words.SEEN, row.seen), "notice_level": row.notice_level,
-            "episode": row.episode, "alarm": bool(row.alarm), "fault": word(words.FAULT, row.fault),
-        })
+        found.append(
+            {
+                "account": account,
+                "gateway": known["gateway"],
+                "name": known["name"],
+                "meter": known["meter"],
+                "tariff": known["tariff"],
+                "policy": known["policy"],
+                "flags": [name for bit, name in enumerate(FLAG_NAMES) if (row.flags | known["flags"]) >> bit & 1],
+                "balance": money(row.balance_ucu),
+                "balance_ucu": row.balance_ucu,
+                "pending_ucu": pending,
+                "charged_ucu": row.total_charged_ucu,
+                "register_cwh": reading["total_cwh"] if reading else None,
+                "reading_at_s": reading["at_s"] if reading else None,
+                "reading_age_s": now_s - reading["at_s"] if reading and reading["at_s"] else None,
+                "wish": "OFF" if row.wish else "ON",
+                "seen": word(words.SEEN, row.seen),
+                "notice_level": row.notice_level,
+                "episode": row.episode,
+                "alarm": bool(row.alarm),
+                "fault": word(words.FAULT, row.fault),
+            }
+        )
     return found
 
 
@@ -55,7 +75,9 @@ def readings(db: Database, account: int | None, limit: int) -> list[Row]:
     values = () if account is None else (account,)
     rows = db.rows(
         f"SELECT r.*, g.name AS gateway FROM readings r JOIN gateways g ON g.id = r.gateway_id {where}"
-        " ORDER BY r.at_s DESC, r.number DESC LIMIT ?", *values, limit,
+        " ORDER BY r.at_s DESC, r.number DESC LIMIT ?",
+        *values,
+        limit,
     )
     return [{key: row[key] for key in row.keys() if key not in ("gateway_id", "received_s")} for row in reversed(rows)]
 
@@ -65,12 +87,22 @@ def journal(db: Database, account: int | None, limit: int) -> list[Row]:
     values = () if account is None else (account,)
     rows = db.rows(
         f"SELECT r.raw, r.epoch, r.received_s, g.name AS gateway FROM records r JOIN gateways g ON g.id = r.gateway_id {where}"
-        " ORDER BY r.received_s DESC, r.gateway_id, r.sequence DESC LIMIT ?", *values, limit,
+        " ORDER BY r.received_s DESC, r.gateway_id, r.sequence DESC LIMIT ?",
+        *values,
+        limit,
     )
     found: list[Row] = []
     for row in reversed(rows):
         record = parse_record(bytes(row["raw"]))
         fields = record.as_json()
-        found.append({"gateway": row["gateway"], "epoch": row["epoch"], **fields, "account": record.account,
-                      "words": words.record_in_words(record), "received_s": row["received_s"]})
+        found.append(
+            {
+                "gateway": row["gateway"],
+                "epoch": row["epoch"],
+                **fields,
+                "account": record.account,
+                "words": words.record_in_words(record),
+                "received_s": row["received_s"],
+            }
+        )
     return found

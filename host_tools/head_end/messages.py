@@ -51,7 +51,8 @@ def unseal(payload: bytes, gateway: str, key: bytes, from_topic: str) -> object:
         raise BadMessage("bad_cose", f"{len(payload)} bytes that are no COSE_Mac0")
     try:
         protected, unprotected, content = _MAC0.decode_with_headers(
-            payload, COSEKey.from_symmetric_key(key=key, alg="HS256", kid=gateway.encode()),
+            payload,
+            COSEKey.from_symmetric_key(key=key, alg="HS256", kid=gateway.encode()),
             external_aad=from_topic.encode(),
         )
     except CWTError as fault:
@@ -166,9 +167,7 @@ def parse_journal(value: object) -> JournalMessage:
     records = fields.items(4)
     if not records or not all(type(raw) is bytes for raw in records):
         raise fields.fault(4, "a list of records")
-    return JournalMessage(
-        fields.number(1), fields.number(2), fields.octets(3, 8), [raw for raw in records if isinstance(raw, bytes)]
-    )
+    return JournalMessage(fields.number(1), fields.number(2), fields.octets(3, 8), [raw for raw in records if isinstance(raw, bytes)])
 
 
 def parse_readings(value: object) -> ReadingsMessage:
@@ -185,8 +184,14 @@ def _reading(item: object) -> ReadingItem:
         raise fields.fault(5, "1 to 5 registers")
     values = [_optional(value, 99_999_999) for value in registers]
     return ReadingItem(
-        fields.number(0), fields.number(1), fields.number(2), fields.number(3, 3), fields.number(4, 255),
-        values + [None] * (5 - len(values)), _optional(item[6], U32), _optional(item[7], 0xFFFF),
+        fields.number(0),
+        fields.number(1),
+        fields.number(2),
+        fields.number(3, 3),
+        fields.number(4, 255),
+        values + [None] * (5 - len(values)),
+        _optional(item[6], U32),
+        _optional(item[7], 0xFFFF),
     )
 
 
@@ -206,7 +211,19 @@ def parse_status(value: object) -> Status:
     if not isinstance(counters, dict) or not all(type(n) is int for pair in counters.items() for n in pair):
         raise fields.fault(13, "a map of counters")
     return Status(
-        True, fields.number(2), fields.number(3), fields.octets(4, 8), fields.number(5), fields.number(6),
-        fields.number(7), fields.number(8, 3), fields.number(9), fields.number(10), fields.octets(11, 8),
-        fields.number(12, 3), counters, fields.number(14), fields.flag(15),
+        True,
+        fields.number(2),
+        fields.number(3),
+        fields.octets(4, 8),
+        fields.number(5),
+        fields.number(6),
+        fields.number(7),
+        fields.number(8, 3),
+        fields.number(9),
+        fields.number(10),
+        fields.octets(11, 8),
+        fields.number(12, 3),
+        counters,
+        fields.number(14),
+        fields.flag(15),
     )

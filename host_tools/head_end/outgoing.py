@@ -82,8 +82,7 @@ class Outgoing:
             "SELECT c.*, g.name AS gateway, g.key, g.online FROM credits c JOIN accounts a USING (account)"
             " JOIN gateways g ON g.id = a.gateway_id WHERE c.receipt = 'pending' ORDER BY c.at_s, c.account, c.number"
         ):
-            body = {1: row["account"], 2: row["issuer"], 3: row["number"], 4: row["amount_ucu"], 5: row["total_ucu"],
-                    6: row["at_s"]}
+            body = {1: row["account"], 2: row["issuer"], 3: row["number"], 4: row["amount_ucu"], 5: row["total_ucu"], 6: row["at_s"]}
             key = (row["gateway"], "credit", row["account"], row["issuer"], row["number"])
             yield key, row["online"] != 0, _parcel(row["gateway"], row["key"], "down/credits", body)
 
@@ -92,8 +91,15 @@ class Outgoing:
             "SELECT o.*, g.name AS gateway, g.key, g.online FROM orders o JOIN gateways g ON g.id = o.gateway_id"
             " WHERE o.state = 'pending' ORDER BY o.id"
         ):
-            body = {1: row["code"], 2: row["account"], 3: row["number"], 4: row["expires_at_s"],
-                    5: row["credit_number"], 6: row["overridden"], 7: row["document"]}
+            body = {
+                1: row["code"],
+                2: row["account"],
+                3: row["number"],
+                4: row["expires_at_s"],
+                5: row["credit_number"],
+                6: row["overridden"],
+                7: row["document"],
+            }
             key = (row["gateway"], "order", row["account"], row["number"])
             yield key, row["online"] != 0, _parcel(row["gateway"], row["key"], "down/orders", body)
 
@@ -105,8 +111,7 @@ class Outgoing:
             " AND NOT EXISTS (SELECT 1 FROM deliveries v WHERE v.gateway_id = g.id AND v.what = d.what AND v.id = d.id"
             "  AND v.version = d.version) ORDER BY d.what, d.id, d.version"
         ):
-            body = {1: TARIFF if row["what"] == 1 else POLICY, 2: 0, 3: row["version"], 4: NEVER_S, 5: 0, 6: 0,
-                    7: row["text"]}
+            body = {1: TARIFF if row["what"] == 1 else POLICY, 2: 0, 3: row["version"], 4: NEVER_S, 5: 0, 6: 0, 7: row["text"]}
             key = (row["gateway"], "document", row["what"], row["id"], row["version"])
             yield key, row["online"] != 0, _parcel(row["gateway"], row["key"], "down/orders", body)
 
@@ -119,11 +124,19 @@ class Outgoing:
             epoch, sequence, chain = int(gateway["epoch"]), int(gateway["sequence"]), bytes(gateway["chain"])
             signed = countersign(bytes(secret[0]), heard.gateway, epoch, sequence, chain)
             if sequence:
-                self.db.run("INSERT OR IGNORE INTO acknowledgements VALUES (?, ?, ?, ?, ?, ?)",
-                            gateway["id"], sequence, epoch, chain, signed, now_s)
+                self.db.run(
+                    "INSERT OR IGNORE INTO acknowledgements VALUES (?, ?, ?, ?, ?, ?)", gateway["id"], sequence, epoch, chain, signed, now_s
+                )
         body: dict[int, object] = {
-            1: epoch, 2: sequence, 3: chain, 4: signed, 5: gateway["readings_held"], 6: now_s, 7: heard.challenge,
-            8: gateway["comparison"], 9: self._ask(heard.gateway, 9, heard.resend_from, now_ms),
+            1: epoch,
+            2: sequence,
+            3: chain,
+            4: signed,
+            5: gateway["readings_held"],
+            6: now_s,
+            7: heard.challenge,
+            8: gateway["comparison"],
+            9: self._ask(heard.gateway, 9, heard.resend_from, now_ms),
             10: self._ask(heard.gateway, 10, heard.resend_readings_from, now_ms),
         }
         to_topic = topic(heard.gateway, "down/acks")

@@ -19,8 +19,9 @@ def apply(db: Database, gateway_id: int, gateway: str, record: Record, now_s: in
         _document(db, gateway_id, gateway, record, now_s)
     elif record.kind == kinds.EPOCH:
         db.run(
-            "UPDATE orders SET state = 'accepted', record_sequence = ? WHERE gateway_id = ? AND code = 8"
-            " AND state = 'pending'", record.sequence, gateway_id,
+            "UPDATE orders SET state = 'accepted', record_sequence = ? WHERE gateway_id = ? AND code = 8 AND state = 'pending'",
+            record.sequence,
+            gateway_id,
         )
 
 
@@ -29,21 +30,33 @@ def _credit(db: Database, gateway: str, record: Record, now_s: int) -> None:
     ours = db.row("SELECT * FROM credits WHERE account = ? AND issuer = ? AND number = ?", account, issuer, number)
     if ours is None or int(ours["total_ucu"]) != record.number("total_ucu"):
         what = "was not issued here" if ours is None else f"has total {ours['total_ucu']} here"
-        db.report(gateway, now_s, "credit_differs", f"sequence {record.sequence}: credit {number} of issuer {issuer} for "
-                                                    f"account {account}, total {record.number('total_ucu')} ucu, {what}")
+        db.report(
+            gateway,
+            now_s,
+            "credit_differs",
+            f"sequence {record.sequence}: credit {number} of issuer {issuer} for "
+            f"account {account}, total {record.number('total_ucu')} ucu, {what}",
+        )
         return
     if record.kind == kinds.CREDIT_REFUSED:
         db.run(
             "UPDATE credits SET receipt = 'refused', receipt_sequence = ?, receipt_reason = ?"
             " WHERE account = ? AND issuer = ? AND number = ? AND receipt = 'pending'",
-            record.sequence, record.number("reason"), account, issuer, number,
+            record.sequence,
+            record.number("reason"),
+            account,
+            issuer,
+            number,
         )
         return
     # the total of a higher number contains every lower one, also those that were lost or refused on the way
     db.run(
         "UPDATE credits SET receipt = 'applied', receipt_sequence = ?, receipt_reason = NULL"
         " WHERE account = ? AND issuer = ? AND number <= ? AND receipt != 'applied'",
-        record.sequence, account, issuer, number,
+        record.sequence,
+        account,
+        issuer,
+        number,
     )
 
 
@@ -56,12 +69,20 @@ def _order(db: Database, gateway_id: int, record: Record) -> None:
     db.run(
         "UPDATE orders SET state = ?, reason = ?, failed = ?, record_sequence = ? WHERE gateway_id = ? AND account = ?"
         " AND number = ? AND code = ? AND state IN ('pending', 'expired')",
-        "accepted" if accepted else "refused", record.number("reason"), record.number("failed"), record.sequence,
-        gateway_id, account, number, code,
+        "accepted" if accepted else "refused",
+        record.number("reason"),
+        record.number("failed"),
+        record.sequence,
+        gateway_id,
+        account,
+        number,
+        code,
     )
     db.run(
-        "UPDATE orders SET state = 'overtaken' WHERE gateway_id = ? AND account = ? AND number < ? AND code != 8"
-        " AND state = 'pending'", gateway_id, account, number,
+        "UPDATE orders SET state = 'overtaken' WHERE gateway_id = ? AND account = ? AND number < ? AND code != 8 AND state = 'pending'",
+        gateway_id,
+        account,
+        number,
     )
 
 
@@ -73,11 +94,20 @@ def _document_order(db: Database, gateway_id: int, record: Record, accepted: boo
     open_ids = db.rows(
         "SELECT id FROM documents d WHERE what = ? AND version = ? AND NOT EXISTS (SELECT 1 FROM deliveries v"
         " WHERE v.gateway_id = ? AND v.what = d.what AND v.id = d.id AND v.version = d.version)",
-        what, version, gateway_id,
+        what,
+        version,
+        gateway_id,
     )
     if len(open_ids) == 1:
-        db.run("INSERT OR IGNORE INTO deliveries VALUES (?, ?, ?, ?, 'refused', ?, ?)",
-               gateway_id, what, open_ids[0]["id"], version, record.number("reason"), record.sequence)
+        db.run(
+            "INSERT OR IGNORE INTO deliveries VALUES (?, ?, ?, ?, 'refused', ?, ?)",
+            gateway_id,
+            what,
+            open_ids[0]["id"],
+            version,
+            record.number("reason"),
+            record.sequence,
+        )
 
 
 def _document(db: Database, gateway_id: int, gateway: str, record: Record, now_s: int) -> None:
@@ -86,5 +116,4 @@ def _document(db: Database, gateway_id: int, gateway: str, record: Record, now_s
     if ours is None or bytes(ours["digest"]) != record.octets("digest"):
         db.report(gateway, now_s, "document_differs", f"sequence {record.sequence}: document {key} is not the one kept here")
         return
-    db.run("INSERT OR REPLACE INTO deliveries VALUES (?, ?, ?, ?, 'accepted', NULL, ?)",
-           gateway_id, *key, record.sequence)
+    db.run("INSERT OR REPLACE INTO deliveries VALUES (?, ?, ?, ?, 'accepted', NULL, ?)", gateway_id, *key, record.sequence)

@@ -51,10 +51,16 @@ class Result:
 
     def as_json(self) -> dict[str, object]:
         return {
-            "account": self.account, "credits_ucu": self.credits_ucu, "pending_ucu": self.pending_ucu,
-            "charged_ucu": self.charged_ucu, "charged_cwh": self.charged_cwh, "balance_ucu": self.balance_ucu,
-            "gateway_balance_ucu": self.gateway_balance_ucu, "charges": self.charges,
-            "charges_seen_in_readings": self.charges_seen_in_readings, "differences": self.differences,
+            "account": self.account,
+            "credits_ucu": self.credits_ucu,
+            "pending_ucu": self.pending_ucu,
+            "charged_ucu": self.charged_ucu,
+            "charged_cwh": self.charged_cwh,
+            "balance_ucu": self.balance_ucu,
+            "gateway_balance_ucu": self.gateway_balance_ucu,
+            "charges": self.charges,
+            "charges_seen_in_readings": self.charges_seen_in_readings,
+            "differences": self.differences,
         }
 
 
@@ -71,18 +77,18 @@ def reconcile(db: Database) -> tuple[list[Result], list[str]]:
 def _gateways(db: Database) -> list[str]:
     found: list[str] = []
     for gateway in db.rows("SELECT * FROM gateways ORDER BY name"):
-        records = [parse_record(bytes(row["raw"])) for row in
-                   db.run("SELECT raw FROM records WHERE gateway_id = ? ORDER BY sequence", gateway["id"])]
+        records = [
+            parse_record(bytes(row["raw"]))
+            for row in db.run("SELECT raw FROM records WHERE gateway_id = ? ORDER BY sequence", gateway["id"])
+        ]
         report = verify_chain(records)
         name = gateway["name"]
         found += [f"gateway {name}: records {first} to {last} are missing" for first, last in report.gaps]
         found += [f"gateway {name}: {sentence}" for _, sentence in report.breaks]
         if records and records[-1].sequence != gateway["sequence"]:
             found.append(f"gateway {name}: acknowledged to {gateway['sequence']}, held to {records[-1].sequence}")
-        known = {int(row["account"]) for row in
-                 db.rows("SELECT account FROM accounts WHERE gateway_id = ?", gateway["id"])}
-        strange = {record.account for record in records
-                   if record.kind in (kinds.CHARGE, kinds.CREDIT) and record.account not in known}
+        known = {int(row["account"]) for row in db.rows("SELECT account FROM accounts WHERE gateway_id = ?", gateway["id"])}
+        strange = {record.account for record in records if record.kind in (kinds.CHARGE, kinds.CREDIT) and record.account not in known}
         found += [f"gateway {name}: moves money of account {account}, which is not its own" for account in sorted(strange, key=str)]
     return found
 
@@ -131,8 +137,11 @@ class _Account:
             sums[issuer] = sums.get(issuer, 0) + int(row["amount_ucu"])
             found[(issuer, int(row["number"]))] = (int(row["amount_ucu"]), sums[issuer])
             if sums[issuer] != row["total_ucu"]:
-                self.name(None, f"credit {row['number']} of issuer {issuer} has total {money(row['total_ucu'])} in the "
-                                f"table, its amounts add up to {money(sums[issuer])}")
+                self.name(
+                    None,
+                    f"credit {row['number']} of issuer {issuer} has total {money(row['total_ucu'])} in the "
+                    f"table, its amounts add up to {money(sums[issuer])}",
+                )
             if row["receipt"] == "pending":
                 self.result.pending_ucu += int(row["amount_ucu"])
         return found
@@ -144,14 +153,18 @@ class _Account:
         if ours is None:
             self.name(record, f"credit {place[1]} of issuer {place[0]} over {money(told[0])} was not issued here")
         elif ours != told:
-            self.name(record, f"credit {place[1]} of issuer {place[0]}: gateway has {money(told[0])} total {money(told[1])}, "
-                              f"issued were {money(ours[0])} total {money(ours[1])}")
+            self.name(
+                record,
+                f"credit {place[1]} of issuer {place[0]}: gateway has {money(told[0])} total {money(told[1])}, "
+                f"issued were {money(ours[0])} total {money(ours[1])}",
+            )
 
     def _totals(self, row: AccountRow, credits: dict[tuple[int, int], tuple[int, int]]) -> None:
         for issuer in sorted({place[0] for place in credits} | {place[0] for place in row.issuers}):
             applied = self.db.number(
                 "SELECT max(number) FROM credits WHERE account = ? AND issuer = ? AND receipt = 'applied'",
-                self.result.account, issuer,
+                self.result.account,
+                issuer,
             )
             ours = credits[(issuer, applied)][1] if applied else 0
             theirs = next((place[2] for place in row.issuers if place[0] == issuer), 0)
@@ -159,8 +172,11 @@ class _Account:
             if ours != theirs:
                 self.name(None, f"credits of issuer {issuer}: gateway has {money(theirs)}, receipted here are {money(ours)}")
         if self.result.balance_ucu != row.balance_ucu:
-            self.name(None, f"balance: gateway has {money(row.balance_ucu)}, computed is {money(self.result.balance_ucu)}, "
-                            f"difference {row.balance_ucu - self.result.balance_ucu} ucu")
+            self.name(
+                None,
+                f"balance: gateway has {money(row.balance_ucu)}, computed is {money(self.result.balance_ucu)}, "
+                f"difference {row.balance_ucu - self.result.balance_ucu} ucu",
+            )
 
     def _bind(self, record: Record) -> None:
         self._conserve()
@@ -184,8 +200,7 @@ class _Account:
         self.result.charged_cwh += span
         told, total = record.number("amount_ucu"), record.number("total_charged_ucu")
         if told != amount:
-            self.name(record, f"charged {money(told)}, computed {money(amount)} for {energy(span)}, difference "
-                              f"{told - amount} ucu")
+            self.name(record, f"charged {money(told)}, computed {money(amount)} for {energy(span)}, difference {told - amount} ucu")
         gap = total - self.result.charged_ucu
         if gap != self.total_gap_ucu:
             self.name(record, f"total charged is {money(total)}, computed {money(self.result.charged_ucu)}, difference {gap} ucu")
@@ -235,8 +250,9 @@ class _Account:
         if same and not record.number("marks") & 1:
             self.name(record, f"charged up to {energy(end)}, the reading of that instant says {energy(int(same[0][0]))}")
             return
-        before = self.db.row(f"SELECT {column} {where} AND at_s < ? AND at_s >= ? ORDER BY at_s DESC LIMIT 1",
-                             *whose, at_s, segment.since_s)
+        before = self.db.row(
+            f"SELECT {column} {where} AND at_s < ? AND at_s >= ? ORDER BY at_s DESC LIMIT 1", *whose, at_s, segment.since_s
+        )
         after = self.db.row(f"SELECT {column} {where} AND at_s > ? ORDER BY at_s LIMIT 1", *whose, at_s)
         if before is not None and (end - int(before[0])) % ROLLOVER >= HALF:
             self.name(record, f"charged up to {energy(end)}, an earlier reading says {energy(int(before[0]))}")
@@ -269,10 +285,12 @@ class _Account:
             return
         gap = row.total_charged_ucu - self.result.charged_ucu
         if gap != self.total_gap_ucu:
-            self.name(record, f"snapshot has total charged {money(row.total_charged_ucu)}, computed "
-                              f"{money(self.result.charged_ucu)}, difference {gap} ucu")
+            self.name(
+                record,
+                f"snapshot has total charged {money(row.total_charged_ucu)}, computed "
+                f"{money(self.result.charged_ucu)}, difference {gap} ucu",
+            )
             self.total_gap_ucu = gap
         for rate, reached in (self.segment.reached if self.segment else {}).items():
             if row.charged_cwh[rate] != reached:
-                self.name(record, f"snapshot has register {rate} charged up to {energy(row.charged_cwh[rate])}, computed "
-                                  f"{energy(reached)}")
+                self.name(record, f"snapshot has register {rate} charged up to {energy(row.charged_cwh[rate])}, computed {energy(reached)}")

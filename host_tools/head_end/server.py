@@ -53,8 +53,13 @@ class Server:
         while True:
             try:
                 async with aiomqtt.Client(
-                    self.host, self.port, identifier=self.identifier, clean_session=False, keepalive=KEEP_ALIVE_S,
-                    timeout=PUBLISH_TIMEOUT_S, max_queued_incoming_messages=QUEUE_MAX,
+                    self.host,
+                    self.port,
+                    identifier=self.identifier,
+                    clean_session=False,
+                    keepalive=KEEP_ALIVE_S,
+                    timeout=PUBLISH_TIMEOUT_S,
+                    max_queued_incoming_messages=QUEUE_MAX,
                 ) as client:
                     await client.subscribe("pg1/+/up/#", qos=1)
                     self.say(f"head-end: connected to {self.host}:{self.port}")

@@ -36,18 +36,24 @@ def give(db: Database, gateway: str, now_s: int) -> int:
         gateway_id = int(row["id"])
         epoch = max(int(row["epoch"]), int(row["given_epoch"]), _told(row, "epoch")) + 1
         first = max(int(row["sequence"]), int(row["given_first"]), _told(row, "sequence")) + SEQUENCE_MARGIN + 1
-        accounts = [int(found["account"]) for found in
-                    db.rows("SELECT account FROM accounts WHERE gateway_id = ? ORDER BY account", gateway_id)]
+        accounts = [
+            int(found["account"]) for found in db.rows("SELECT account FROM accounts WHERE gateway_id = ? ORDER BY account", gateway_id)
+        ]
         rows = [pack_row(account_row(db, account)) for account in accounts]
         groups = [rows[at : at + ROWS_PER_PART] for at in range(0, len(rows), ROWS_PER_PART)] or [[]]
-        db.run("UPDATE orders SET state = 'overtaken' WHERE gateway_id = ? AND code = ? AND state = 'pending'",
-               gateway_id, STATE)
+        db.run("UPDATE orders SET state = 'overtaken' WHERE gateway_id = ? AND code = ? AND state = 'pending'", gateway_id, STATE)
         number = db.number("SELECT max(number) FROM orders WHERE gateway_id = ? AND account = 0", gateway_id)
         for part, group in enumerate(groups):
             document = cbor2.dumps({1: epoch, 2: first, 3: part + 1, 4: len(groups), 5: group}, canonical=True)
             db.run(
                 "INSERT INTO orders (gateway_id, account, number, code, expires_at_s, credit_number, document, at_s)"
-                " VALUES (?, 0, ?, ?, ?, 0, ?, ?)", gateway_id, number + 1 + part, STATE, NEVER_S, document, now_s,
+                " VALUES (?, 0, ?, ?, ?, 0, ?, ?)",
+                gateway_id,
+                number + 1 + part,
+                STATE,
+                NEVER_S,
+                document,
+                now_s,
             )
         db.run("UPDATE gateways SET given_epoch = ?, given_first = ? WHERE id = ?", epoch, first, gateway_id)
         db.run("DELETE FROM deliveries WHERE gateway_id = ?", gateway_id)
@@ -64,8 +70,7 @@ def account_row(db: Database, account: int) -> AccountRow:
         row.flags |= int(known["flags"])
     ours = {
         int(found["issuer"]): (int(found["issuer"]), int(found["number"]), int(found["total_ucu"]))
-        for found in db.rows("SELECT issuer, max(number) AS number, total_ucu FROM credits WHERE account = ?"
-                             " GROUP BY issuer", account)
+        for found in db.rows("SELECT issuer, max(number) AS number, total_ucu FROM credits WHERE account = ? GROUP BY issuer", account)
     }
     theirs = {place[0]: place for place in row.issuers}
     row.issuers = sorted((theirs | ours).values())[:4]

@@ -20,14 +20,19 @@ def why(db: Database, account: int) -> dict[str, object]:
     row = db.row(
         "SELECT raw, received_s FROM records WHERE account = ? AND gateway_id = ? AND (kind IN (?, ?) OR (kind = ? AND"
         " json_extract(fields, '$.verdict') = 2)) ORDER BY sequence DESC LIMIT 1",
-        account, known["gateway_id"], kinds.DECISION, kinds.CREDIT_REFUSED, kinds.ORDER,
+        account,
+        known["gateway_id"],
+        kinds.DECISION,
+        kinds.CREDIT_REFUSED,
+        kinds.ORDER,
     )
     if row is None:
         return {"account": account, "found": False, "text": [f"account {account}: no decision and no refusal is held here"]}
     record = parse_record(bytes(row["raw"]))
-    lines = [f"account {account} ({known['name'] or 'no name'}), meter {known['meter']}, gateway {known['gateway']}",
-             f"{when(record.at_s)}, clock {words.QUALITY[record.quality]}, record {record.sequence}: "
-             + words.record_in_words(record)]
+    lines = [
+        f"account {account} ({known['name'] or 'no name'}), meter {known['meter']}, gateway {known['gateway']}",
+        f"{when(record.at_s)}, clock {words.QUALITY[record.quality]}, record {record.sequence}: " + words.record_in_words(record),
+    ]
     answer: dict[str, object] = {"account": account, "found": True, "record": record.as_json()}
     if record.kind == kinds.DECISION:
         conditions = _conditions(db, record)
@@ -49,7 +54,8 @@ def _conditions(db: Database, record: Record) -> list[dict[str, object]]:
     shown = record.number("verdict") != RESTORE  # a restore answers to its reason, not to the conditions of a cut
     return [
         {"bit": bit, "condition": name, "holds": not failed >> bit & 1, "value": values.get(bit, "as the gateway saw it")}
-        for bit, name in CONDITIONS.items() if shown or failed >> bit & 1
+        for bit, name in CONDITIONS.items()
+        if shown or failed >> bit & 1
     ] or [{"bit": -1, "condition": "reason", "holds": True, "value": word(words.REASON, record.number("reason"))}]
 
 
@@ -66,14 +72,16 @@ def _values(db: Database, record: Record) -> dict[int, str]:
         0: f"available {money(record.number('available_ucu'))}, floor {money(record.number('floor_ucu'))}",
         5: f"register {energy(record.number('register_cwh'))} read at {when(reading_at_s)}",
         7: f"tariff {record.number('tariff')} version {record.number('tariff_version')}, {price_text}"
-           + (f", prices {json.dumps(tariff['prices'])}" if tariff else ""),
-        9: f"policy {record.number('policy')} version {record.number('policy_version')}, "
-           + ("kept here" if policy else "NOT kept here"),
+        + (f", prices {json.dumps(tariff['prices'])}" if tariff else ""),
+        9: f"policy {record.number('policy')} version {record.number('policy_version')}, " + ("kept here" if policy else "NOT kept here"),
         16: age + (f", limit {policy['reading_fresh_s']} s" if policy else ""),
         17: f"local time {local:%A %H:%M}" + (f", allowed {hours or 'never'}" if policy else ""),
-        18: (f"notice of episode {record.number('episode')} given {when(notice_at_s)}" if notice_at_s
-             else f"no notice in episode {record.number('episode')}")
-            + (f", period {policy['notice']['period_s']} s" if policy else ""),
+        18: (
+            f"notice of episode {record.number('episode')} given {when(notice_at_s)}"
+            if notice_at_s
+            else f"no notice in episode {record.number('episode')}"
+        )
+        + (f", period {policy['notice']['period_s']} s" if policy else ""),
         19: "clock " + words.QUALITY[record.quality],
     }
 
@@ -91,24 +99,32 @@ def _order(db: Database, record: Record, account: int) -> list[str]:
     row = db.row("SELECT * FROM orders WHERE account = ? AND number = ?", account, number)
     if row is None:
         return [f"  order {number}, which is not in the books here"]
-    return [f"  order {number} ({word(words.ORDERS, row['code'])}) of {when(row['at_s'])}, valid until "
-            f"{when(row['expires_at_s'])}, knew credit {row['credit_number']}: {row['state']}"]
+    return [
+        f"  order {number} ({word(words.ORDERS, row['code'])}) of {when(row['at_s'])}, valid until "
+        f"{when(row['expires_at_s'])}, knew credit {row['credit_number']}: {row['state']}"
+    ]
 
 
 def _what_followed(db: Database, gateway_id: int, account: int, record: Record) -> list[Record]:
     """Relay orders, the status read back and faults, until the next decision."""
     rows = db.rows(
-        "SELECT raw FROM records WHERE account = ? AND gateway_id = ? AND sequence > ? AND kind IN (?, ?, ?, ?)"
-        " ORDER BY sequence LIMIT 20",
-        account, gateway_id, record.sequence, kinds.RELAY, kinds.SEEN, kinds.FAULT, kinds.NOTICE,
+        "SELECT raw FROM records WHERE account = ? AND gateway_id = ? AND sequence > ? AND kind IN (?, ?, ?, ?) ORDER BY sequence LIMIT 20",
+        account,
+        gateway_id,
+        record.sequence,
+        kinds.RELAY,
+        kinds.SEEN,
+        kinds.FAULT,
+        kinds.NOTICE,
     )
     return [parse_record(bytes(row["raw"])) for row in rows]
 
 
 def _countersignature(db: Database, gateway_id: int, gateway: str, record: Record) -> tuple[dict[str, object], str]:
     """The first acknowledgement over this record, its signature made again from the chain held now."""
-    ack = db.row("SELECT * FROM acknowledgements WHERE gateway_id = ? AND sequence >= ? ORDER BY sequence LIMIT 1",
-                 gateway_id, record.sequence)
+    ack = db.row(
+        "SELECT * FROM acknowledgements WHERE gateway_id = ? AND sequence >= ? ORDER BY sequence LIMIT 1", gateway_id, record.sequence
+    )
     secret = db.row("SELECT countersign_key FROM head_end")
     if ack is None or secret is None:
         return {"found": False}, "  not yet countersigned"

@@ -46,8 +46,16 @@ def parse_row(data: bytes) -> AccountRow:
     head, issuers, tail = flat[:16], flat[16:28], flat[28:]
     places = [(issuers[i], issuers[i + 1], issuers[i + 2]) for i in range(0, 12, 3)]
     return AccountRow(
-        head[0], head[1], head[2], head[3], list(head[4:9]), list(head[9:14]), head[14], head[15],
-        [place for place in places if place[0]], *tail,
+        head[0],
+        head[1],
+        head[2],
+        head[3],
+        list(head[4:9]),
+        list(head[9:14]),
+        head[14],
+        head[15],
+        [place for place in places if place[0]],
+        *tail,
     )
 
 
@@ -59,7 +67,26 @@ def pack_row(row: AccountRow) -> bytes:
     for place in row.issuers + [(0, 0, 0)] * (4 - len(row.issuers)):
         places.extend(place)
     return struct.pack(
-        _CODE, row.account, row.flags, row.serial, row.rates, *row.from_cwh, *row.charged_cwh, row.charged_at_s,
-        row.total_charged_ucu, *places, row.episode, row.episode_open, row.notice_level, row.notice_at_s, row.wish,
-        row.wish_reason, row.wish_at_s, row.seen, row.seen_at_s, row.alarm, row.fault, row.order,
+        _CODE,
+        row.account,
+        row.flags,
+        row.serial,
+        row.rates,
+        *row.from_cwh,
+        *row.charged_cwh,
+        row.charged_at_s,
+        row.total_charged_ucu,
+        *places,
+        row.episode,
+        row.episode_open,
+        row.notice_level,
+        row.notice_at_s,
+        row.wish,
+        row.wish_reason,
+        row.wish_at_s,
+        row.seen,
+        row.seen_at_s,
+        row.alarm,
+        row.fault,
+        row.order,
     )

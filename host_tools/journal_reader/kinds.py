@@ -39,7 +39,7 @@ class Kind:
     def pack(self, values: dict[str, Value]) -> bytes:
         """Bytes of the fields; struct.error on a value out of range, KeyError on a missing one."""
         flat: list[int | bytes] = []
-        for name, code in self.fields:
+        for name, _ in self.fields:
             value = values[name]
             if isinstance(value, list):
                 flat.extend(value)
@@ -68,19 +68,24 @@ KINDS: dict[int, Kind] = {
         _kind(SEGMENT, "SEGMENT", "account:I serial:6s rates:B from_cwh:5I"),
         _kind(CREDIT, "CREDIT", "account:I issuer:H number:I amount_ucu:q total_ucu:q"),
         _kind(CREDIT_REFUSED, "CREDIT_REFUSED", "account:I issuer:H number:I amount_ucu:q total_ucu:q reason:B"),
-        _kind(CHARGE, "CHARGE",
-              "account:I serial:6s rate:B from_cwh:I to_cwh:I reading_at_s:I tariff:I version:I price:I amount_ucu:q"
-              " total_charged_ucu:q cause:B marks:B"),
+        _kind(
+            CHARGE,
+            "CHARGE",
+            "account:I serial:6s rate:B from_cwh:I to_cwh:I reading_at_s:I tariff:I version:I price:I amount_ucu:q"
+            " total_charged_ucu:q cause:B marks:B",
+        ),
         _kind(HELD, "HELD", "account:I serial:6s why:B rate:B register_cwh:I last_cwh:I"),
         _kind(EPISODE, "EPISODE", "account:I episode:H open:B available_ucu:q"),
         _kind(NOTICE, "NOTICE", "account:I episode:H level:B channel:B outcome:B available_ucu:q restore_ucu:q"),
-        _kind(DECISION, "DECISION",
-              "account:I verdict:B reason:B failed:I available_ucu:q floor_ucu:q register_cwh:I reading_at_s:I policy:I"
-              " policy_version:I tariff:I tariff_version:I order:I episode:H notice_at_s:I"),
+        _kind(
+            DECISION,
+            "DECISION",
+            "account:I verdict:B reason:B failed:I available_ucu:q floor_ucu:q register_cwh:I reading_at_s:I policy:I"
+            " policy_version:I tariff:I tariff_version:I order:I episode:H notice_at_s:I",
+        ),
         _kind(RELAY, "RELAY", "account:I serial:6s action:B phase:B word:H detail:B"),
         _kind(SEEN, "SEEN", "account:I seen:B status_word:H"),
-        _kind(ORDER, "ORDER",
-              "account:I number:I order:B verdict:B reason:B failed:I credit_number:I expires_at_s:I"),
+        _kind(ORDER, "ORDER", "account:I number:I order:B verdict:B reason:B failed:I credit_number:I expires_at_s:I"),
         _kind(DOCUMENT, "DOCUMENT", "what:B id:I version:I digest:8s"),
         _kind(FLAGS, "FLAGS", "account:I flags:H order:I"),
         _kind(BRAKE, "BRAKE", "closed:B due:H accounts:H order:I"),

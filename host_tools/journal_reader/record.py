@@ -51,9 +51,7 @@ class Record:
 
     def as_json(self) -> dict[str, object]:
         """Values as plain JSON: bytes in hex, as they stand on flash."""
-        fields: dict[str, object] = {
-            name: value.hex() if isinstance(value, bytes) else value for name, value in self.fields.items()
-        }
+        fields: dict[str, object] = {name: value.hex() if isinstance(value, bytes) else value for name, value in self.fields.items()}
         return {"sequence": self.sequence, "kind": self.name, "at_s": self.at_s, "quality": self.quality, **fields}
 
 
@@ -99,9 +97,7 @@ def mend_record(data: bytes, start: int, end: int) -> Record | None:
     return None
 
 
-def pack_record(
-    name: str, sequence: int, at_s: int, quality: int, epoch: int, chain_before: bytes, /, **fields: Value
-) -> bytes:
+def pack_record(name: str, sequence: int, at_s: int, quality: int, epoch: int, chain_before: bytes, /, **fields: Value) -> bytes:
     """Bytes of a record that continues `chain_before`; what tests and simulated gateways write."""
     kind = BY_NAME[name]
     length = LENGTH_MIN + kind.size

@@ -84,18 +84,14 @@ class JournalImage:
         end = next((one for one in reversed(self.records) if one.kind == kinds.SNAPSHOT_END), None)
         if end is None:
             return 0
-        begins = [one.sequence for one in self.records
-                  if one.kind == kinds.SNAPSHOT_BEGIN and one.sequence < end.sequence]
+        begins = [one.sequence for one in self.records if one.kind == kinds.SNAPSHOT_BEGIN and one.sequence < end.sequence]
         return begins[-1] if begins else 0
 
     @property
     def needed_sound(self) -> bool:
         """Sound from the last complete snapshot on: an erase that was interrupted harms only what is older."""
         start = self.snapshot_sequence
-        return not (
-            any(last >= start for _, last in self.chain.gaps)
-            or any(sequence >= start for sequence, _ in self.chain.breaks)
-        )
+        return not (any(last >= start for _, last in self.chain.gaps) or any(sequence >= start for sequence, _ in self.chain.breaks))
 
     @property
     def acked(self) -> Record | None:
@@ -106,9 +102,7 @@ class JournalImage:
         return [record for record in self.records if record.name == name]
 
 
-def read_region(
-    path: str | Path, erase_size: int, program_unit: int, journal_size: int | None = None
-) -> JournalImage:
+def read_region(path: str | Path, erase_size: int, program_unit: int, journal_size: int | None = None) -> JournalImage:
     """Parse a region image. `journal_size` bytes from the start are the journal, the rest the readings ring; without it
     each block is taken for what its magic says. ValueError when the sizes cannot be."""
     if program_unit < 1 or erase_size < HEADER.size + LENGTH_MIN or erase_size % program_unit:
@@ -174,16 +168,12 @@ def _align(offset: int, unit: int) -> int:
     return -(-offset // unit) * unit
 
 
-def _read_block(
-    data: bytes, block: Block, erase_size: int, unit: int, image: JournalImage, spans: list[tuple[int, Span]]
-) -> None:
+def _read_block(data: bytes, block: Block, erase_size: int, unit: int, image: JournalImage, spans: list[tuple[int, Span]]) -> None:
     start = block.index * erase_size
     _scan(data, start + _align(HEADER.size, unit), start + erase_size, unit, image, spans)
 
 
-def _scan(
-    data: bytes, position: int, end: int, unit: int, image: JournalImage, spans: list[tuple[int, Span]]
-) -> None:
+def _scan(data: bytes, position: int, end: int, unit: int, image: JournalImage, spans: list[tuple[int, Span]]) -> None:
     """Records of data[position:end], appended to the image; bad bytes to `spans`."""
     while position < end:
         if data[position] == 0xFF:
@@ -262,7 +252,5 @@ def _read_readings(data: bytes, block: Block, erase_size: int, unit: int, image:
         registers = [None if value == NO_VALUE else value for value in values[5:10]]
         power_w = None if values[10] == NO_VALUE else values[10]
         number, account, at_s, quality, marks = values[:5]
-        image.readings.append(
-            StoredReading(number, account, at_s, quality, marks, registers, power_w, values[11])
-        )
+        image.readings.append(StoredReading(number, account, at_s, quality, marks, registers, power_w, values[11]))
         position += READING.size

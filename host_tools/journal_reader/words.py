@@ -13,37 +13,87 @@ CHANNEL = {1: "head-end", 2: "alarm on the meter", 3: "visit"}
 OUTCOME = {1: "given", 2: "delivered", 3: "failed"}
 VERDICT = {1: "cut", 2: "restore", 3: "cut not permitted", 4: "cut delayed", 5: "cut withdrawn"}
 REASON = {
-    1: "balance at the floor", 2: "restore amount reached", 3: "a standing condition failed", 4: "an order",
+    1: "balance at the floor",
+    2: "restore amount reached",
+    3: "a standing condition failed",
+    4: "an order",
     5: "credit during the cut",
 }
 ACTION = {1: "cut", 2: "restore", 3: "alarm on", 4: "alarm off", 5: "read status"}
 PHASE = {
-    1: "ordered", 2: "acknowledged", 3: "refused", 4: "no answer", 5: "verified", 6: "disagrees", 7: "given up",
+    1: "ordered",
+    2: "acknowledged",
+    3: "refused",
+    4: "no answer",
+    5: "verified",
+    6: "disagrees",
+    7: "given up",
 }
 SEEN = {0: "UNKNOWN", 1: "CLOSED", 2: "OPEN", 3: "ARMED"}
 ORDERS = {
-    1: "cut", 2: "restore", 3: "hold", 4: "release", 5: "tariff", 6: "policy", 7: "release brake", 8: "state",
-    9: "flags", 10: "release held",
+    1: "cut",
+    2: "restore",
+    3: "hold",
+    4: "release",
+    5: "tariff",
+    6: "policy",
+    7: "release brake",
+    8: "state",
+    9: "flags",
+    10: "release held",
 }
 ORDER_REASON = {
-    0: "", 1: "expired", 2: "overtaken by a credit", 3: "number used", 4: "a condition does not hold",
-    5: "unknown account", 6: "bad document", 7: "not supported", 8: "clock unknown", 9: "no change",
+    0: "",
+    1: "expired",
+    2: "overtaken by a credit",
+    3: "number used",
+    4: "a condition does not hold",
+    5: "unknown account",
+    6: "bad document",
+    7: "not supported",
+    8: "clock unknown",
+    9: "no change",
 }
 CREDIT_REFUSED = {
-    1: "unknown account", 2: "conflict: same number, other total", 3: "too many issuers", 4: "full", 5: "out of range",
+    1: "unknown account",
+    2: "conflict: same number, other total",
+    3: "too many issuers",
+    4: "full",
+    5: "out of range",
 }
 FAULT = {
-    0: "none", 1: "relay does not obey", 2: "load after cut", 3: "found off", 4: "keep-power", 5: "meter clock",
-    6: "refused", 7: "meter replaced", 8: "own purse", 9: "utility key",
+    0: "none",
+    1: "relay does not obey",
+    2: "load after cut",
+    3: "found off",
+    4: "keep-power",
+    5: "meter clock",
+    6: "refused",
+    7: "meter replaced",
+    8: "own purse",
+    9: "utility key",
 }
 CONDITIONS = {
-    0: "available balance at or below the floor", 1: "account not protected", 2: "account not exempt",
-    3: "no hold on the account", 4: "care customer visited, or word given", 5: "reading good",
-    6: "journal sound", 7: "tariff valid", 8: "meter can be enforced from here", 9: "policy fully implemented",
-    10: "standing with the head-end sound", 16: "reading fresh", 17: "inside allowed hours",
-    18: "notice given and its period passed", 19: "clock known well enough",
-    20: "right to cut offline not lapsed", 21: "throttle allows another cut", 22: "brake open",
-    23: "relay seen closed", 24: "meter clock agrees",
+    0: "available balance at or below the floor",
+    1: "account not protected",
+    2: "account not exempt",
+    3: "no hold on the account",
+    4: "care customer visited, or word given",
+    5: "reading good",
+    6: "journal sound",
+    7: "tariff valid",
+    8: "meter can be enforced from here",
+    9: "policy fully implemented",
+    10: "standing with the head-end sound",
+    16: "reading fresh",
+    17: "inside allowed hours",
+    18: "notice given and its period passed",
+    19: "clock known well enough",
+    20: "right to cut offline not lapsed",
+    21: "throttle allows another cut",
+    22: "brake open",
+    23: "relay seen closed",
+    24: "meter clock agrees",
 }
 
 
@@ -161,10 +211,7 @@ def _decision(r: Record) -> str:
 
 
 def _relay(r: Record) -> str:
-    return (
-        f"account {r.account}: relay {word(ACTION, r.number('action'))} {word(PHASE, r.number('phase'))}, "
-        f"word {r.number('word'):04X}H"
-    )
+    return f"account {r.account}: relay {word(ACTION, r.number('action'))} {word(PHASE, r.number('phase'))}, word {r.number('word'):04X}H"
 
 
 def _seen(r: Record) -> str:
@@ -200,8 +247,23 @@ def _fault(r: Record) -> str:
 
 
 _SENTENCES = {
-    kinds.EPOCH: _epoch, kinds.BOOT: _boot, kinds.SNAPSHOT_ROW: _row, kinds.SEGMENT: _segment, kinds.CREDIT: _credit,
-    kinds.CREDIT_REFUSED: _credit_refused, kinds.CHARGE: _charge, kinds.HELD: _held, kinds.EPISODE: _episode,
-    kinds.NOTICE: _notice, kinds.DECISION: _decision, kinds.RELAY: _relay, kinds.SEEN: _seen, kinds.ORDER: _order,
-    kinds.DOCUMENT: _document, kinds.ACKED: _acked, kinds.BRAKE: _brake, kinds.CLOCK: _clock, kinds.FAULT: _fault,
+    kinds.EPOCH: _epoch,
+    kinds.BOOT: _boot,
+    kinds.SNAPSHOT_ROW: _row,
+    kinds.SEGMENT: _segment,
+    kinds.CREDIT: _credit,
+    kinds.CREDIT_REFUSED: _credit_refused,
+    kinds.CHARGE: _charge,
+    kinds.HELD: _held,
+    kinds.EPISODE: _episode,
+    kinds.NOTICE: _notice,
+    kinds.DECISION: _decision,
+    kinds.RELAY: _relay,
+    kinds.SEEN: _seen,
+    kinds.ORDER: _order,
+    kinds.DOCUMENT: _document,
+    kinds.ACKED: _acked,
+    kinds.BRAKE: _brake,
+    kinds.CLOCK: _clock,
+    kinds.FAULT: _fault,
 }

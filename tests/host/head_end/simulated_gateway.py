@@ -57,9 +57,19 @@ class SimulatedGateway:
         amount = (end - start) % 100_000_000 * price + error_ucu
         self.total_charged[account] = self.total_charged.get(account, 0) + amount
         fields: dict[str, Any] = {
-            "account": account, "serial": bytes.fromhex("000000000001")[::-1], "rate": 0, "from_cwh": start, "to_cwh": end,
-            "reading_at_s": self.at_s, "tariff": 1, "version": 3, "price": price, "amount_ucu": amount,
-            "total_charged_ucu": self.total_charged[account], "cause": 4, "marks": 0,
+            "account": account,
+            "serial": bytes.fromhex("000000000001")[::-1],
+            "rate": 0,
+            "from_cwh": start,
+            "to_cwh": end,
+            "reading_at_s": self.at_s,
+            "tariff": 1,
+            "version": 3,
+            "price": price,
+            "amount_ucu": amount,
+            "total_charged_ucu": self.total_charged[account],
+            "cause": 4,
+            "marks": 0,
         }
         return self.append("CHARGE", **(fields | other))
 
@@ -70,9 +80,7 @@ class SimulatedGateway:
 
     def seal(self, body: Any, topic: str) -> bytes:
         content, protected = cbor2.dumps(body, canonical=True), cbor2.dumps({1: 5})
-        return cbor2.dumps(
-            cbor2.CBORTag(17, [protected, {4: self.name.encode()}, content, mac(self.key, protected, topic, content)])
-        )
+        return cbor2.dumps(cbor2.CBORTag(17, [protected, {4: self.name.encode()}, content, mac(self.key, protected, topic, content)]))
 
     def unseal(self, payload: bytes, topic: str) -> dict[int, Any]:
         message = cbor2.loads(payload)
@@ -91,8 +99,23 @@ class SimulatedGateway:
 
     def status_payload(self, standing: int = 0, **changed: Any) -> bytes:
         self.challenges += 1
-        body = {1: True, 2: self.epoch, 3: self.sequence, 4: self.chain, 5: 1, 6: 1, 7: self.at_s, 8: 3, 9: 0, 10: 0,
-                11: self.challenge(), 12: standing, 13: {}, 14: 0, 15: False}
+        body = {
+            1: True,
+            2: self.epoch,
+            3: self.sequence,
+            4: self.chain,
+            5: 1,
+            6: 1,
+            7: self.at_s,
+            8: 3,
+            9: 0,
+            10: 0,
+            11: self.challenge(),
+            12: standing,
+            13: {},
+            14: 0,
+            15: False,
+        }
         body.update({int(key[1:]): value for key, value in changed.items()})
         return cbor2.dumps(body, canonical=True)
 

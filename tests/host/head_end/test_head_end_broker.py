@@ -17,9 +17,9 @@ import pytest
 
 from tests.host.head_end.simulated_gateway import TIMEOUT_S, SimulatedGateway
 
+pytestmark = pytest.mark.slow  # real processes, real back-off
 ROOT = Path(__file__).resolve().parents[3]
-TARIFF = {"tariff": 1, "version": 3, "effective": "2026-01-01", "currency": "CNY", "utc_offset_min": 480,
-          "prices": {"total": "0.5500"}}
+TARIFF = {"tariff": 1, "version": 3, "effective": "2026-01-01", "currency": "CNY", "utc_offset_min": 480, "prices": {"total": "0.5500"}}
 
 
 def free_port() -> int:
@@ -42,8 +42,10 @@ class Site:
         store.mkdir(exist_ok=True)
         store.chmod(0o777)
         config = self.folder / "mosquitto.conf"
-        config.write_text(f"listener {self.port} 127.0.0.1\nallow_anonymous true\npersistence true\n"
-                          f"persistence_location {store}/\nautosave_interval 1\nlog_dest none\nuser {_user()}\n")
+        config.write_text(
+            f"listener {self.port} 127.0.0.1\nallow_anonymous true\npersistence true\n"
+            f"persistence_location {store}/\nautosave_interval 1\nlog_dest none\nuser {_user()}\n"
+        )
         program = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
         self.broker = subprocess.Popen([program, "-c", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         until = time.monotonic() + TIMEOUT_S
@@ -64,9 +66,7 @@ class Site:
 
     def start_server(self) -> None:
         with open(self.folder / "server.log", "ab") as log:
-            self.server = subprocess.Popen(
-                [*self.command(), "serve", "--broker", f"127.0.0.1:{self.port}"], cwd=ROOT, stderr=log
-            )
+            self.server = subprocess.Popen([*self.command(), "serve", "--broker", f"127.0.0.1:{self.port}"], cwd=ROOT, stderr=log)
 
     def stop_server(self, how: int = signal.SIGTERM) -> None:
         assert self.server is not None
@@ -86,8 +86,7 @@ class Site:
         key = self.folder / "key"
         key.write_text(gateway.key.hex())
         assert self.run("gateway", "add", name, "--key-file", str(key))[0] == 0
-        assert self.run("account", "add", str(account), "--gateway", name, "--meter", meter, "--tariff", "1",
-                        "--policy", "1")[0] == 0
+        assert self.run("account", "add", str(account), "--gateway", name, "--meter", meter, "--tariff", "1", "--policy", "1")[0] == 0
         self.gateways.append(gateway)
         return gateway
 
@@ -214,8 +213,7 @@ def test_orders_reach_only_their_own_gateway_until_it_has_answered(site):
     order = gateway.wait("orders")
     assert (order[1], order[2], order[3]) == (1, 1001, 1) and 1700 < order[4] - time.time() <= 1800
     assert gateway.wait("orders") == order
-    number = gateway.append("ORDER", account=1001, number=1, order=1, verdict=2, reason=4, failed=2, credit_number=0,
-                            expires_at_s=order[4])
+    number = gateway.append("ORDER", account=1001, number=1, order=1, verdict=2, reason=4, failed=2, credit_number=0, expires_at_s=order[4])
     gateway.send_journal(number)
     gateway.wait("acks", lambda ack: ack[2] == number)
     status, answer = site.run("why", "1001")

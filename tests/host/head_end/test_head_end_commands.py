@@ -1,0 +1,114 @@
+"""What people type and hand over: one sentence for bad input, and nothing changed."""
+
+import pytest
+
+from host_tools.head_end import commands
+from host_tools.head_end.errors import BadInput
+from tests.host.head_end.books import POLICY, TARIFF
+from tests.host.head_end.simulated_gateway import NOW_S
+
+
+def test_the_same_reference_twice_answers_exists_and_another_amount_is_refused(books):
+    first = commands.top_up(books.db, "1001", "12.50", "ref-1", NOW_S)
+    again = commands.top_up(books.db, "1001", "12.5", "ref-1", NOW_S)
+    assert (first["answer"], again["answer"], again["number"]) == ("created", "exists", 1)
+    with pytest.raises(BadInput, match="^reference: "):
+        commands.top_up(books.db, "1001", "12.51", "ref-1", NOW_S)
+    assert books.run("topup", "1001", "12.50", "--reference", "ref-1") == 0
+    assert books.run("topup", "1001", "13", "--reference", "ref-1") == 2
+    assert books.db.number("SELECT count(*) FROM credits") == 1
+
+
+@pytest.mark.parametrize(
+    "amount", ("0", "-5", "nan", "inf", "-inf", "1e3", "1.1234567", "99999999999", "", "1,5", "0x10", " 1", "+1", "١", "9" * 400)
+)
+def test_a_bad_amount_gets_one_sentence_and_changes_nothing(books, amount, capsys):
+    assert books.run("topup", "1001", "--reference", "r", "--", amount) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("amount: ") and said.count("\n") == 1
+    assert books.db.number("SELECT count(*) FROM credits") == 0
+
+
+@pytest.mark.parametrize("account", ("77", "0", "x", "4294967295", "-1", "²"))
+def test_an_unknown_account_gets_one_sentence(books, account, capsys):
+    for command in (
+        ["topup", "--reference", "r", "--", account, "1"],
+        ["order", "--", account, "cut"],
+        ["why", "--", account],
+        ["readings", "--", account],
+        ["journal", "--", account],
+    ):
+        assert books.run(*command) == 2
+        assert capsys.readouterr().err.startswith("account: ")
+    assert books.db.number("SELECT count(*) FROM orders") == 0
+
+
+def test_a_protected_account_cannot_be_overridden(books, capsys):
+    assert books.run("order", "1001", "cut", "--override", "protected") == 2
+    assert capsys.readouterr().err.startswith("override: ")
+
+
+@pytest.mark.parametrize(
+    "change, field",
+    (
+        ({"prices": {"total": "0.55001"}}, "prices.total"),
+        ({"prices": {"total": 0.55}}, "prices.total"),
+        ({"prices": {}}, "prices"),
+        ({"prices": {"total": "1", "rates": ["1"]}}, "prices"),
+        ({"prices": {"rates": ["-1"]}}, "prices.rates"),
+        ({"version": "3"}, "version"),
+        ({"version": True}, "version"),
+        ({"effective": "2026-13-01"}, "effective"),
+        ({"bands": []}, "bands"),
+        ({"tariff": 0}, "tariff"),
+        ({"currency": "cny"}, "currency"),
+        ({"utc_offset_min": 1e3}, "utc_offset_min"),
+    ),
+)
+def test_a_bad_tariff_is_refused_by_field(books, change, field, capsys):
+    assert books.run("tariff", "set", books.file("bad.json", TARIFF | {"version": 4} | change)) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(field + ": ") and said.count("\n") == 1
+    assert books.db.number("SELECT count(*) FROM documents") == 1
+
+
+@pytest.mark.parametrize("text", ("", "[", "[]", "3", '{"tariff": 1, "tariff": 2}', '{"tariff": NaN}', "[" * 100_000))
+def test_a_file_that_is_no_document_is_refused(books, text, capsys):
+    assert books.run("tariff", "set", books.file("bad.json", text)) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_versions_are_immutable(books, capsys):
+    assert books.run("tariff", "set", books.file("same.json", TARIFF)) == 0
+    assert books.run("tariff", "set", books.file("other.json", TARIFF | {"prices": {"total": "0.6"}})) == 2
+    assert capsys.readouterr().err.startswith("version: ")
+
+
+def test_a_policy_with_unknown_fields_is_let_through_with_a_warning(books, capsys):
+    policy = POLICY | {"heat_days": [], "notice": POLICY["notice"] | {"sequence": 2}}
+    assert books.run("policy", "set", books.file("policy.json", policy)) == 0
+    said = capsys.readouterr().err
+    assert "heat_days" in said and "notice.sequence" in said
+    assert books.run("policy", "set", books.file("p.json", POLICY | {"version": 3, "floor": "1.0.0"})) == 2
+    assert capsys.readouterr().err.startswith("floor: ")
+
+
+def test_a_settings_file_is_imported_whole_or_not_at_all(books, capsys):
+    key = books.file("key", "11" * 32 + "\n")
+    meter = {"account": 2001, "address": "000000000002", "model": "x", "tariff": 1, "policy": 1, "protected": True}
+    site = {"gateway": "gw-002", "uplink": {}, "meters": [meter, meter | {"account": 2002, "address": "000000000003"}]}
+    bad = site | {"meters": [meter, meter | {"account": 2002, "address": "12"}]}
+    assert books.run("import", books.file("bad.json", bad), "--key-file", key) == 2
+    assert capsys.readouterr().err.startswith("meters.1.address: ")
+    taken = site | {"meters": [meter, meter | {"account": 1001}]}
+    assert books.run("import", books.file("taken.json", taken), "--key-file", key) == 2
+    assert books.db.number("SELECT count(*) FROM gateways") == 1
+    assert books.run("import", books.file("site.json", site), "--key-file", key) == 0
+    assert books.run("import", books.file("site.json", site), "--key-file", books.file("short", "11")) == 2
+    assert books.db.number("SELECT flags FROM accounts WHERE account = 2001") == 1
+
+
+def test_a_database_of_a_newer_form_is_refused(books, capsys):
+    books.db.run("PRAGMA user_version = 99")
+    assert books.run("accounts") == 2
+    assert capsys.readouterr().err.startswith("db: ")
