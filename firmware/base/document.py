@@ -97,7 +97,7 @@ class _Reader:
             if self._raw[self._at : self._at + len(word)] == word:
                 self._at += len(word)
                 return value
-        self._fail(path, "is not JSON: a value is missing")
+        return self._fail(path, "is not JSON: a value is missing")
 
     def _object(self, path, depth):
         fields = {}

@@ -21,7 +21,8 @@ protection may hold it, and hammering it proves nothing. A trip that is pending 
 from firmware.base import relay
 from firmware.base.port import const
 from firmware.cutoff.facts import ARMED as SEEN_ARMED
-from firmware.cutoff.facts import CLOSED, OFF as WISHED_OFF, OPEN, UNKNOWN
+from firmware.cutoff.facts import CLOSED, OPEN, UNKNOWN
+from firmware.cutoff.facts import OFF as WISHED_OFF
 
 ON_UNKNOWN = const(0)
 ON = const(1)
