@@ -38,6 +38,20 @@ class Limits:
     meters_max = 64  # one RS-485 segment with repeaters
     accounts_max = 200  # the packed table of accounts is allocated once at this size
 
+    plausible_slack_s = 300  # clocks and averaging: a register may run ahead of our dating by so much
+    uncharged_max_ucu = 1_000_000  # uncharged energy worth more than this is journalled at once
+    contact_noted_every_s = 3_600  # the last word of the head-end is journalled at least so often
+    acked_noted_every = 64  # or after so many newly acknowledged records
+    silent_turns_told = 3  # turns without an answer before a meter counts as silent
+
+    # journal and readings on flash
+    journal_step_bytes_max = 2_048  # one programming step; also what a snapshot may hold up a credit
+    journal_snapshot_blocks = 64  # a snapshot at least after so many blocks: bounds the replay at start-up
+    journal_credit_reserve_blocks = 4  # reserve 1 over reserve 2: space that only credits, restores and relay results may use
+    snapshot_rows_per_tick = 8  # 8 rows are one step of 1.4 KB
+    readings_gap_min = 500  # dropped unsent readings are journalled in pieces of at least so many
+    acked_readings_step = 100  # acknowledged readings are journalled so coarsely: the rest may be sent twice
+
     # uplink
     mqtt_keep_alive_s = 60  # a half-open link is noticed within 1.5 of these
     mqtt_in_flight_max = 8  # QoS 1 window: enough for 100 ms round trips, small enough to resend

@@ -1,0 +1,72 @@
+"""Header of an erase block, the same for the journal and the readings ring (SPEC 3). Pure.
+
+A header with one flipped bit is mended; one that is torn is no header at all, and its block holds nothing unless records
+behind it say otherwise (journal_store looks).
+"""
+
+from firmware.base.crc import crc32
+from firmware.base.records import BYTES4, BYTES8, U32, Layout
+
+HEADER = Layout(
+    "block header",
+    (
+        ("magic", BYTES4),
+        ("ordinal", U32),
+        ("epoch", U32),
+        ("sequence", U32),
+        ("chain", BYTES8),
+        ("erases", U32),
+        ("crc", U32),
+    ),
+)
+HEADER_SIZE = HEADER.size
+JOURNAL_MAGIC = b"LJ01"
+READINGS_MAGIC = b"LR01"
+_CRC_AT = HEADER_SIZE - 4
+_BLANK = b"\xff" * 256
+_BLANK_VIEW = memoryview(_BLANK)
+
+
+def header_into(buf, start, magic, ordinal, epoch, sequence, chain, erases):
+    """Write a header at buf[start:] -> end."""
+    end = HEADER.pack_into(buf, start, (magic, ordinal, epoch, sequence, chain, erases, 0))
+    HEADER.set(buf, start, "crc", crc32(buf, start, start + _CRC_AT))
+    return end
+
+
+def header_of(buf, start, magic):
+    """Values of the header at buf[start:] in the order of HEADER, one flipped bit mended in `buf`; None when it is none."""
+    values = _valid(buf, start, magic)
+    if values is not None:
+        return values
+    for at in range(start, start + HEADER_SIZE):
+        for bit in range(8):
+            buf[at] ^= 1 << bit
+            values = _valid(buf, start, magic)
+            if values is not None:
+                return values
+            buf[at] ^= 1 << bit
+    return None
+
+
+def _valid(buf, start, magic):
+    if crc32(buf, start, start + _CRC_AT) != HEADER.get(buf, start, "crc"):
+        return None
+    values = HEADER.unpack(buf, start)
+    return values if values[0] == magic else None
+
+
+def align(offset, unit):
+    """`offset` up to the next whole unit."""
+    return (offset + unit - 1) // unit * unit
+
+
+def is_blank(buf, start, end):
+    """True when buf[start:end] is all FFH."""
+    window = memoryview(buf)
+    while start < end:
+        piece = min(end - start, len(_BLANK))
+        if window[start : start + piece] != _BLANK_VIEW[:piece]:
+            return False
+        start += piece
+    return True

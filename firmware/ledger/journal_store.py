@@ -1,0 +1,309 @@
+"""The journal: a ring of erase blocks of records on a raw NOR region (design 4.4 to 4.6, 4.11; SPEC 1 and 3).
+
+append() puts a record behind the others in memory, commit() programs and syncs them as one step: only what was committed may
+be acknowledged. Blocks are used round and round, so wear is even; a block is erased only when its space is needed and all
+in it is released (a later snapshot is whole and the head-end holds it).
+
+Traps avoided: a unit is never programmed twice (after a restart writing goes on behind the last byte that is not blank);
+what was programmed but never synced may be read back after a crash, so open() syncs before it believes anything; the blank
+look of a half-erased block proves nothing, so a block is always erased in this life before it is used.
+"""
+
+from array import array
+
+from firmware.base.faults import BadInput, Broken, Refused, StorageFault
+from firmware.base.port import const
+from firmware.ledger import record_kinds as kinds
+from firmware.ledger.block import HEADER_SIZE, JOURNAL_MAGIC, align, header_into, header_of
+from firmware.ledger.journal_reading import JournalReading
+from firmware.ledger.record import FIRST_CHAIN, HEAD, encode_into, size_of
+from firmware.ledger.replay import Replay
+from firmware.ledger.scan import BlockScanner
+
+_NO_BLOCK = const(-1)
+
+
+class Journal(JournalReading):
+    """`epoch`, `sequence`, `chain` are those of the last record appended; `durable_*` of the last one committed."""
+
+    def __init__(self, region, base, size, limits):
+        if size % region.erase_size or base % region.erase_size:
+            raise BadInput("journal_bytes", "must be whole erase blocks of " + str(region.erase_size))
+        if size // region.erase_size < 3:
+            raise BadInput("journal_bytes", "must hold at least 3 erase blocks")
+        self.region = region
+        self.base = base
+        self.blocks = size // region.erase_size
+        self._unit = region.program_unit
+        self.first_offset = align(HEADER_SIZE, self._unit)
+        self.ring = []  # blocks in use, oldest first; the last is the head
+        self.block_first = array("I", bytes(4 * self.blocks))  # first sequence of each block
+        self.block_epoch = array("I", bytes(4 * self.blocks))
+        self._erases = array("I", bytes(4 * self.blocks))
+        self._ready = _NO_BLOCK  # erased in this life, not yet opened
+        self._ordinal = 0
+        step = max(self._unit, min(limits.journal_step_bytes_max, region.erase_size - self.first_offset))
+        self._pending = bytearray(step // self._unit * self._unit)
+        self._pending_bytes = 0
+        self._at = 0  # offset in the head block at which the next step is programmed
+        self._dirty = False
+        self.failed = False
+        self.released = 0  # records up to here may be erased
+        self.reserves = [0, 0, 0, 0]  # by class: free blocks that must remain
+        self.epoch = self.sequence = self.durable_sequence = 0
+        self.chain = self.durable_chain = FIRST_CHAIN
+        self.durable_epoch = 0
+        self.steps = 0
+        self.damage = []
+        self.torn = self.mended = self.unknown_kinds = self.replayed = 0
+        self.torn_tail = False
+        self._corrupt = False
+        self._begin_reading()
+
+    @property
+    def sound(self):
+        """False after corruption or a failed medium: cuts stop, restores go on."""
+        return not (self._corrupt or self.failed or self.unknown_kinds)
+
+    # start
+
+    def open(self, fold, on_gap):
+        """Replay all valid records to fold(kind, values, sequence, at_s, quality); on_gap() when what was before is missing."""
+        self._guard(self.region.sync)
+        headers = self._find_blocks()
+        replay = Replay(BlockScanner(self.region), self.first_offset, fold, on_gap)
+        for place in range(len(self.ring)):
+            block = self.ring[place]
+            header = headers[block]
+            if header is None:
+                replay.lost_header(place == 0, self.block_first[block])
+                self.block_epoch[block] = replay.epoch
+            replay.block(self.block_at(block), header, place == 0)
+        self._adopt(replay)
+
+    def _adopt(self, replay):
+        self._replay = replay
+        self.sequence = self.durable_sequence = replay.sequence
+        self.chain = self.durable_chain = replay.chain
+        self.epoch = self.durable_epoch = replay.epoch
+        self.torn_tail = replay.torn_tail
+        self.mended = replay.mended
+        self.unknown_kinds = replay.unknown_kinds
+        self.replayed = replay.records
+        self._at = align(replay.head_used, self._unit) if self.ring else self.region.erase_size
+
+    def judge(self):
+        """After open(), when `released` is known: is the front covered? Sets damage and soundness."""
+        replay = self._replay
+        covered = len(self.ring) > 1 and self.block_first[self.ring[1]] - 1 <= self.released
+        replay.finish(covered)
+        self.damage = replay.damage
+        self.torn = replay.torn
+        self._corrupt = replay.damaged > 0 or (replay.first_sequence > 1 and replay.first_sequence - 1 > self.released)
+        self._replay = None
+
+    def _find_blocks(self):
+        """Fill the ring, oldest first; headers by block: (epoch, first, chain), None for a lost one."""
+        headers = {}
+        found = []
+        buf = bytearray(HEADER_SIZE)
+        scanner = BlockScanner(self.region)
+        for block in range(self.blocks):
+            self._guard(self.region.read_into, self.block_at(block), buf, 0, HEADER_SIZE)
+            values = header_of(buf, 0, JOURNAL_MAGIC)
+            if values is not None:
+                _, ordinal, epoch, first, chain, erases, _ = values
+                headers[block] = (epoch, first, chain)
+                self._erases[block] = erases
+                self._ordinal = max(self._ordinal, ordinal)
+            else:
+                scanner.begin(self.block_at(block), self.first_offset)
+                if not scanner.next():
+                    continue  # blank, or remains of an erase or of a header
+                headers[block] = None
+                ordinal, epoch = 0, 0
+                first = HEAD.get(scanner.buf, scanner.start, "sequence")
+            self.block_first[block] = first
+            self.block_epoch[block] = epoch
+            found.append((ordinal, first, block))
+        self.ring = _in_order(found)
+        most = max(self._erases)
+        for block in range(self.blocks):
+            if headers.get(block) is None:
+                self._erases[block] = most  # its count is lost: never understate wear
+        return headers
+
+    # space
+
+    @property
+    def free_blocks(self):
+        """Blocks that hold nothing, or nothing that is still needed."""
+        return self.blocks - len(self.ring) + self._releasable()
+
+    def _releasable(self):
+        count = 0
+        while count + 1 < len(self.ring) and self.block_first[self.ring[count + 1]] - 1 <= self.released:
+            count += 1
+        return count
+
+    def may_append(self, klass):
+        """True when a record of this class may take space now."""
+        return not self.failed and (klass == kinds.BOOKS or self.free_blocks > self.reserves[klass])
+
+    def erase_ahead(self):
+        """Erase the block that comes next while nobody waits; True when it did. Only when the head is half full."""
+        if self.failed or self._ready != _NO_BLOCK or self._at * 2 < self.region.erase_size:
+            return False
+        block = self._next_block()
+        if block == _NO_BLOCK:
+            return False
+        self._erase(block)
+        return True
+
+    def blocks_behind(self, sequence):
+        """Blocks opened since record `sequence` was written; all of them when it is 0."""
+        count = 0
+        for block in self.ring:
+            count += self.block_first[block] > sequence
+        return count
+
+    def pardon(self):
+        """The head-end's state replaced what was damaged: the journal is sound again, unless the medium failed."""
+        self._corrupt = False
+        self.damage = []
+
+    def erases(self):
+        """Erase count of each block."""
+        return list(self._erases)
+
+    # writing
+
+    def append(self, kind, values, at_s, quality, klass=None):
+        """Add a record behind the last; its sequence. Refused("full") when its class has no space: then nothing changed."""
+        if self.failed:
+            raise StorageFault("journal is read-only after a failure of the medium")
+        if klass is None:
+            klass = kinds.class_of(kind, values)
+        if not self.may_append(klass):
+            raise Refused("full", "journal has no space for records of class " + str(klass))
+        self._make_room(size_of(kind))
+        end, chain = encode_into(
+            self._pending, self._pending_bytes, kind, values, self.sequence + 1, at_s, quality, self.epoch, self.chain
+        )
+        self._pending_bytes = end
+        self.chain = chain
+        self.sequence += 1
+        return self.sequence
+
+    def commit(self):
+        """Program and sync what was appended. StorageFault when the medium fails; the journal is read-only from then on."""
+        if self.failed:
+            raise StorageFault("journal is read-only after a failure of the medium")
+        self._program_pending()
+        if self._dirty:
+            self._guard(self.region.sync)
+            self._dirty = False
+            self.steps += 1
+        self.durable_sequence = self.sequence
+        self.durable_chain = self.chain
+        self.durable_epoch = self.epoch
+
+    def begin_epoch(self, epoch, first_sequence):
+        """The next record, an EPOCH, has this epoch and a sequence of at least `first_sequence`; numbers are passed over."""
+        if epoch <= self.epoch and self.sequence:
+            raise Refused("epoch", "epoch " + str(epoch) + " is not newer than " + str(self.epoch))
+        if not self.failed:
+            self.commit()
+        self.epoch = epoch
+        self.sequence = max(self.sequence, first_sequence - 1)
+
+    def _make_room(self, size):
+        """Let the pending step take `size` more bytes: program what is pending, open the next block, when it must be."""
+        room = min(len(self._pending), self.region.erase_size - self._at)
+        if self._pending_bytes + size <= room:
+            return
+        self._program_pending()
+        if align(size, self._unit) > len(self._pending):
+            raise Broken("a record of " + str(size) + " bytes is longer than a step")
+        if self._at + size > self.region.erase_size:
+            self._open_block()
+
+    def _program_pending(self):
+        if not self._pending_bytes:
+            return
+        end = align(self._pending_bytes, self._unit)
+        for at in range(self._pending_bytes, end):
+            self._pending[at] = 0xFF
+        self._dirty = True
+        at = self.block_at(self.ring[-1]) + self._at
+        self._guard(self.region.program, at, self._pending, 0, end)
+        self._at += end
+        self._pending_bytes = 0
+
+    def _open_block(self):
+        block = self._next_block()
+        if block == _NO_BLOCK:
+            raise Refused("full", "journal has no block left")
+        if self._ready != block:
+            self._erase(block)
+        self._ready = _NO_BLOCK
+        header = bytearray(b"\xff" * self.first_offset)
+        first = self.sequence + 1
+        header_into(header, 0, JOURNAL_MAGIC, self._ordinal + 1, self.epoch, first, self.chain, self._erases[block])
+        self._dirty = True
+        self._guard(self.region.program, self.block_at(block), header, 0, len(header))
+        self._ordinal += 1
+        self.block_first[block] = first
+        self.block_epoch[block] = self.epoch
+        self.ring.append(block)
+        self._at = self.first_offset
+
+    def _next_block(self):
+        """Block to open next: the first free one behind the head, else the oldest if all in it is released."""
+        if self._ready != _NO_BLOCK:
+            return self._ready
+        head = self.ring[-1] if self.ring else self.blocks - 1
+        for step in range(1, self.blocks + 1):
+            block = (head + step) % self.blocks
+            if block not in self.ring:
+                return block
+            if block == self.ring[0]:
+                break
+        if self._releasable():
+            return self.ring[0]
+        for block in range(self.blocks):  # only after corruption is a free block elsewhere
+            if block not in self.ring:
+                return block
+        return _NO_BLOCK
+
+    def _erase(self, block):
+        if block in self.ring:
+            self.ring.remove(block)
+        self._forget_cursor()
+        self._guard(self.region.erase, self.block_at(block))
+        self._erases[block] += 1
+        self._dirty = True
+        self._ready = block
+
+    def block_at(self, block):
+        """Offset of a block in the region."""
+        return self.base + block * self.region.erase_size
+
+    def _guard(self, operation, *args):
+        """Run one operation of the region; when it fails the journal is read-only and the error goes on."""
+        try:
+            return operation(*args)
+        except StorageFault:
+            self.failed = True
+            raise
+
+
+def _in_order(found):
+    """Blocks oldest first from (ordinal, first sequence, block); a lost header (ordinal 0) goes by its first record."""
+    ring = sorted(entry for entry in found if entry[0])
+    for lost in sorted(entry for entry in found if not entry[0]):
+        place = 0
+        while place < len(ring) and ring[place][1] <= lost[1]:
+            place += 1
+        ring.insert(place, lost)
+    return [block for _, _, block in ring]

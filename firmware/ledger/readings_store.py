@@ -1,0 +1,193 @@
+"""Readings in their own ring on flash (design 4.11; SPEC 3, end): numbered from 1, the oldest dropped when space is needed.
+
+Energy truth is in the meter, so a reading that is lost costs a point in a curve and no money: the ring overwrites what was
+never sent, and says from which number on it still has them. A number is shown only when its entry is durable.
+"""
+
+from array import array
+
+from firmware.base.faults import BadInput, StorageFault
+from firmware.base.port import const
+from firmware.ledger.block import HEADER_SIZE, READINGS_MAGIC, align, header_into, header_of
+from firmware.ledger.reading_entry import ENTRY, ENTRY_SIZE, entry_into, is_entry, mend_nothing, reading_of
+from firmware.ledger.scan import BlockScanner
+
+_NO_CHAIN = bytes(8)
+_WIRE_BYTES_MAX = const(56)  # a reading in CBOR
+
+
+class Readings:
+    """`last_number` is the newest durable one, `oldest_number` the oldest held (one more than the last when empty)."""
+
+    def __init__(self, region, base, size, limits):
+        if size % region.erase_size or base % region.erase_size or size // region.erase_size < 2:
+            raise BadInput("readings", "needs at least 2 whole erase blocks of " + str(region.erase_size))
+        self.region = region
+        self.base = base
+        self.blocks = size // region.erase_size
+        self._unit = region.program_unit
+        self._first_offset = align(HEADER_SIZE, self._unit)
+        self._ring = []
+        self._first = array("I", bytes(4 * self.blocks))
+        self._erases = array("I", bytes(4 * self.blocks))
+        self._ordinal = 0
+        step = max(align(ENTRY_SIZE, self._unit), min(limits.journal_step_bytes_max, region.erase_size - self._first_offset))
+        self._pending = bytearray(step // self._unit * self._unit)
+        self._pending_bytes = 0
+        self._at = region.erase_size
+        self._number = 0
+        self.last_number = 0
+        self.dropped = 0  # readings overwritten in this life before they were acknowledged
+        self.acked_number = 0
+        self.failed = False
+        self._reader = None
+        self._cursor = (-1, 0, 0)  # number that stands next at (block, offset)
+
+    @property
+    def oldest_number(self):
+        return self._first[self._ring[0]] if self._ring else self.last_number + 1
+
+    def open(self):
+        """Find the ring and the last number: only the newest block is walked through."""
+        self.region.sync()
+        found = []
+        buf = bytearray(HEADER_SIZE)
+        for block in range(self.blocks):
+            self.region.read_into(self._block_at(block), buf, 0, HEADER_SIZE)
+            values = header_of(buf, 0, READINGS_MAGIC)
+            if values is not None:
+                self._first[block] = values[3]
+                self._erases[block] = values[5]
+                found.append((values[1], block))
+        found.sort()
+        self._ring = [block for _, block in found]
+        if not found:
+            return
+        most = max(self._erases)
+        for block in range(self.blocks):
+            if block not in self._ring:
+                self._erases[block] = most
+        self._ordinal = found[-1][0]
+        scanner = self._scanner()
+        head = self._ring[-1]
+        self._number = self._first[head] - 1
+        scanner.begin(self._block_at(head), self._first_offset)
+        while scanner.next():
+            self._number = max(self._number, ENTRY.get(scanner.buf, scanner.start, "number"))
+        self._at = align(scanner.used_end, self._unit)
+        self.last_number = self._number
+
+    def go_on_behind(self, number):
+        """Numbers up to `number` were given in an earlier life of this ring: never give them again."""
+        if number > self._number:
+            self._number = self.last_number = number
+            self._at = self.region.erase_size  # the next block says where the numbers go on
+
+    def append(self, account, at_s, quality, marks, registers, power_w, status_word):
+        """Add a reading; its number. Durable, and shown, after commit()."""
+        if self._pending_bytes + ENTRY_SIZE > min(len(self._pending), self.region.erase_size - self._at):
+            self._program_pending()
+            if self._at + align(ENTRY_SIZE, self._unit) > self.region.erase_size:
+                self._open_block()
+        self._pending_bytes = entry_into(
+            self._pending, self._pending_bytes, self._number + 1, account, at_s, quality, marks, registers, power_w, status_word
+        )
+        self._number += 1
+        return self._number
+
+    def program(self):
+        """Program what is pending, without sync; True when there was something."""
+        before = self._pending_bytes
+        self._program_pending()
+        return self._number > self.last_number or before > 0
+
+    def synced(self):
+        """The region was synced: all that was programmed may be shown."""
+        if not self._pending_bytes:
+            self.last_number = self._number
+
+    def commit(self):
+        """Program and sync what was appended."""
+        if self.program():
+            self._guard(self.region.sync)
+            self.synced()
+
+    def read_from(self, number, max_bytes, rates_of):
+        """Readings from `number` (or the oldest held) upwards, as many as fit in max_bytes of CBOR, at least one; [] = none."""
+        number = max(number, self.oldest_number)
+        if number > self.last_number or not self._ring:
+            return []
+        count_max = max(1, max_bytes // _WIRE_BYTES_MAX)
+        scanner = self._scanner()
+        at_number, block, offset = self._cursor
+        if at_number != number or block not in self._ring:
+            place = len(self._ring) - 1
+            while place > 0 and self._first[self._ring[place]] > number:
+                place -= 1
+            block, offset = self._ring[place], self._first_offset
+        place = self._ring.index(block)
+        scanner.begin(self._block_at(block), offset)
+        readings = []
+        while len(readings) < count_max:
+            if not scanner.next():
+                place += 1
+                if place >= len(self._ring):
+                    break
+                scanner.begin(self._block_at(self._ring[place]), self._first_offset)
+                continue
+            found = ENTRY.get(scanner.buf, scanner.start, "number")
+            if found > self.last_number:
+                break
+            if found >= number:
+                readings.append(reading_of(scanner.buf, scanner.start, rates_of))
+                self._cursor = (found + 1, self._ring[place], scanner.offset + scanner.length)
+        return readings
+
+    def gap(self):
+        """(first, last) of the readings that were dropped before they were acknowledged, None when there are none."""
+        oldest = self.oldest_number
+        return (self.acked_number + 1, oldest - 1) if oldest > self.acked_number + 1 else None
+
+    def _program_pending(self):
+        if not self._pending_bytes:
+            return
+        end = align(self._pending_bytes, self._unit)
+        for at in range(self._pending_bytes, end):
+            self._pending[at] = 0xFF
+        self._guard(self.region.program, self._block_at(self._ring[-1]) + self._at, self._pending, 0, end)
+        self._at += end
+        self._pending_bytes = 0
+
+    def _open_block(self):
+        block = (self._ring[-1] + 1) % self.blocks if self._ring else 0
+        if block in self._ring:
+            self._ring.remove(block)
+            unsent_from = max(self._first[block], self.acked_number + 1)
+            self.dropped += max(0, self.oldest_number - unsent_from)
+        self._cursor = (-1, 0, 0)
+        self._guard(self.region.erase, self._block_at(block))
+        self._erases[block] += 1
+        header = bytearray(b"\xff" * self._first_offset)
+        header_into(
+            header, 0, READINGS_MAGIC, self._ordinal + 1, 0, self._number + 1, _NO_CHAIN, self._erases[block]
+        )
+        self._guard(self.region.program, self._block_at(block), header, 0, len(header))
+        self._ordinal += 1
+        self._first[block] = self._number + 1
+        self._ring.append(block)
+        self._at = self._first_offset
+
+    def _scanner(self):
+        if self._reader is None:
+            self._reader = BlockScanner(self.region, is_entry, mend_nothing, ENTRY_SIZE)
+        return self._reader
+
+    def _block_at(self, block):
+        return self.base + block * self.region.erase_size
+
+    def _guard(self, operation, *args):
+        try:
+            return operation(*args)
+        except StorageFault:
+            self.failed = True
+            raise

@@ -1,0 +1,99 @@
+"""One journal record: encode, check, chain, and mend a single flipped bit (SPEC 1). Pure.
+
+A CRC-32 that fails by one bit says which bit: a bit lost in flash is mended, checked by the CRC again and by the chain of
+the caller. Trap avoided: the last record with one flipped bit looks like a torn tail; without mending, an acknowledged
+record would be taken for one that was never written and its sequence would be given away again.
+"""
+
+from hashlib import sha256
+
+from firmware.base.crc import crc32
+from firmware.base.faults import Broken
+from firmware.base.port import const
+from firmware.base.records import BYTES8, U8, U32, Layout
+from firmware.ledger.record_kinds import layout_of
+
+HEAD = Layout("record", (("length", U8), ("kind", U8), ("sequence", U32), ("at_s", U32), ("quality", U8)))
+_CHAIN = Layout("chain", (("chain", BYTES8),))
+_CHAIN_START = Layout("chain start", (("chain", BYTES8), ("epoch", U32)))
+_CRC = Layout("record CRC", (("crc", U32),))
+
+BODY_AT = const(11)
+TRAILER = const(12)
+LENGTH_MIN = const(23)
+LENGTH_MAX = const(254)
+FIRST_CHAIN = bytes(8)
+
+
+def chain_after(chain_before, epoch, buf, start, length):
+    """The 8 bytes that chain the record at buf[start:start+length] to all before it."""
+    head = bytearray(_CHAIN_START.size)
+    _CHAIN_START.pack_into(head, 0, (chain_before, epoch))
+    digest = sha256(head)
+    digest.update(memoryview(buf)[start : start + length - TRAILER])
+    return digest.digest()[:8]
+
+
+def size_of(kind):
+    """Bytes of a record of this kind; Broken when there is no such kind."""
+    layout = layout_of(kind)
+    if layout is None:
+        raise Broken("no record kind " + str(kind))
+    return LENGTH_MIN + layout.size
+
+
+def encode_into(buf, start, kind, values, sequence, at_s, quality, epoch, chain_before):
+    """Write one record at buf[start:] -> (end, chain). Broken on a value out of range; then nothing counts as written."""
+    length = size_of(kind)
+    HEAD.pack_into(buf, start, (length, kind, sequence, at_s, quality))
+    end = layout_of(kind).pack_into(buf, start + BODY_AT, values)
+    chain = chain_after(chain_before, epoch, buf, start, length)
+    end = _CHAIN.pack_into(buf, end, (chain,))
+    end = _CRC.pack_into(buf, end, (crc32(buf, start, end),))
+    return end, chain
+
+
+def is_record(buf, start, end):
+    """Length of the valid record at buf[start:], 0 when there is none that ends at or before `end`."""
+    length = buf[start]
+    if length < LENGTH_MIN or length > LENGTH_MAX or start + length > end:
+        return 0
+    tail = start + length - 4
+    crc = buf[tail] | buf[tail + 1] << 8 | buf[tail + 2] << 16 | buf[tail + 3] << 24
+    return length if crc32(buf, start, tail) == crc else 0
+
+
+def chain_of(buf, start, length):
+    """The chain that the record itself carries."""
+    return bytes(memoryview(buf)[start + length - TRAILER : start + length - 4])
+
+
+def values_of(buf, start, length):
+    """Fields of a valid record as a tuple in SPEC order; None for an unknown kind or an unknown length of a known one."""
+    layout = layout_of(buf[start + 1])
+    if layout is None or layout.size != length - LENGTH_MIN:
+        return None
+    return layout.unpack(buf, start + BODY_AT)
+
+
+def mend_one_bit(buf, start, end):
+    """Flip back the one bit that makes a valid record of buf[start:]; its length, or 0 and nothing changed.
+
+    At most 2032 CRCs over 254 bytes, once for each bad place in the journal, at start-up only.
+    """
+    for bit in range(8):  # the length byte first: it decides how far the CRC reaches
+        buf[start] ^= 1 << bit
+        length = is_record(buf, start, end)
+        if length:
+            return length
+        buf[start] ^= 1 << bit
+    length = buf[start]
+    if length < LENGTH_MIN or length > LENGTH_MAX or start + length > end:
+        return 0
+    for at in range(start + 1, start + length):
+        for bit in range(8):
+            buf[at] ^= 1 << bit
+            if is_record(buf, start, end):
+                return length
+            buf[at] ^= 1 << bit
+    return 0
