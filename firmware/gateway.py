@@ -84,6 +84,7 @@ class Gateway:
         self.orders = OrderDesk(self, tariffs, policies, documents)
         self.slots = []
         self._by_account = {}
+        self._overrides = {}  # account -> conditions that the order of its present cut overrode; only until begin()
         self._models = models
         self._settings = settings
         self.announce = announce
@@ -95,9 +96,10 @@ class Gateway:
             meter = self._settings.meters[index]
             row = self._row_of(meter)
             slot = Slot(index, meter, self._models[meter.model], row, self._settings.utc_offset_min)
-            self.supply.begin(slot)
+            self.supply.begin(slot, self._overrides.get(slot.account, 0))
             self.slots.append(slot)
             self._by_account[slot.account] = slot
+        self._overrides = {}
         self.supply.set_size(len(self.slots))
         self.ledger.commit()
 
@@ -111,8 +113,8 @@ class Gateway:
 
     def on_replayed(self, kind, values, sequence, at_s, quality):
         """One record of earlier lives: what throttle, brake and the offline right to cut remember."""
-        if kind == kinds.DECISION and values[1] == decide.CUT:
-            self.supply.throttle.on_cut(at_s)
+        if kind == kinds.DECISION:
+            self._replay_decision(values, at_s)
         elif kind == kinds.BRAKE:
             if not values[0]:
                 self.supply.brake.release()
@@ -121,6 +123,16 @@ class Gateway:
             self.supply.brake.closed = bool(values[4])
         if kind in _WORDS_OF_HEAD_END and at_s:
             self.head_end.last_contact_s = at_s
+
+    def _replay_decision(self, values, at_s):
+        account, verdict, failed, order = values[0], values[1], values[3], values[12]
+        if verdict == decide.CUT:
+            self.supply.throttle.on_cut(at_s)
+            self._overrides[account] = failed if order else 0
+        elif verdict in (decide.RESTORE, decide.WITHDRAWN):
+            self._overrides[account] = 0
+        if verdict in (decide.CUT, decide.NOT_PERMITTED, decide.DELAYED):
+            self.supply.brake.replay(account, at_s)  # found due then: not newly due after this restart
 
     def slot_of(self, account):
         """The supply point of an account, or None."""
@@ -227,7 +239,7 @@ class Gateway:
         self.ledger.commit()
         self.head_end.last_contact_s = self.clock_view.stamp()[0] or self.head_end.last_contact_s
         if verdict == CREATED and slot is not None:
-            slot.cut_order = 0  # a payment overtakes a cut order that still waits
+            self.supply.end_cut_order(slot)  # a payment overtakes a cut order that still waits
             self.supply.judge(slot, credited=True)
         self._wake()
 
@@ -287,7 +299,7 @@ class Gateway:
             slot.row = self._row_of(self._settings.meters[slot.index])
             slot.reading = None
             slot.uncharged_ucu = None
-            self.supply.begin(slot)
+            self.supply.begin(slot, 0)
         self.announce()
 
     def on_uplink_event(self, code, value):
@@ -301,7 +313,7 @@ class Gateway:
         now_s = self.clock_view.stamp()[0]
         for slot in self.slots:
             if slot.cut_order and now_s and now_s >= slot.cut_order_until_s:
-                slot.cut_order = 0
+                self.supply.end_cut_order(slot)
             self.supply.retry(slot, now_s)
         self.ledger.on_tick()
 

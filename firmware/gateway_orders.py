@@ -96,6 +96,8 @@ class OrderDesk:
             below = policy is None or view.available_ucu is None or view.available_ucu < policy.restore_ucu
             if below:
                 flags |= conditions.FLAG_ORDERED_ON
+        elif order == orders.RELEASE and view.fault:
+            self._ledger.record(kinds.FAULT, (slot.account, 0, 0))  # a person has looked at it
         elif order == orders.RELEASE_HELD and slot.last_heard is not None:
             self._gateway.billing.write_off(slot, slot.last_heard)
             flags &= ~conditions.FLAG_READING_HELD

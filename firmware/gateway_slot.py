@@ -32,6 +32,7 @@ class Slot:
         self.judged = 0  # verdict and failed bits last journalled, so that only changes are
         self.notice_asked = 0  # policy channel bits asked in this episode since the start
         self.notice_sequence = 0  # journal sequence of the notice that the head-end has yet to confirm
+        self.notice_again_s = 0  # when a failed alarm is tried again
         self.cut_order = 0  # number of an accepted cut order
         self.cut_order_until_s = 0
         self.override = 0

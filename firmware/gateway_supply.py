@@ -37,11 +37,18 @@ class SupplyDesk:
         """How many accounts the brake's share is taken of."""
         self._accounts_on_board = accounts
 
-    def begin(self, slot):
-        """After a restart: take the process up where the account row left it, and read the relay."""
+    def begin(self, slot, override):
+        """After a restart: take the process up where the account row left it, and read the relay.
+
+        `override`: conditions that the order of a cut which still lasts had overridden.
+        """
         get = self._ledger.accounts.get
         row = slot.row
-        slot.state = supply.initial(get(row, "wish"), get(row, "wish_at_s"), get(row, "seen"), get(row, "seen_at_s"), get(row, "fault"))
+        if get(row, "wish") == facts.OFF:
+            slot.override = override
+            self.brake.replay(slot.account, get(row, "wish_at_s"))
+        seen = (get(row, "seen"), get(row, "seen_at_s"), get(row, "fault"))
+        slot.state = supply.initial(get(row, "wish"), get(row, "wish_at_s"), *seen)
         self._order(slot.index, relay.STATUS)
 
     def judge(self, slot, credited=False):
@@ -99,7 +106,7 @@ class SupplyDesk:
         view.throttle_ok = policy is not None and self.throttle.may_cut(view.now_s, policy.throttle_per_hour)
         view.brake_closed = self.brake.closed
         view.ordered = bool(slot.cut_order) and 0 < view.now_s < slot.cut_order_until_s
-        view.override = slot.override if slot.cut_order else 0
+        view.override = slot.override
         return view
 
     def on_status(self, slot, word):
@@ -132,11 +139,20 @@ class SupplyDesk:
         """Called each tick: a state that lasts too long is tried again."""
         if not slot.state_since_s:
             slot.state_since_s = now_s
+        if slot.notice_again_s and now_s >= slot.notice_again_s:
+            slot.notice_again_s = 0
+            slot.notice_asked &= ~CHANNEL_ALARM
         after_s = supply.retry_after_s(slot.state, self._limits)
         if after_s and now_s and now_s - slot.state_since_s >= after_s:
             slot.state_since_s = now_s
             self._event(slot, supply.RETRY, None)
             self._ledger.commit()
+
+    def end_cut_order(self, slot):
+        """A cut order expired or was overtaken; what it overrode counts on only while its cut lasts."""
+        slot.cut_order = 0
+        if self._ledger.accounts.get(slot.row, "wish") == facts.ON:
+            slot.override = 0
 
     def restore_by_order(self, slot, order):
         """A restore order was accepted."""
@@ -204,6 +220,7 @@ class SupplyDesk:
         if outcome.phase == relay.VERIFIED:
             self.notice_delivered(slot, episode.ALARM)
         elif outcome.phase in (relay.REFUSED, relay.GIVEN_UP, relay.DISAGREES):
+            slot.notice_again_s = self._clock.state()[0] + self._limits.supply_retry_slow_s
             view, policy = self.facts_of(slot)
             if policy is not None and view.episode_open and not view.notice_level:
                 self._notice(slot, view, policy, episode.ALARM, episode.FAILED)
@@ -248,6 +265,7 @@ class SupplyDesk:
                 self.throttle.on_cut(self._clock.state()[0])
             else:
                 slot.cut_order = 0
+                slot.override = 0
             slot.judged = 0
         elif action == supply.WITHDRAW:
             view, policy = self.facts_of(slot)

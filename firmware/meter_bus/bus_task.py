@@ -8,7 +8,7 @@ time-outs. What is learned goes to `sink` at once, synchronously: `on_reading(re
 from firmware.base import aio, questions, relay, ticks
 from firmware.base.port import const
 from firmware.base.reading import Reading
-from firmware.meter_bus.asker import ANSWERED, MALFORMED, REFUSED, Asker
+from firmware.meter_bus.asker_task import ANSWERED, MALFORMED, REFUSED, Asker
 from firmware.meter_bus.counters import BusCounters
 from firmware.meter_bus.lane import RelayLane
 from firmware.meter_bus.plan import NO_METER, ReadPlan
