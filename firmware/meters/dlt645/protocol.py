@@ -40,7 +40,6 @@ BLOCK_END_97 = const(0xAA)
 REGISTER_BYTES = const(4)
 REGISTERS = const(5)  # the total, rate 1 ... 4
 AFTER_MIDNIGHT_S = const(60)
-REFUSED_NO_DATA = const(0x02)
 
 
 class Dlt645Protocol:
@@ -221,8 +220,6 @@ class Dlt645Protocol:
         self.error_word = self.exchange.error_word
         self.error_width = self.exchange.error_width
         if self._question == questions.READ_ENERGY and self._part != 0:
-            if not self.error_word & REFUSED_NO_DATA:
-                return REFUSED
             if self._part == NO_BLOCK:
                 self._meter.block_refused = True
                 return self._go_on(0)

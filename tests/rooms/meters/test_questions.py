@@ -86,11 +86,12 @@ SINGLES = [
 
 
 def test_a_refused_block_is_read_item_by_item_from_then_on():
-    of = meter("three_phase_tou")
-    refused = [(0x11, "00FF0100", sent(0xD1, "02"))]
-    eq(energy(of, *(refused + SINGLES)), (DONE, [3630, 256, 19, None, 3317], 4))
-    eq(of.block_refused, True)
-    eq(energy(of, *SINGLES)[0], DONE)
+    for word in ("02", "01"):
+        of = meter("three_phase_tou")
+        refused = [(0x11, "00FF0100", sent(0xD1, word))]
+        eq(energy(of, *(refused + SINGLES)), (DONE, [3630, 256, 19, None, 3317], 4))
+        eq(of.block_refused, True)
+        eq(energy(of, *SINGLES)[0], DONE)
 
 
 def test_a_refused_total_is_a_refusal_and_no_register():
@@ -285,3 +286,11 @@ def test_an_item_of_a_wrong_length_is_nonsense():
         ),
         check,
     )
+
+
+def test_requests_bear_as_many_fe_as_the_model_wants():
+    for count in (0, 2, 8):
+        protocol = Dlt645Protocol()
+        protocol.begin(questions.READ_STATUS, meter("export_1p", preamble=count))
+        eq(bytes(protocol.request[: count + 1]), b"\xfe" * count + b"\x68")
+        eq(protocol.request_end, count + 16)
