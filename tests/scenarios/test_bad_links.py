@@ -114,3 +114,20 @@ def test_broker_that_stops_answering_is_noticed_within_one_and_a_half_keep_alive
     end = device.end()
     assert end["gap_ms"] <= GAP_MS_MAX, end
     head_end.close()
+
+
+def test_flood_of_garbage_is_counted_and_neither_holds_the_loop_nor_the_credit_behind_it(broker):
+    head_end = HeadEnd(broker.port)
+    device = Device("micropython", host=HOST, port=broker.port, seconds=8, limits=PATIENT)
+    until(lambda: device.having("ack"), "the gateway is connected")
+    for number in range(800):
+        head_end.send(("credits", "orders", "acks")[number % 3], os.urandom(number + 1))
+    head_end.credit(1)
+    until(lambda: device.having("credit"), "the credit behind the flood arrives")
+    end = device.end()
+    poison = (count.POISON_TOPIC, count.POISON_NOT_COSE, count.POISON_MAC, count.POISON_SHAPE)
+    assert sum(end["counters"].get(str(code), 0) for code in poison) == 800, end
+    assert len(device.having("credit")) == 1
+    assert end["gap_ms"] <= GAP_MS_MAX, end
+    assert end["turns"] >= 8_000 / 20 * 0.9, end
+    head_end.close()
