@@ -15,6 +15,7 @@ from firmware.cutoff import decide
 from firmware.cutoff.brake import Brake
 from firmware.cutoff.throttle import Throttle
 from firmware.gateway_billing import HELD_NO_VALUE, Billing
+from firmware.gateway_books import must, note
 from firmware.gateway_orders import OrderDesk
 from firmware.gateway_slot import Slot
 from firmware.gateway_supply import SupplyDesk
@@ -107,8 +108,8 @@ class Gateway:
         """The account's row; a new account begins with no meter bound, so that credits find it before its first reading."""
         accounts = self.ledger.accounts
         if accounts.row_of(meter.account) < 0:
-            self.ledger.record(kinds.SEGMENT, (meter.account, NO_SERIAL, 0, 0, 0, 0, 0, 0))
-            self.ledger.record(kinds.FLAGS, (meter.account, meter.flags, 0))
+            must(self.ledger, kinds.SEGMENT, (meter.account, NO_SERIAL, 0, 0, 0, 0, 0, 0))
+            must(self.ledger, kinds.FLAGS, (meter.account, meter.flags, 0))
         return accounts.row_of(meter.account)
 
     def on_replayed(self, kind, values, sequence, at_s, quality):
@@ -144,7 +145,7 @@ class Gateway:
         """A meter answered: believe or hold, charge, judge, remember, tell."""
         slot = self.slots[reading.meter]
         if slot.silent_turns >= self._limits.silent_turns_told:
-            self.ledger.record(kinds.EVENT, (EVENT_ANSWERS_AGAIN, slot.account, slot.silent_turns))
+            note(self.ledger, kinds.EVENT, (EVENT_ANSWERS_AGAIN, slot.account, slot.silent_turns))
         slot.silent_turns = 0
         why = self.billing.why_held(slot, reading)
         if why != HELD_NO_VALUE:
@@ -184,7 +185,7 @@ class Gateway:
             return
         fault = FAULT_OWN_PURSE if reason == OWN_PURSE else FAULT_UTILITY_KEY
         if self.ledger.accounts.get(slot.row, "fault") != fault:
-            self.ledger.record(kinds.FAULT, (slot.account, fault, word))
+            note(self.ledger, kinds.FAULT, (slot.account, fault, word))
 
     def on_status(self, meter, word):
         """A status word came ahead of the readings."""
@@ -205,7 +206,7 @@ class Gateway:
         slot = self.slots[meter]
         slot.silent_turns = turns
         if turns == self._limits.silent_turns_told:
-            self.ledger.record(kinds.EVENT, (EVENT_SILENT, slot.account, turns))
+            note(self.ledger, kinds.EVENT, (EVENT_SILENT, slot.account, turns))
             self.ledger.commit()
             self._wake()
 
@@ -214,7 +215,7 @@ class Gateway:
         slot = self.slots[meter]
         if slot.held != error_word + 256:
             slot.held = error_word + 256
-            self.ledger.record(kinds.EVENT, (EVENT_READ_REFUSED, slot.account, error_word))
+            note(self.ledger, kinds.EVENT, (EVENT_READ_REFUSED, slot.account, error_word))
             self.ledger.commit()
             self._wake()
 
@@ -233,9 +234,9 @@ class Gateway:
         verdict, reason = self.ledger.accounts.credit_verdict(account, issuer, number, amount_ucu, total_ucu)
         values = (account, issuer, number, amount_ucu, total_ucu)
         if verdict == CREATED:
-            self.ledger.record(kinds.CREDIT, values)
+            must(self.ledger, kinds.CREDIT, values)
         elif verdict != EXISTS and not self._refused_before(slot, issuer, number):
-            self.ledger.record(kinds.CREDIT_REFUSED, values + (reason,))
+            must(self.ledger, kinds.CREDIT_REFUSED, values + (reason,))
         self.ledger.commit()
         self.head_end.last_contact_s = self.clock_view.stamp()[0] or self.head_end.last_contact_s
         if verdict == CREATED and slot is not None:
@@ -320,14 +321,14 @@ class Gateway:
     def on_fault(self, name, fault):
         """A task died: the event is durable before the reset."""
         try:
-            self.ledger.record(kinds.EVENT, (EVENT_TASK_FAULT, 0, len(name)))
+            note(self.ledger, kinds.EVENT, (EVENT_TASK_FAULT, 0, len(name)))
             self.ledger.commit()
         except Broken:
             pass  # the books themselves are what broke: nothing more can be written
 
     def _note_clock(self, result):
         if result in (clocks.STEPPED, clocks.SET) and abs(self.clock.after_s - self.clock.before_s) > 1:
-            self.ledger.record(kinds.CLOCK, (self.clock.before_s, self.clock.after_s, self.clock.source))
+            note(self.ledger, kinds.CLOCK, (self.clock.before_s, self.clock.after_s, self.clock.source))
             self.ledger.commit()
 
 

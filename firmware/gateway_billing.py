@@ -13,6 +13,7 @@ from firmware.base import days
 from firmware.base.port import const
 from firmware.base.reading import MARK_HELD
 from firmware.cutoff.conditions import FLAG_READING_HELD
+from firmware.gateway_books import may_cut, note
 from firmware.ledger import record_kinds as kinds
 from firmware.tariff import pricing
 
@@ -81,7 +82,7 @@ class Billing:
         register = reading.registers[rate]
         last_cwh = accounts.charged_cwh(slot.row, rate) if self.is_bound(slot) else 0
         values = (slot.account, reading.serial, why, rate, 0 if register is None else register, last_cwh)
-        self._ledger.record(kinds.HELD, values)
+        note(self._ledger, kinds.HELD, values)
 
     def let_go(self, slot, reading):
         """A believable reading ends the holding by itself: charging goes on where it stood."""
@@ -90,7 +91,7 @@ class Billing:
         if accounts.get(slot.row, "flags") & FLAG_READING_HELD:
             rate = billed_registers(reading.rates)[0]
             charged_cwh = accounts.charged_cwh(slot.row, rate)
-            self._ledger.record(kinds.HELD, (slot.account, reading.serial, HELD_RELEASED, rate, charged_cwh, charged_cwh))
+            note(self._ledger, kinds.HELD, (slot.account, reading.serial, HELD_RELEASED, rate, charged_cwh, charged_cwh))
 
     def write_off(self, slot, reading):
         """The operator lets a held reading go: charging goes on from the present registers."""
@@ -98,7 +99,7 @@ class Billing:
         for rate in range(first, last + 1):
             charged_cwh = self._ledger.accounts.charged_cwh(slot.row, rate)
             values = (slot.account, reading.serial, HELD_RELEASED, rate, reading.registers[rate], charged_cwh)
-            self._ledger.record(kinds.HELD, values)
+            note(self._ledger, kinds.HELD, values)
         slot.held = 0
 
     def is_bound(self, slot):
@@ -108,7 +109,7 @@ class Billing:
     def bind(self, slot, reading):
         """First believable reading of this meter for this account: charging begins at its registers."""
         registers = [0 if value is None else value for value in reading.registers]
-        self._ledger.record(kinds.SEGMENT, (slot.account, reading.serial, reading.rates) + tuple(registers))
+        note(self._ledger, kinds.SEGMENT, (slot.account, reading.serial, reading.rates) + tuple(registers))
 
     def tariff_now(self, slot, at_s):
         """The tariff in force for this slot at `at_s`, or None (then energy accumulates unpriced)."""
@@ -143,7 +144,7 @@ class Billing:
     def charge(self, slot, reading, cause):
         """Journal the uncharged energy -> amount in ucu (0: nothing to charge, no tariff, or no room for charges)."""
         tariff = self.tariff_now(slot, reading.at_s)
-        if tariff is None or not self._ledger.may_record(kinds.ORDINARY):
+        if tariff is None or not may_cut(self._ledger):
             return 0
         accounts = self._ledger.accounts
         charged_at_s = accounts.get(slot.row, "charged_at_s")

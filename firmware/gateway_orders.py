@@ -10,6 +10,7 @@ from firmware.base.faults import BadInput, WireFault
 from firmware.base.port import const
 from firmware.cutoff import conditions, orders
 from firmware.cutoff import policy as policies_of
+from firmware.gateway_books import must, note
 from firmware.ledger import record_kinds as kinds
 from firmware.tariff import tariff as tariffs_of
 
@@ -97,12 +98,12 @@ class OrderDesk:
             if below:
                 flags |= conditions.FLAG_ORDERED_ON
         elif order == orders.RELEASE and view.fault:
-            self._ledger.record(kinds.FAULT, (slot.account, 0, 0))  # a person has looked at it
+            note(self._ledger, kinds.FAULT, (slot.account, 0, 0))  # a person has looked at it
         elif order == orders.RELEASE_HELD and slot.last_heard is not None:
             self._gateway.billing.write_off(slot, slot.last_heard)
             flags &= ~conditions.FLAG_READING_HELD
         if flags != self._ledger.accounts.get(slot.row, "flags"):
-            self._ledger.record(kinds.FLAGS, (slot.account, flags, number))
+            must(self._ledger, kinds.FLAGS, (slot.account, flags, number))
         if order == orders.RESTORE:
             supply.restore_by_order(slot, number)
         supply.judge(slot)
@@ -126,7 +127,7 @@ class OrderDesk:
             return
         self._documents.store("tariff" if what == WHAT_TARIFF else "policy", identity, parsed.version, document)
         digest = hashlib.sha256(document).digest()[:8]
-        self._ledger.record(kinds.DOCUMENT, (what, identity, parsed.version, digest))
+        must(self._ledger, kinds.DOCUMENT, (what, identity, parsed.version, digest))
         self._verdict(0, number, order, orders.ACCEPTED, 0, identity, 0)
         for slot in self._gateway.slots:
             self._gateway.reprice(slot)
@@ -140,7 +141,7 @@ class OrderDesk:
             self._verdict(0, number, orders.RELEASE_BRAKE, orders.NO_CHANGE, 0, 0, 0)
             return
         brake.release()
-        self._ledger.record(kinds.BRAKE, (0, 0, len(self._gateway.slots), number))
+        must(self._ledger, kinds.BRAKE, (0, 0, len(self._gateway.slots), number))
         self._verdict(0, number, orders.RELEASE_BRAKE, orders.ACCEPTED, 0, 0, 0)
 
     def _state(self, number, document):
@@ -168,4 +169,4 @@ class OrderDesk:
     def _verdict(self, account, number, order, reason, failed, credit_number, expires_at_s):
         verdict = ACCEPTED_VERDICT if reason == orders.ACCEPTED else REFUSED_VERDICT
         values = (account, number, order, verdict, reason, failed, credit_number, expires_at_s)
-        self._ledger.record(kinds.ORDER, values)
+        must(self._ledger, kinds.ORDER, values)

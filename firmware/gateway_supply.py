@@ -13,6 +13,7 @@ from firmware.base.port import const
 from firmware.cutoff import conditions, decide, episode, facts, supply
 from firmware.cutoff.policy import CHANNEL_ALARM, CHANNEL_HEAD_END
 from firmware.gateway_billing import CAUSE_DECISION
+from firmware.gateway_books import may_cut, note
 from firmware.ledger import record_kinds as kinds
 
 DUE_BITS_SHIFT = const(25)  # room for the failed bits beside the verdict in Slot.judged
@@ -58,7 +59,7 @@ class SupplyDesk:
         self._episode(slot, view, policy)
         due = decide.is_due(view, policy)
         if policy is not None and self.brake.on_money(slot.account, due, view.now_s, policy, self._accounts_on_board):
-            self._ledger.record(kinds.BRAKE, (1, self.brake.due_count, self._accounts_on_board, 0))
+            note(self._ledger, kinds.BRAKE, (1, self.brake.due_count, self._accounts_on_board, 0))
             view.brake_closed = True
         decision = decide.decide(view, policy)
         if decision.verdict == decide.CUT:
@@ -103,7 +104,8 @@ class SupplyDesk:
         view.credited = credited
         view.last_contact_s = self._head_end.last_contact_s
         view.trip_delay_s = slot.model.trip_delay_max_min * 60
-        view.throttle_ok = policy is not None and self.throttle.may_cut(view.now_s, policy.throttle_per_hour)
+        room = may_cut(self._ledger)  # full books count as a closed throttle: no cut, and no restore for it
+        view.throttle_ok = room and policy is not None and self.throttle.may_cut(view.now_s, policy.throttle_per_hour)
         view.brake_closed = self.brake.closed
         view.ordered = bool(slot.cut_order) and 0 < view.now_s < slot.cut_order_until_s
         view.override = slot.override
@@ -114,7 +116,7 @@ class SupplyDesk:
         seen = supply.seen_of(word, slot.model)
         accounts = self._ledger.accounts
         if seen != facts.UNKNOWN and (seen != accounts.get(slot.row, "seen") or not accounts.get(slot.row, "seen_at_s")):
-            self._ledger.record(kinds.SEEN, (slot.account, seen, word))
+            note(self._ledger, kinds.SEEN, (slot.account, seen, word))
         event = supply.saw(word, slot.model)
         if event is not None:
             self._event(slot, event, None)
@@ -124,7 +126,7 @@ class SupplyDesk:
         """A phase of a relay order: journalled, then the process goes on."""
         values = (slot.account, slot.serial, outcome.action, outcome.phase, outcome.word & 0xFFFF, outcome.detail)
         if outcome.action != relay.STATUS:
-            self._ledger.record(kinds.RELAY, values)
+            note(self._ledger, kinds.RELAY, values)
         if outcome.action == relay.ALARM_ON:
             self._alarm_outcome(slot, outcome)
         if outcome.phase == relay.VERIFIED and outcome.action in (relay.CUT, relay.RESTORE):
@@ -169,21 +171,21 @@ class SupplyDesk:
 
     def _episode(self, slot, view, policy):
         actions = episode.step(view, policy)
-        if not actions:
+        if not actions or not may_cut(self._ledger):
             return
         accounts = self._ledger.accounts
         available = view.balance_ucu if view.available_ucu is None else view.available_ucu
         if actions & episode.OPEN:
             slot.notice_asked = 0
             number = (accounts.get(slot.row, "episode") + 1) & 0xFFFF
-            self._ledger.record(kinds.EPISODE, (slot.account, number, 1, available))
+            note(self._ledger, kinds.EPISODE, (slot.account, number, 1, available))
         elif actions & episode.CLOSE:
             number = accounts.get(slot.row, "episode")
-            self._ledger.record(kinds.EPISODE, (slot.account, number, 0, available))
+            note(self._ledger, kinds.EPISODE, (slot.account, number, 0, available))
             slot.notice_asked = 0
             flags = accounts.get(slot.row, "flags")
             if flags & conditions.FLAG_ORDERED_ON:
-                self._ledger.record(kinds.FLAGS, (slot.account, flags & ~conditions.FLAG_ORDERED_ON, 0))
+                note(self._ledger, kinds.FLAGS, (slot.account, flags & ~conditions.FLAG_ORDERED_ON, 0))
         if actions & episode.NOTICE_HEAD_END:
             slot.notice_asked |= CHANNEL_HEAD_END
             slot.notice_sequence = self._notice(slot, view, policy, episode.HEAD_END, episode.GIVEN)
@@ -208,7 +210,7 @@ class SupplyDesk:
         number = self._ledger.accounts.get(slot.row, "episode")
         missing = episode.missing_ucu(view, policy)
         values = (slot.account, number, counted, channel, outcome, available, missing)
-        return self._ledger.record(kinds.NOTICE, values)
+        return note(self._ledger, kinds.NOTICE, values)
 
     def notice_delivered(self, slot, channel):
         """The notice is known to have arrived."""
@@ -271,18 +273,18 @@ class SupplyDesk:
             view, policy = self.facts_of(slot)
             self._evidence(slot, view, policy, decide.Decision(decide.WITHDRAWN, 0, 0), slot.cut_order)
         elif action == supply.FAULT_OF_OUTCOME:
-            self._ledger.record(kinds.FAULT, (slot.account, supply.fault_of(outcome), outcome.word))
+            note(self._ledger, kinds.FAULT, (slot.account, supply.fault_of(outcome), outcome.word))
         elif action == supply.FAULT_FOUND_OFF:
-            self._ledger.record(kinds.FAULT, (slot.account, supply.FOUND_OFF_FAULT, 0))
+            note(self._ledger, kinds.FAULT, (slot.account, supply.FOUND_OFF_FAULT, 0))
         elif action == supply.FAULT_NOT_OBEYED:
-            self._ledger.record(kinds.FAULT, (slot.account, supply.NOT_OBEYED, 0))
+            note(self._ledger, kinds.FAULT, (slot.account, supply.NOT_OBEYED, 0))
         elif action == supply.CLEAR_FAULT:
-            self._ledger.record(kinds.FAULT, (slot.account, supply.NO_FAULT, 0))
+            note(self._ledger, kinds.FAULT, (slot.account, supply.NO_FAULT, 0))
 
     def _send(self, slot, action):
         """Hand an order to the bus; that it was ordered stands in the journal first."""
         if action != relay.STATUS:
-            self._ledger.record(kinds.RELAY, (slot.account, slot.serial, action, relay.ORDERED, 0, 0))
+            note(self._ledger, kinds.RELAY, (slot.account, slot.serial, action, relay.ORDERED, 0, 0))
             self._ledger.commit()
         self._order(slot.index, action)  # a full lane is counted there; RETRY asks again
 
@@ -308,7 +310,7 @@ class SupplyDesk:
             self._ledger.accounts.get(slot.row, "episode"),
             view.notice_at_s,
         )
-        self._ledger.record(kinds.DECISION, values)
+        note(self._ledger, kinds.DECISION, values)
 
 
 _NOT_SEEN_YET = (supply.ON_UNKNOWN, supply.OFF_UNKNOWN, supply.RESTORE_LOST)

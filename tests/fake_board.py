@@ -14,12 +14,13 @@ from firmware.base import aio
 from firmware.base.faults import UplinkFault
 from firmware.main import Firmware
 from tests.fake_site import FakeLine, FakeMeter
-from tests.nor_ram import NorRam
+from tests.nor_ram import PowerCut, RamRegion
 
 START_S = 1_790_000_000  # 2026-09-21, a Monday afternoon at UTC+8
 UTC_OFFSET_MIN = 480
 KEY_HEX = "5a" * 32
-REGION_BYTES = 256 * 1024
+REGION_BYTES = 96 * 1024
+ACCOUNTS_MAX = 16  # the journal must hold two snapshots of so many
 
 
 class NoUplink:
@@ -57,7 +58,7 @@ class FakeBoard:
     name = "fake"
     firmware_version = 1
     model_root = "firmware/meters/models"
-    journal_bytes = REGION_BYTES // 2
+    journal_bytes = 64 * 1024
 
     def __init__(self, world):
         self.root = world.root
@@ -104,7 +105,7 @@ class World:
     def __init__(self, meters=1, model="export_1p", policies=None, flags=None, limits=None, poll_period_s=5, power_w=6_000):
         self.root = _fresh_root()
         self.rtc = FakeRtc()
-        self.region = NorRam(REGION_BYTES, 4096, 32)
+        self.region = RamRegion(REGION_BYTES, 4096, 32)
         self.uplink = NoUplink()
         self.meters = [FakeMeter(bytes([n + 1, 0, 0, 0, 0, 0x21]), 1000 * n, power_w) for n in range(meters)]
         for meter in self.meters:
@@ -162,6 +163,15 @@ class World:
         aio.run_virtual(life, 0, max_virtual_ms)
         return kept[0]
 
+    def power_cut(self):
+        """What was not synced is gone."""
+        self.region.cut_at = self.region.operations
+        self.region.tear = False
+        try:
+            self.region.sync()
+        except PowerCut:
+            self.region.restart()
+
     async def _pass_wall_time(self):
         while True:
             await aio.sleep_ms(1000)
@@ -182,7 +192,7 @@ class World:
             rows.append(row)
         settings = {"gateway": "gw-test", "uplink": {"host": "127.0.0.1", "port": 1, "keep_alive_s": 60}}
         settings.update({"line": {"baud": 2400}, "poll_period_s": poll_period_s, "utc_offset_min": UTC_OFFSET_MIN})
-        settings.update({"meters": rows, "limits": limits})
+        settings.update({"meters": rows, "limits": dict(limits, accounts_max=limits.get("accounts_max", ACCOUNTS_MAX))})
         tariff = {"tariff": 1, "version": 1, "effective": "2026-01-01", "currency": "CNY", "utc_offset_min": UTC_OFFSET_MIN}
         tariff["prices"] = {"total": "0.5500"}
         self._write("settings.json", json.dumps(settings))
