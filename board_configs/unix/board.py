@@ -20,8 +20,13 @@ JOURNAL_BYTES = 512 * 1024
 READINGS_BYTES = 512 * 1024
 ERASE_SIZE = 4096
 PROGRAM_UNIT = 32
-MODEL_ROOT = __file__.rsplit("/", 3)[0] + "/firmware/meters/models"
 FIRMWARE_VERSION = 0x000100  # 0.1.0
+
+
+def _checkout():
+    """Folder above board_configs/; the unix port gives relative names as they were found."""
+    path = __file__ if __file__[0] == "/" else "./" + __file__
+    return path.rsplit("/", 3)[0]
 
 
 class Board:
@@ -34,7 +39,7 @@ class Board:
         self.clock = UnixClock()
         self.region = FileRegion(root + "/region.bin", JOURNAL_BYTES + READINGS_BYTES, ERASE_SIZE, PROGRAM_UNIT)
         self.firmware_version = FIRMWARE_VERSION
-        self.model_root = MODEL_ROOT
+        self.model_root = _checkout() + "/firmware/meters/models"
         self.console_lost = False
         self.journal_bytes = JOURNAL_BYTES
         self.uplink = SocketUplink()
