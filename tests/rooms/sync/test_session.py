@@ -304,15 +304,6 @@ def test_every_packet_type_that_no_row_allows_closes_the_connection():
             eq(feed(session, bytes((kind << 4, 2, 0, 1))), [(s.EVENT_CLOSE, count.CLOSED_UNEXPECTED)])
 
 
-def test_bytes_after_the_close_change_nothing():
-    session = make()
-    opened(session)
-    session.on_closed(count.CLOSED_BY_PEER)
-    events(session)
-    eq(feed(session, message(DOWN[0], b"late", 4)), [])
-    eq(session.state, s.CLOSED)
-
-
 def test_refusals_of_the_broker_close_with_their_reason():
     session = make()
     session.on_connected(0)
