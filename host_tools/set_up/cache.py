@@ -19,6 +19,7 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parents[2]
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lamplighter"
 STEP_SECONDS_MAX = 1800
+_inherited: list[int] = []  # the lock, for the commands that write into the cache
 
 
 class SetUpError(Exception):
@@ -63,15 +64,16 @@ def step(what: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def only_one() -> Iterator[None]:
-    """Hold the cache's lock; when another set-up holds it, say so and wait. The kernel frees it when a holder dies."""
+    """Hold the cache's lock; when another set-up holds it, say so and wait. The kernel frees it when its last holder dies:
+    us, or a pip or make that outlived a killed set-up and still writes into the cache.
+    """
     try:
         CACHE.mkdir(parents=True, exist_ok=True)
         handle = open(CACHE / "lock", "w")  # noqa: SIM115 - held for as long as the block runs
     except OSError as trouble:
-        raise SetUpError(
-            f"the cache folder {CACHE} cannot be written ({trouble.strerror}); set XDG_CACHE_HOME to one that can"
-        ) from None
+        raise SetUpError(f"the cache folder {CACHE} cannot be written ({trouble.strerror}); set XDG_CACHE_HOME to one that can") from None
     with handle:
+        _inherited.append(handle.fileno())
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -108,8 +110,18 @@ def link(path: Path, target: Path) -> None:
     fresh.replace(path)
 
 
-def run(what: str, command: list[str], advice: str, cwd: Path | None = None, env: dict[str, str] | None = None) -> str:
-    """Run a command quietly, its output kept in a log; a failure is one sentence with the advice and the log's name."""
+def run(
+    what: str,
+    command: list[str],
+    advice: str,
+    cwd: Path | None = None,
+    env: dict[str, str] | None = None,
+    starts_services: bool = False,
+) -> str:
+    """Run a command quietly, its output kept in a log; a failure is one sentence with the advice and the log's name.
+
+    `starts_services`: the command may leave a daemon behind, which must not inherit the cache's lock.
+    """
     logs = CACHE / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     log = logs / f"{what}.log"
@@ -122,6 +134,7 @@ def run(what: str, command: list[str], advice: str, cwd: Path | None = None, env
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             timeout=STEP_SECONDS_MAX,
+            pass_fds=() if starts_services else _inherited,
             check=False,
         )
         text, failed = done.stdout.decode(errors="replace"), done.returncode != 0
@@ -134,4 +147,3 @@ def run(what: str, command: list[str], advice: str, cwd: Path | None = None, env
         last = next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "no output")
         raise SetUpError(f"{advice} ({last[:200]}; all of it in {log})")
     return text
-

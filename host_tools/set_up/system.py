@@ -10,7 +10,9 @@ DEBIAN_PYTHON = "/usr/bin/python3"
 RELEASES = ("12", "13")
 RUNNING = ("mosquitto", "openssl")
 BUILDING = ("build-essential", "dpkg-dev", "pkg-config", "libffi-dev", "debian-archive-keyring", "ca-certificates")
-CONTAINER = "docker run -it -v \"$PWD\":/src -w /src debian:13 sh -c 'apt-get update && apt-get install -y make python3 git && make setup && exec bash'"  # noqa: E501
+APT = ("apt-get", "-q", "-o", "Acquire::Retries=3", "-o", "DPkg::Lock::Timeout=600")
+IN_CONTAINER = "apt-get update && apt-get install -y git make python3 && make setup && exec bash"
+CONTAINER = f"docker run -it -v \"$PWD\":/src -w /src debian:13 sh -c '{IN_CONTAINER}'"
 
 
 def missing(names: tuple[str, ...]) -> list[str]:
@@ -41,10 +43,16 @@ def install(names: list[str]) -> None:
         raise SetUpError(f"Debian packages are missing: run as root `{by_hand}`, then run make setup again")
     quiet = {"DEBIAN_FRONTEND": "noninteractive"}
     with step("Debian packages: " + " ".join(names)):
-        run("apt-update", ["apt-get", "-q", "-o", "Acquire::Retries=3", "update"], "the package lists of Debian could not be read; check the network and run make setup again", env=quiet)  # noqa: E501
+        run(
+            "apt-update",
+            [*APT, "update"],
+            "the package lists of Debian could not be read; check the network and run make setup again",
+            env=quiet,
+        )
         run(
             "apt-install",
-            ["apt-get", "-q", "-y", "--no-install-recommends", "-o", "Acquire::Retries=3", "-o", "DPkg::Lock::Timeout=600", "install", *names],  # noqa: E501
+            [*APT, "-y", "--no-install-recommends", "install", *names],
             f"Debian's packages could not be installed; run `{by_hand}` and look at what it says",
             env=quiet,
+            starts_services=True,
         )

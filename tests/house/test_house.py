@@ -20,14 +20,14 @@ TOP_LEVEL = {
 LINES_MAX = 400
 BYTES_MAX = 256 * 1024
 MONEY_ROOMS = ("firmware/ledger/", "firmware/tariff/", "firmware/cutoff/", "firmware/meters/")
-# Spelt in pieces, or this file would break its own rule.
-MACHINE_PATH = re.compile(r"(?<![\w.])/(?:wo" r"rk|ro" r"ot|ho" r"me/\w|Us" r"ers/\w|tm" r"p/\w)")
-REGISTRY = re.compile("pypi" r"\.org|deb" r"\.debian" r"\.org|npm" r"js\.|python" "hosted")
+# Composed, or this file would break its own rule.
+MACHINE_PATH = re.compile(r"(?<![\w.])/(?:{}|{}|{}/\w|{}/\w)".format("work", "root", "home", "tmp"))
+REGISTRY = re.compile(r"{}\.org|deb\.{}\.org|{}\.org|{}\.org".format("pypi", "debian", "npmjs", "pythonhosted"))
 PORCH = ("firmware/boot.py", "firmware/main.py", "firmware/safe_mode.py")
 
 
 def too_long(path: str, text: str) -> list[str]:
-    """A file over the limit; generated locks and vectors are no reading matter."""
+    """A file over the limit."""
     lines = text.count("\n")
     return [f"has {lines} lines, over {LINES_MAX}"] if lines > LINES_MAX else []
 
@@ -107,10 +107,10 @@ BAD = [
     (computed_code, "exec(x)", "exec()"),
     (computed_code, "open('a')", "open()"),
     (computed_code, "f.open('a')", None),
-    (traces, "see /wo" "rk/main", "path of one machine"),
-    (traces, "see /tm" "p/x", "path of one machine"),
-    (traces, "at ~/.cache and a/wo" "rk/b", None),
-    (traces, "https://py" "pi.org/simple", "registry's host"),
+    (traces, "see /{}/main".format("work"), "path of one machine"),
+    (traces, "see /{}/x".format("tmp"), "path of one machine"),
+    (traces, "at ~/.cache and a/{}/b".format("work"), None),
+    (traces, "https://{}.org/simple".format("pypi"), "registry's host"),
 ]
 
 
