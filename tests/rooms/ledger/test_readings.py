@@ -1,0 +1,120 @@
+"""The readings ring: numbered, bounded, the oldest dropped first and said so."""
+
+from firmware.base.limits import Limits
+from firmware.ledger import record_kinds as kinds
+from firmware.ledger.ledger_store import Ledger
+from firmware.ledger.reading_entry import crc16, is_entry
+from tests.kit import cases, eq
+from tests.nor_ram import RamRegion
+
+UNITS = ((1,), (32,), (256,))
+ERASE = 2048
+JOURNAL = 16 * ERASE
+LIMITS = Limits(accounts_max=4, readings_gap_min=20, acked_readings_step=30)
+
+
+def stamp():
+    return 1_800_000_000, 3
+
+
+def make(region):
+    ledger = Ledger(region, JOURNAL, LIMITS, stamp)
+    ledger.open(1, 1)
+    return ledger
+
+
+def fresh(unit):
+    region = RamRegion(JOURNAL + 4 * ERASE, ERASE, unit)
+    ledger = make(region)
+    ledger.record(kinds.SEGMENT, (5, bytes(6), 2, 0, 0, 0, 0, 0))
+    ledger.commit()
+    return region, ledger
+
+
+def read(ledger, number, commit=True):
+    got = ledger.add_reading(5, 1000 + number, 3, 0, [number, None, 7], None, 0x10)
+    if commit:
+        ledger.commit()
+    return got
+
+
+def test_the_crc_is_the_ccitt_one():
+    eq(crc16(b"123456789", 0, 9), 0x29B1)
+    eq(is_entry(b"\xff" * 44, 0, 44), 0, "blank flash is no reading")
+
+
+def test_readings_come_back_with_none_for_no_value_cut_to_the_rates_of_the_account():
+    def check(unit):
+        region, ledger = fresh(unit)
+        for number in range(1, 15):
+            eq(read(ledger, number), number)
+        again = make(region)
+        eq((again.readings.last_number, again.readings.oldest_number), (14, 1))
+        eq(again.outbox.readings_from(7, 1)[0], (7, 5, 1007, 3, 0, [7, None, 7], None, 0x10))
+        got = []
+        while len(got) < 14:
+            got.extend(again.outbox.readings_from(len(got) + 1, 200))
+        eq([row[0] for row in got], list(range(1, 15)))
+        eq(again.outbox.readings_from(15, 200), [])
+        eq(read(again, 15), 15)
+        eq(again.outbox.readings_from(15, 200)[0][0], 15)
+
+    cases(UNITS, check)
+
+
+def test_a_reading_is_shown_only_when_it_is_durable():
+    _, ledger = fresh(32)
+    read(ledger, 1, commit=False)
+    eq((ledger.outbox.positions()[3], ledger.outbox.readings_from(1, 500)), (0, []))
+    ledger.commit()
+    eq((ledger.outbox.positions()[3], len(ledger.outbox.readings_from(1, 500))), (1, 1))
+
+
+def test_the_oldest_are_dropped_first_and_the_gap_is_journalled():
+    def check(unit):
+        region, ledger = fresh(unit)
+        gaps = []
+        for number in range(1, 400):
+            read(ledger, number)
+            ledger.on_tick()
+        oldest = ledger.readings.oldest_number
+        eq(oldest > 100, True)
+        eq(ledger.readings.dropped, oldest - 1)
+        eq(ledger.outbox.readings_from(1, 100)[0][0], oldest)
+
+        def watch(kind, values, sequence, at_s, quality):
+            if kind == kinds.READINGS_GAP:
+                gaps.append(values)
+
+        again = Ledger(region, JOURNAL, LIMITS, stamp)
+        again.open(2, 1, watch)
+        eq((gaps[0][0], gaps[-1][1] <= oldest - 1), (1, True))
+        for index in range(1, len(gaps)):
+            eq(gaps[index][0], gaps[index - 1][1] + 1)
+        eq(again.readings.last_number, 399)
+
+    cases(UNITS, check)
+
+
+def test_acknowledged_readings_are_overwritten_silently_and_survive_a_restart_coarsely():
+    region, ledger = fresh(32)
+    for number in range(1, 400):
+        read(ledger, number)
+        ledger.acked(1, ledger.sequence, ledger.chain, bytes(8), number)
+    eq((ledger.readings.dropped, ledger.readings.gap()), (0, None))
+    again = make(region)
+    eq(399 - 30 <= again.outbox.acked_readings <= 399, True)
+
+
+def test_numbers_are_not_given_again_when_the_ring_was_lost():
+    region, ledger = fresh(32)
+    for number in range(1, 41):
+        read(ledger, number)
+    ledger.acked(1, ledger.sequence, ledger.chain, bytes(8), 40)
+    for at in range(JOURNAL, region.size):
+        region.flash[at] = 0xFF
+    for unit in range(JOURNAL // 32, region.size // 32):
+        region.programmed[unit] = 0
+    again = make(region)
+    eq(read(again, 41), 41)
+    eq(make(region).readings.last_number, 41)
