@@ -1,7 +1,7 @@
-"""The porch: counts boots, and decides between a normal life and the smallest one. Imports nothing of ours.
+"""The porch: counts boots, and how many in a row did not settle. Imports nothing of ours.
 
-Three resets in a row that never reached `settled` are a bug that replays itself: the board then waits instead of
-running in circles, and the supply of everybody stays as it is.
+The second number tells a bug that replays itself from a power cut now and then; it goes up with the status, and the
+smallest life (safe mode) will be chosen by it. Supply stays as it is over any number of resets.
 
 The count is one small file, replaced whole; a missing or damaged one counts as zero, so a bad file never keeps a
 good firmware from starting.
@@ -9,7 +9,6 @@ good firmware from starting.
 
 import os
 
-FRESH_RESETS_MAX = 3
 _FILE = "boot_count"
 
 
@@ -26,11 +25,6 @@ def settled(root):
     """The firmware has lived long enough: earlier resets in a row are forgotten."""
     total, _ = _read(root)
     _write(root, total, 0)
-
-
-def must_wait(in_a_row):
-    """True when too many lives in a row ended early."""
-    return in_a_row > FRESH_RESETS_MAX
 
 
 def _read(root):

@@ -31,6 +31,7 @@ FAULT_OWN_PURSE = const(8)
 FAULT_UTILITY_KEY = const(9)
 CHANNEL_HEAD_END = const(1)  # NOTICE channel
 NO_SERIAL = bytes(6)
+RESET_UNKNOWN = const(0)  # BOOT reset_cause: this port cannot tell
 STANDING_SOUND = const(0)
 STANDING_AWAITS_STATE = const(2)
 
@@ -65,34 +66,34 @@ class HeadEnd:
 
 
 class Gateway:
-    """Built by main.py; `order(meter, action) -> bool` is the bus's door, `wake()` tells the uplink of
-    news, `announce()` of a changed standing."""
+    """Built by main.py. `site` has settings, models, tariffs, policies, documents; `doors` = (order(meter, action) -> bool of
+    the bus, wake() when something is new for the uplink, announce() when the standing changed)."""
 
-    def __init__(self, ledger, settings, models, clock, ticks_ms, tariffs, policies, documents, order, wake, announce):
-        limits = settings.limits
+    def __init__(self, ledger, site, clock, ticks_ms, doors):
+        limits = site.settings.limits
         self.ledger = ledger
         self.clock = clock
         self.clock_view = ClockView(clock, ticks_ms)
         self.head_end = HeadEnd()
         self._ticks_ms = ticks_ms
         self._limits = limits
-        self._wake = wake
-        self.billing = Billing(ledger, tariffs, limits)
+        self._settings = site.settings
+        self._models = site.models
+        order, self._wake, self.announce = doors
+        self.uplink_events = 0
+        self.billing = Billing(ledger, site.tariffs, limits)
         throttle = Throttle(limits.cuts_remembered_max)
         brake = Brake(limits.accounts_max)
         views = (self.clock_view, self.head_end)
-        self.supply = SupplyDesk(ledger, self.billing, policies, throttle, brake, views, order, limits)
-        self.orders = OrderDesk(self, tariffs, policies, documents)
+        self.supply = SupplyDesk(ledger, self.billing, site.policies, throttle, brake, views, order, limits)
+        self.orders = OrderDesk(self, site.tariffs, site.policies, site.documents)
         self.slots = []
         self._by_account = {}
         self._overrides = {}  # account -> conditions that the order of its present cut overrode; only until begin()
-        self._models = models
-        self._settings = settings
-        self.announce = announce
-        self.uplink_events = 0
 
-    def begin(self):
+    def begin(self, boot_count, firmware_version):
         """After the journal was replayed: a slot for each meter, and a status read for each relay."""
+        note(self.ledger, kinds.BOOT, (boot_count, RESET_UNKNOWN, firmware_version))
         for index in range(len(self._settings.meters)):
             meter = self._settings.meters[index]
             row = self._row_of(meter)

@@ -1,7 +1,7 @@
 """Composition only: board + settings -> rooms -> gateway -> tasks. `python -m firmware.main BOARD`, on either interpreter.
 
-Exit codes: 2 = bad settings (one sentence says which field), 3 = too many lives in a row ended early; anything else that
-ends the process is a reset, and the journal is replayed in the next life.
+Exit code 2 = bad settings (one sentence says which field); anything else that ends the process is a reset, and the journal
+is replayed in the next life.
 """
 
 import json
@@ -12,7 +12,7 @@ from firmware import boot
 from firmware.base import aio
 from firmware.base.faults import BadInput
 from firmware.base.port import const
-from firmware.clock.clock import Clock
+from firmware.clock.clock import NETWORK, Clock
 from firmware.console_view import ConsoleView
 from firmware.cutoff.policy import PolicyBook, parse_policy
 from firmware.diagnostics.console_task import Console
@@ -33,7 +33,7 @@ TICK_MS = const(1_000)
 SETTLED_AFTER_TICKS = const(30)
 TASK_SILENCE_MAX_MS = const(60_000)
 EXIT_BAD_INPUT = const(2)
-EXIT_RESETTING = const(3)
+RTC_EVERY_TICKS = const(3_600)
 
 
 class Documents:
@@ -49,56 +49,71 @@ class Documents:
         self._store.replace(document_name(kind, identity, version), text)
 
     def load(self, tariffs, policies):
-        """Everything kept, oldest version first."""
-        for _, _, name in self._store.documents("tariff"):
-            tariffs.add(parse_tariff(self._store.read(name)))
-        for _, _, name in self._store.documents("policy"):
-            policies.add(parse_policy(self._store.read(name)))
+        """Everything kept, oldest version first -> [sentence] of what could not be read: nobody is cut for want of a file."""
+        troubles = []
+        for kind, parse, book in (("tariff", parse_tariff, tariffs), ("policy", parse_policy, policies)):
+            for _, _, name in self._store.documents(kind):
+                try:
+                    book.add(parse(self._store.read(name)))
+                except BadInput as fault:
+                    troubles.append(name + ": " + str(fault))
+        return troubles
+
+
+class Site:
+    """What people set, checked before anything is begun: settings, key, models, documents, the line. BadInput names it."""
+
+    def __init__(self, board):
+        self.models = load_models(board.model_root)
+        store = SettingsStore(board.root)
+        self.settings = store.read_settings(models=sorted(self.models))
+        self.key = store.read_key()
+        limits = self.settings.limits
+        self.documents = Documents(store)
+        self.tariffs = TariffBook(limits.tariff_versions_max)
+        self.policies = PolicyBook(limits.policy_versions_max)
+        self.troubles = self.documents.load(self.tariffs, self.policies)
+        try:
+            self.line = board.line(self.settings.baud)
+        except OSError:
+            raise BadInput("line", "the serial device is not there: " + str(board.line_path))
 
 
 class Firmware:
-    """All objects of one life. `board` as DESIGN.md describes it."""
+    """All objects of one life. `board` as DESIGN.md describes it; `boots` = (in all, in a row that did not settle)."""
 
-    def __init__(self, board, boot_count):
+    def __init__(self, board, site, boots):
         self.board = board
-        self._models = load_models(board.model_root)
-        store = SettingsStore(board.root)
-        self.settings = store.read_settings(models=sorted(self._models))
-        limits = self.settings.limits
+        self._site = site
+        limits = site.settings.limits
         self._clock = Clock(limits)
         self._clock.on_rtc(board.clock.rtc_s(), aio.now_ms())
-        documents = Documents(store)
-        tariffs = TariffBook(limits.tariff_versions_max)
-        policies = PolicyBook(limits.policy_versions_max)
-        documents.load(tariffs, policies)
-        ledger = Ledger(board.region, board.journal_bytes, limits, self._stamp)
-        self.gateway = Gateway(
-            ledger, self.settings, self._models, self._clock, aio.now_ms, tariffs, policies, documents,
-            self._order, self._wake, self._announce,
-        )
-        ledger.open(boot_count, board.firmware_version, self.gateway.on_replayed)
+        ledger = Ledger(board.region(), board.journal_bytes, limits, self._stamp)
+        doors = (self._order, self._wake, self._announce)
+        self.gateway = Gateway(ledger, site, self._clock, aio.now_ms, doors)
+        ledger.open(boots[0], board.firmware_version, self.gateway.on_replayed)
         self.supervisor = Supervisor(board.watchdog, self.gateway.on_fault)
         self._build_bus(limits)
-        self._build_sync(store.read_key(), limits, boot_count)
-        self.gateway.begin()
-        about = {"board": board.name, "firmware": board.firmware_version, "boot_count": boot_count}
+        self._build_sync(limits, boots[0])
+        self.gateway.begin(boots[0], board.firmware_version)
+        about = {"board": board.name, "firmware": board.firmware_version, "boot_count": boots[0], "in_a_row": boots[1]}
+        about["troubles"] = site.troubles
         view = ConsoleView(self.gateway, self.bus, self.sync, about, aio.now_ms)
         self.console = Console(view, board.console_write, self.supervisor.watch("console", TASK_SILENCE_MAX_MS))
 
     def _build_bus(self, limits):
         meters = []
-        for meter in self.settings.meters:
-            model = self._models[meter.model]
+        for meter in self._site.settings.meters:
+            model = self._site.models[meter.model]
             meters.append(Meter(meter.serial, model, meter.password_level, meter.password))
-        line = self.board.line(self.settings.baud)
         beat = self.supervisor.watch("bus", TASK_SILENCE_MAX_MS)
-        self.bus = MeterBus(line, Dlt645Protocol(), meters, limits, self.gateway, self._stamp, beat)
+        self.bus = MeterBus(self._site.line, Dlt645Protocol(), meters, limits, self.gateway, self._stamp, beat)
 
-    def _build_sync(self, key, limits, boot_count):
-        settings = self.settings
+    def _build_sync(self, limits, boot_count):
+        settings = self._site.settings
         source = Source(self.gateway, boot_count, self.board.firmware_version)
         self.sync = Sync(
-            self.board.uplink, settings.host, settings.port, settings.gateway, key, limits, source, self.gateway,
+            self.board.uplink, settings.host, settings.port, settings.gateway, self._site.key, limits, source, self.gateway,
             self.board.random_bytes, self.supervisor.watch("sync", TASK_SILENCE_MAX_MS), self.gateway.on_uplink_event,
         )
 
@@ -123,6 +138,8 @@ class Firmware:
             ticked += 1
             if ticked == SETTLED_AFTER_TICKS:
                 boot.settled(self.board.root)
+            if ticked % RTC_EVERY_TICKS == SETTLED_AFTER_TICKS and self._clock.quality == NETWORK:
+                self.board.clock.set_rtc(self._clock.now_s(aio.now_ms()))  # an offline restart finds the time there
             await aio.sleep_ms(TICK_MS)
 
     async def run(self):
@@ -150,11 +167,8 @@ def load_models(root):
 
 async def live(board):
     """One life of the gateway on `board`."""
-    boot_count, in_a_row = boot.begin(board.root)
-    if boot.must_wait(in_a_row):
-        board.console_write("too many lives in a row ended early: waiting for help; supply stays as it is\n")
-        return EXIT_RESETTING
-    await Firmware(board, boot_count).run()
+    site = Site(board)
+    await Firmware(board, site, boot.begin(board.root)).run()
     return 0
 
 

@@ -12,9 +12,9 @@ import os
 
 from firmware.base import aio
 from firmware.base.faults import UplinkFault
-from firmware.main import Firmware
+from firmware.main import Firmware, Site
 from tests.fake_site import FakeLine, FakeMeter
-from tests.nor_ram import PowerCut, RamRegion
+from tests.nor_ram import RamRegion
 
 START_S = 1_790_000_000  # 2026-09-21, a Monday afternoon at UTC+8
 UTC_OFFSET_MIN = 480
@@ -63,10 +63,12 @@ class FakeBoard:
     def __init__(self, world):
         self.root = world.root
         self.clock = world.rtc
-        self.region = world.region
         self.uplink = world.uplink
         self.watchdog = Feeding()
         self._world = world
+
+    def region(self):
+        return self._world.region
 
     def line(self, baud):
         return FakeLine(self._world.meters, baud)
@@ -150,7 +152,8 @@ class World:
 
         async def life():
             self.boots += 1
-            self.firmware = Firmware(FakeBoard(self), self.boots)
+            board = FakeBoard(self)
+            self.firmware = Firmware(board, Site(board), (self.boots, 1))
             life_task = aio.create_task(self.firmware.run())
             clock_task = aio.create_task(self._pass_wall_time())
             kept.append(await script(self))
@@ -165,12 +168,7 @@ class World:
 
     def power_cut(self):
         """What was not synced is gone."""
-        self.region.cut_at = self.region.operations
-        self.region.tear = False
-        try:
-            self.region.sync()
-        except PowerCut:
-            self.region.restart()
+        self.region.cut_power()
 
     async def _pass_wall_time(self):
         while True:

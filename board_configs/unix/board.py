@@ -37,13 +37,16 @@ class Board:
         self.root = root
         self.line_path = line_path
         self.clock = UnixClock()
-        self.region = FileRegion(root + "/region.bin", JOURNAL_BYTES + READINGS_BYTES, ERASE_SIZE, PROGRAM_UNIT)
         self.firmware_version = FIRMWARE_VERSION
         self.model_root = _checkout() + "/firmware/meters/models"
         self.console_lost = False
         self.journal_bytes = JOURNAL_BYTES
         self.uplink = SocketUplink()
         self.watchdog = NoWatchdog()
+
+    def region(self):
+        """The flash of journal and readings; a blank one is made when there is none."""
+        return FileRegion(self.root + "/region.bin", JOURNAL_BYTES + READINGS_BYTES, ERASE_SIZE, PROGRAM_UNIT)
 
     def console_write(self, text):
         """Standard output, a line at a time; a reader that went away must not stop the gateway."""
