@@ -1,4 +1,4 @@
-# The few commands a person needs. `make setup` works from a fresh clone; everything else needs it done.
+# The few commands a person needs. Each sets up what it needs first; done once, that check takes a moment.
 
 PYTHON ?= python3
 ARGS ?=
@@ -13,24 +13,21 @@ help: ## this list
 setup: ## everything a checkout needs, into a cache that clones share (ARGS none; PYTHON=python3.13 picks another)
 	@$(PYTHON) -m host_tools.set_up
 
-demo: $(VENV) ## a gateway, twelve meters and a head-end on this machine (ARGS="--help" lists its options)
+demo: setup ## a gateway, twelve meters and a head-end on this machine (ARGS="--help" lists its options)
 	@$(VENV) -m host_tools.demo $(ARGS)
 
-test: $(VENV) ## every test, on both interpreters (ARGS go to pytest)
+test: setup ## every test, on both interpreters (ARGS go to pytest)
 	@$(VENV) -m pytest $(ARGS)
 
-quick: $(VENV) ## every test that is not slow, under a minute
+quick: setup ## every test that is not slow, under a minute
 	@$(VENV) -m pytest -m "not slow" $(ARGS)
 
-bench: $(VENV) ## ratios against the wire's own limit and against peers
+bench: setup ## ratios against the wire's own limit and against peers
 	@$(VENV) -m tests.bench $(ARGS)
 
-lint: $(VENV) ## style
+lint: setup ## style
 	@$(VENV) -m ruff check .
 
 lock: ## pin again, with hashes, after a change of pyproject.toml (needs uv)
 	@uv pip compile --quiet --group tools --python-version 3.11 --universal --generate-hashes \
 		--custom-compile-command 'make lock' --output-file host_tools/set_up/requirements.lock
-
-$(VENV):
-	@echo "make: nothing is set up here yet; run make setup first" >&2; exit 2
