@@ -40,11 +40,12 @@ def set_up() -> str:
     program = micropython.place()
     environment = python_tools.place(python, (str(program), library.name))
     system.check_release()
-    if not system.missing(system.RUNNING) and complete(environment):
+    packages = system.RUNNING if program.is_file() else (*system.RUNNING, *system.BUILDING)
+    if not system.missing(packages) and complete(environment):
         link(CHECKOUT / ".venv", environment)
         return "Already set up."
     with only_one():
-        system.install(system.missing(system.RUNNING))
+        system.install(system.missing(packages))
         if not python_tools.ready(environment):
             _bring_venv(python)
             python_tools.make(environment, python)

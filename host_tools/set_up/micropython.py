@@ -11,7 +11,6 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from host_tools.set_up import system
 from host_tools.set_up.cache import CACHE, SetUpError, built, key_of, machine_key, run, step
 
 OLDEST = (1, 25)
@@ -68,8 +67,7 @@ def place() -> Path:
 
 
 def make(program: Path, mpy_cross: Path) -> None:
-    """Build our own into the cache."""
-    system.install(system.missing(system.BUILDING))
+    """Build our own into the cache; the packages of system.BUILDING are there by now."""
     folder = program.parent
     sources = CACHE / folder.name.replace("micropython-", "micropython-source-")
     if not sources.is_dir():

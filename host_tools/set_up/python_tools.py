@@ -62,5 +62,7 @@ def show_library(folder: Path, library: Path) -> None:
 
 def can_make_environments(python: str) -> bool:
     """Has this Python venv and ensurepip? Debian's own has them only with the package python3-venv."""
-    asked = subprocess.run([python, "-c", "import venv, ensurepip"], stderr=subprocess.DEVNULL, check=False)
+    asked = subprocess.run(
+        [python, "-c", "import venv, ensurepip; venv.create; ensurepip.version()"], stderr=subprocess.DEVNULL, check=False
+    )
     return asked.returncode == 0
