@@ -6,7 +6,7 @@ Trap avoided: PUBACK and even a gateway's word prove nothing; only the record wi
 from host_tools.head_end.database import Database
 from host_tools.journal_reader import Record, kinds
 
-NUMBER_USED = 3
+NO_CHANGE = 9
 
 
 def apply(db: Database, gateway_id: int, gateway: str, record: Record, now_s: int) -> None:
@@ -87,27 +87,26 @@ def _order(db: Database, gateway_id: int, record: Record) -> None:
 
 
 def _document_order(db: Database, gateway_id: int, record: Record, accepted: bool) -> None:
-    """An ORDER about a document names only its version; a refusal counts when one open document fits."""
+    """An ORDER about a document names its version, and its id in credit_number; 0 there when it could not even be parsed.
+
+    "No change" is a receipt as good as a DOCUMENT record: the gateway holds this text already.
+    """
     if accepted:
         return  # the DOCUMENT record names it fully
-    what, version = record.number("order") - 4, record.number("number")
-    open_ids = db.rows(
-        "SELECT id FROM documents d WHERE what = ? AND version = ? AND NOT EXISTS (SELECT 1 FROM deliveries v"
+    what, version, identity = record.number("order") - 4, record.number("number"), record.number("credit_number")
+    still_open = db.rows(
+        "SELECT id FROM documents d WHERE what = ? AND version = ? AND ? IN (0, id) AND NOT EXISTS (SELECT 1 FROM deliveries v"
         " WHERE v.gateway_id = ? AND v.what = d.what AND v.id = d.id AND v.version = d.version)",
         what,
         version,
+        identity,
         gateway_id,
     )
-    if len(open_ids) == 1:
-        db.run(
-            "INSERT OR IGNORE INTO deliveries VALUES (?, ?, ?, ?, 'refused', ?, ?)",
-            gateway_id,
-            what,
-            open_ids[0]["id"],
-            version,
-            record.number("reason"),
-            record.sequence,
-        )
+    if len(still_open) != 1:
+        return
+    state = "accepted" if record.number("reason") == NO_CHANGE else "refused"
+    values = (gateway_id, what, still_open[0]["id"], version, state, record.number("reason"), record.sequence)
+    db.run("INSERT OR IGNORE INTO deliveries VALUES (?, ?, ?, ?, ?, ?, ?)", *values)
 
 
 def _document(db: Database, gateway_id: int, gateway: str, record: Record, now_s: int) -> None:

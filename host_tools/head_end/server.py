@@ -108,10 +108,11 @@ class Server:
 
     async def _acknowledge(self, client: aiomqtt.Client, waiting: dict[str, Heard]) -> None:
         for heard in waiting.values():
-            if heard.challenge is not None:
-                state.give_when_behind(self.db, heard.gateway, int(time.time()), (BEHIND,))
             parcel = self.outgoing.acknowledge(heard, _now_ms(), int(time.time()))
             await self._publish(client, parcel)
+            # a state that arrives before this answer would be unasked for, and ignored
+            if heard.challenge is not None:
+                state.give_when_behind(self.db, heard.gateway, int(time.time()), (BEHIND,))
 
     async def _send(self, client: aiomqtt.Client) -> None:
         looked_ms = 0

@@ -185,3 +185,19 @@ def test_readings_are_acknowledged_without_gap_and_named_gaps_are_passed(books):
     books.journal(1)
     assert books.hear("up/readings", books.gateway.readings_payload(range(8, 9)))[5] == 9
     assert books.db.number("SELECT count(*) FROM readings") == 7
+
+
+def test_a_gateway_that_holds_a_document_already_has_received_it(books):
+    other = TARIFF | {"tariff": 2}
+    commands.set_document(books.db, "tariff", books.file("two.json", other), NOW_S)
+    commands.add_account(books.db, "gw-001", 1002, "000000000002", 2, 1)
+    assert len(books.sent("orders")) == 2
+    books.gateway.begin()
+    answer = {"account": 0, "number": 3, "order": 5, "verdict": 2, "failed": 0, "expires_at_s": 0}
+    books.gateway.append("ORDER", **answer, reason=9, credit_number=1)
+    books.journal(1)
+    assert [json.loads(order[7])["tariff"] for order in books.sent("orders", 2_000)] == [2]
+    books.gateway.append("ORDER", **answer, reason=6, credit_number=2)
+    books.journal(3)
+    assert books.sent("orders", 600_000) == []
+    assert [row[0] for row in books.db.rows("SELECT state FROM deliveries ORDER BY id")] == ["accepted", "refused"]
