@@ -111,8 +111,8 @@ def _gateway(fields):
     # the name becomes part of MQTT topics, so no wildcard and no level separator
     name = fields.take_text("gateway", NAME_MAX)
     for char in name:
-        if char not in "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.":
-            raise BadInput("gateway", "may have letters, digits, - _ and . only, got " + shown(name))
+        if char not in "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_":
+            raise BadInput("gateway", "may have letters, digits, - and _ only, got " + shown(name))
     return name
 
 

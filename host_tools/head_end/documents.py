@@ -97,9 +97,9 @@ class Hours(_Open):
     end: Annotated[StrictStr, Field(alias="to", pattern="^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$")]
 
     @model_validator(mode="after")
-    def _forward(self) -> "Hours":
-        if self.start >= self.end:
-            raise ValueError("'from' must be before 'to'")
+    def _not_empty(self) -> "Hours":
+        if self.start == self.end:
+            raise ValueError("'to' must differ from 'from'; a 'to' before 'from' means past midnight")
         return self
 
 
@@ -131,9 +131,12 @@ class Policy(_Open):
         return text
 
     @model_validator(mode="after")
-    def _restore_above_floor(self) -> "Policy":
-        if parse_decimal(self.restore, 6, "restore") < parse_decimal(self.floor, 6, "floor"):
-            raise ValueError("'restore' must not be below 'floor'")
+    def _levels_in_order(self) -> "Policy":
+        floor = parse_decimal(self.floor, 6, "floor")
+        if parse_decimal(self.restore, 6, "restore") <= floor:
+            raise ValueError("'restore' must be more than 'floor', or supply would be cut and restored at one balance")
+        if parse_decimal(self.notice.level, 6, "notice.level") < floor:
+            raise ValueError("'notice.level' must not be below 'floor': the notice comes before the cut")
         return self
 
 
@@ -149,7 +152,7 @@ class SiteMeter(_Open):
 
 
 class Site(_Open):
-    gateway: Annotated[StrictStr, Field(pattern="^[A-Za-z0-9_.-]{1,32}$")]
+    gateway: Annotated[StrictStr, Field(pattern="^[A-Za-z0-9_-]{1,32}$")]
     meters: list[SiteMeter]
 
 
