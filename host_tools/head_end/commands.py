@@ -193,8 +193,8 @@ def read_key(path: str) -> bytes:
 
 
 def add_gateway(db: Database, name: str, key: bytes) -> Answer:
-    if not name or len(name) > 32 or not all(letter.isalnum() or letter in "_.-" for letter in name) or not name.isascii():
-        raise BadInput("gateway", f"must be 1 to 32 letters, digits, '-', '_' or '.', got {name!r}")
+    if not name or len(name) > 32 or not all(letter.isalnum() or letter in "_-" for letter in name) or not name.isascii():
+        raise BadInput("gateway", f"must be 1 to 32 letters, digits, '-' or '_', got {name!r}")
     with db.transaction():
         old = db.row("SELECT key FROM gateways WHERE name = ?", name)
         if old is not None:
