@@ -13,6 +13,8 @@ GOOD = "from tests.kit import eq\ndef test_sum():\n    eq(1 + 1, 2)\n"
 TWO = "def test_a():\n    pass\ndef test_b():\n    %s\ndef test_c():\n    pass\n"
 ON_MICRO = "import sys\nif sys.implementation.name == 'micropython':\n    %s\n"
 
+slow = pytest.mark.slow  # each starts pytest anew
+
 
 @pytest.fixture
 def run(tmp_path):
@@ -45,11 +47,13 @@ def run(tmp_path):
     return run_file
 
 
+@slow
 def test_a_good_file_gives_one_item_per_interpreter_and_a_comparison(run):
     outcome, said = run(GOOD)
     assert outcome == dict.fromkeys(("test_sum", "test_sum[micropython]", "same_tests[micropython]"), "PASSED"), said
 
 
+@slow
 def test_a_wrong_value_on_micropython_alone_fails_that_item_showing_got_and_want(run):
     wrong = "import sys\nfrom tests.kit import eq\ndef test_x():\n    eq(sys.implementation.name, 'cpython')\n"
     outcome, said = run(wrong)
@@ -57,6 +61,7 @@ def test_a_wrong_value_on_micropython_alone_fails_that_item_showing_got_and_want
     assert "got  str 'micropython'" in said and "want str 'cpython'" in said and "test_it.py" in said
 
 
+@slow
 def test_a_test_seen_by_one_interpreter_only_fails_the_comparison(run):
     for name in ("cpython", "micropython"):
         hidden = f"import sys\ndef test_a():\n    pass\nif sys.implementation.name == '{name}':\n    def test_b():\n        pass\n"
@@ -64,12 +69,14 @@ def test_a_test_seen_by_one_interpreter_only_fails_the_comparison(run):
         assert outcome["same_tests[micropython]"] == "FAILED" and "['test_b']" in said, said
 
 
+@slow
 def test_an_import_that_fails_on_micropython_fails_every_item_of_the_file(run):
     outcome, said = run(ON_MICRO % "import no_such_thing" + GOOD)
     assert outcome["test_sum"] == "PASSED" and "no_such_thing" in said
     assert outcome["test_sum[micropython]"] == outcome["same_tests[micropython]"] == "FAILED"
 
 
+@slow
 def test_a_crash_is_laid_on_its_test_and_those_behind_it_do_not_pass(run):
     crash = "import sys, os\n" + TWO % "sys.implementation.name == 'cpython' or os.system('kill -9 $PPID')"
     outcome, said = run(crash)
@@ -78,6 +85,7 @@ def test_a_crash_is_laid_on_its_test_and_those_behind_it_do_not_pass(run):
     assert outcome["same_tests[micropython]"] == "FAILED" and "code -9 in this test" in said
 
 
+@slow
 def test_a_hang_is_ended_and_laid_on_its_test(run):
     hang = "import sys\n" + TWO % "\n    while sys.implementation.name != 'cpython':\n        pass"
     outcome, said = run(hang)
@@ -86,12 +94,14 @@ def test_a_hang_is_ended_and_laid_on_its_test(run):
     assert "was ended after 2 s in this test" in said
 
 
+@slow
 def test_a_test_that_leaves_by_sys_exit_or_returns_something_fails(run):
     for leave in ("import sys; sys.exit(0)", "return 5"):
         outcome, said = run(TWO % leave)
         assert outcome["test_b[micropython]"] == "FAILED" and outcome["test_c[micropython]"] == "PASSED", said
 
 
+@slow
 def test_a_file_without_tests_fails(run):
     outcome, said = run("x = 1\n")
     assert outcome == {"same_tests[micropython]": "FAILED"}, said
