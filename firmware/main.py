@@ -75,8 +75,8 @@ class Site:
         self.troubles = self.documents.load(self.tariffs, self.policies)
         try:
             self.line = board.line(self.settings.baud)
-        except OSError:
-            raise BadInput("line", "the serial device is not there: " + str(board.line_path))
+        except OSError as fault:
+            raise BadInput("line", "the serial device " + str(board.line_path) + " cannot be used: " + str(fault))
 
 
 class Firmware:

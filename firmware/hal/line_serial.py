@@ -15,6 +15,7 @@ from firmware.base.faults import BadInput, StorageFault, WireFault
 
 BITS_PER_CHARACTER = 11  # start, 8 data, even parity, stop
 _SPEEDS = {600: 8, 1200: 9, 2400: 11, 4800: 12, 9600: 13, 19200: 14}  # Linux termios: B600 ... B19200
+EINVAL = 22
 _CSIZE = 0x30
 _CS8 = 0x30
 _CSTOPB = 0x40
@@ -67,6 +68,7 @@ class SerialLine:
         self.path = path
         self.bytes_in = 0
         self.bytes_out = 0
+        self.parity_refused = False
         self._baud = 0
         self._fd, self._stream, self._read_into, self._write, self._close = _open_non_blocking(path)
         self._scratch = bytearray(256)
@@ -87,7 +89,15 @@ class SerialLine:
         attributes[4] = attributes[5] = _SPEEDS[baud]
         attributes[6][6] = b"\x00" if isinstance(attributes[6][6], bytes) else 0  # VMIN
         attributes[6][5] = b"\x00" if isinstance(attributes[6][5], bytes) else 0  # VTIME
-        termios.tcsetattr(self._fd, termios.TCSANOW, attributes)
+        try:
+            termios.tcsetattr(self._fd, termios.TCSANOW, attributes)
+        except OSError as fault:
+            if fault.args[0] != EINVAL:
+                raise
+            # a pty has no parity to switch on, and says so the second time; on a UART meters would stay silent, so it is told
+            self.parity_refused = True
+            attributes[2] &= ~_PARENB
+            termios.tcsetattr(self._fd, termios.TCSANOW, attributes)
         self._baud = baud
 
     def wire_ms(self, count):

@@ -76,7 +76,7 @@ def test_a_file_that_is_not_json_and_a_missing_key_are_named(tmp_path: Path) -> 
 
 def test_a_missing_serial_line_says_which(tmp_path: Path) -> None:
     result = start(tmp_path, SETTINGS)
-    assert result.returncode == 2 and result.stderr.startswith("line: ") and "not there" in result.stderr, result.stderr
+    assert result.returncode == 2 and result.stderr.startswith("line: ") and "cannot be used" in result.stderr, result.stderr
 
 
 def test_wrong_settings_never_count_as_lives_that_ended_early(tmp_path: Path) -> None:
