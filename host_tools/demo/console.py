@@ -1,0 +1,106 @@
+"""What the gateway says on its console: one JSON object a line, numbers only; here they become names.
+
+The console is watched, never believed: what counts is checked in the head-end's database, in the simulated meters, on the
+wire and in the journal region.
+"""
+
+import json
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from host_tools.journal_reader import Record
+from host_tools.journal_reader.kinds import KINDS, Value
+
+ON, OFF = 0, 1
+UNKNOWN, CLOSED, OPEN, ARMED = 0, 1, 2, 3
+
+
+@dataclass(frozen=True)
+class AccountView:
+    """One line of the meters' table; money in ucu, None = not known."""
+
+    account: int
+    address: str
+    register_cwh: int | None
+    balance_ucu: int
+    available_ucu: int | None
+    age_s: int | None
+    wish: int
+    seen: int
+    fault: int
+    word: str
+
+
+@dataclass(frozen=True)
+class Noted:
+    """A record as the console told it, with the moment it was heard (time.monotonic())."""
+
+    at: float
+    life: int
+    record: Record
+
+
+@dataclass
+class Console:
+    """Everything heard from the gateway over all its lives. `now` is the newest "now" line."""
+
+    lives: int = 0
+    boot: dict[str, Any] = field(default_factory=dict)
+    boot_at: float = 0.0
+    accounts: dict[int, AccountView] = field(default_factory=dict)
+    now: dict[str, Any] = field(default_factory=dict)
+    now_at: float = 0.0
+    noted: list[Noted] = field(default_factory=list)
+    other: list[str] = field(default_factory=list)  # lines that are no JSON object: complaints of the interpreter
+
+    def hear(self, line: str) -> None:
+        """One line; what is not understood is kept, never raised: the console is not a promise."""
+        try:
+            said = json.loads(line)
+        except ValueError:
+            said = None
+        if not isinstance(said, dict):
+            self.other = [*self.other[-20:], line]
+            return
+        moment = time.monotonic()
+        if "record" in said:
+            self.noted.append(Noted(moment, self.lives, record_of(said["record"])))
+        elif "accounts" in said:
+            views = [AccountView(*row) for row in said["accounts"]]
+            self.accounts = {view.account: view for view in views}
+        elif "now" in said:
+            self.now, self.now_at = said["now"], moment
+        elif "boot" in said:
+            self.lives += 1
+            self.boot, self.boot_at = said["boot"], moment
+
+    def part(self, name: str) -> dict[str, Any]:
+        """A part of the newest "now" line, {} before the first."""
+        value = self.now.get(name, {})
+        return value if isinstance(value, dict) else {}
+
+    def records(self, name: str, account: int | None = None, since: float = 0.0, **fields: int) -> list[Noted]:
+        """Records of a kind heard since a moment, with these values."""
+        return [
+            noted for noted in self.noted
+            if noted.at >= since and noted.record.name == name
+            and (account is None or noted.record.account == account)
+            and all(noted.record.fields.get(key) == value for key, value in fields.items())
+        ]
+
+
+def record_of(told: dict[str, Any]) -> Record:
+    """A console record: fields in the order of SPEC 2, bytes as hex."""
+    kind = KINDS.get(told["kind"])
+    if kind is None:
+        return Record(told["kind"], f"KIND_{told['kind']}", told["sequence"], told["at_s"], 0, {}, b"", b"", known=False)
+    values = list(told["values"])
+    fields: dict[str, Value] = {}
+    for name, code in kind.fields:
+        if code == "5I" and values and not isinstance(values[0], list):
+            fields[name] = [values.pop(0) for _ in range(5)]  # five registers stand one by one, or as a list
+            continue
+        value = values.pop(0)
+        fields[name] = bytes.fromhex(value) if isinstance(value, str) else value
+    return Record(kind.number, kind.name, told["sequence"], told["at_s"], 0, fields, b"", b"")

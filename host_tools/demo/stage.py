@@ -1,0 +1,140 @@
+"""The stage: broker, head-end, meters, tap and gateway as real processes, and the levers that the story pulls."""
+
+import asyncio
+import random
+import shutil
+import signal
+import sys
+from pathlib import Path
+
+from host_tools.demo.books import Books
+from host_tools.demo.console import Console
+from host_tools.demo.processes import Child, ChildDied, Children
+from host_tools.demo.scenery import GATEWAY, Scenery
+from host_tools.demo.tap import Tap
+from host_tools.demo.wire_log import WireLog
+from host_tools.set_up import paths
+from host_tools.simulators.client import AsyncSiteClient, SiteClient, SiteEvent, SiteState
+
+HEAP = "2M"
+START_TIMEOUT_S = 20.0
+POLL_S = 0.05
+
+
+class Stage:
+    """Everything that runs. `open()` starts all of it, `close()` ends all of it, whatever happened between."""
+
+    def __init__(self, scenery: Scenery, seed: int) -> None:
+        self.scenery = scenery
+        self.random = random.Random(seed)
+        self.children = Children()
+        self.console = Console()
+        self.log = WireLog(GATEWAY, scenery.key)
+        self.tap = Tap(scenery.tap_port, scenery.broker_port, self.log)
+        self.books = Books(scenery)
+        self.broker: Child | None = None
+        self.gateway: Child | None = None
+        self._site: AsyncSiteClient | None = None
+
+    async def open(self, now_s: int) -> None:
+        self.books.open_accounts(now_s)
+        await self.start_broker()
+        await self.tap.open()
+        await self._start_site()
+        await self.children.start(
+            "head-end", [sys.executable, "-m", "host_tools.head_end", "--db", str(self.scenery.database), "serve",
+                         "--broker", f"127.0.0.1:{self.scenery.broker_port}"], paths.CHECKOUT,
+        )
+        await self.start_gateway()
+
+    async def close(self) -> None:
+        await self.children.stop_all()
+        await self.tap.close()
+        if self._site is not None:
+            self._site.close()
+        self.books.close()
+
+    # broker
+
+    async def start_broker(self) -> None:
+        self.broker = await self.children.start(
+            "broker", [str(paths.mosquitto()), "-c", str(self.scenery.folder / "mosquitto.conf")], self.scenery.folder
+        )
+        await self._listening(self.scenery.broker_port)
+
+    async def stop_broker(self) -> None:
+        assert self.broker is not None
+        await self.children.stop(self.broker)
+
+    def wipe_broker(self) -> int:
+        """Everything the broker kept goes; how many bytes that was."""
+        path = self.scenery.persistence
+        size = path.stat().st_size if path.exists() else 0
+        path.unlink(missing_ok=True)
+        return size
+
+    async def _listening(self, port: int) -> None:
+        for _ in range(int(START_TIMEOUT_S / POLL_S)):
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except OSError:
+                await asyncio.sleep(POLL_S)
+                continue
+            writer.close()
+            return
+        raise ChildDied(f"broker does not listen on port {port} after {START_TIMEOUT_S:.0f} s")
+
+    # meters
+
+    async def _start_site(self) -> None:
+        folder = self.scenery.folder
+        ready = asyncio.Event()
+        await self.children.start(
+            "meters", [sys.executable, "-m", "host_tools.simulators.site", "--config", str(folder / "site.json"),
+                       "--link", str(folder / "line"), "--control", str(folder / "site.sock")],
+            paths.CHECKOUT, on_line=lambda _: ready.set(),
+        )
+        for _ in range(int(START_TIMEOUT_S / POLL_S)):
+            if self.children.died.done():
+                self.children.died.result()
+            if ready.is_set():
+                break
+            await asyncio.sleep(POLL_S)
+        else:
+            raise ChildDied(f"meters are not ready after {START_TIMEOUT_S:.0f} s")
+        self._site = AsyncSiteClient(await asyncio.to_thread(SiteClient, folder / "site.sock", START_TIMEOUT_S))
+
+    @property
+    def site(self) -> AsyncSiteClient:
+        assert self._site is not None
+        return self._site
+
+    async def meters(self) -> SiteState:
+        return await self.site.state()
+
+    async def meter_events(self, address: str, kind: str) -> list[SiteEvent]:
+        return [event for event in await self.site.events() if event.meter == address and event.kind == kind]
+
+    # gateway
+
+    async def start_gateway(self) -> None:
+        self.gateway = await self.children.start(
+            "gateway", [str(paths.micropython()), "-X", f"heapsize={HEAP}", "-m", "firmware.main", "unix"], paths.CHECKOUT,
+            env={
+                "LAMPLIGHTER_ROOT": str(self.scenery.root), "LAMPLIGHTER_LINE": str(self.scenery.folder / "line"),
+                "MICROPYPATH": paths.micropython_path(),
+            },
+            on_line=self.console.hear,
+        )
+
+    async def kill_gateway(self) -> int:
+        """SIGKILL, which no program can answer; its exit status, -9 when it died of that."""
+        assert self.gateway is not None
+        await self.children.stop(self.gateway, signal.SIGKILL)
+        return self.gateway.process.returncode or 0
+
+    def copy_region(self, name: str) -> Path:
+        """What the dead gateway left on flash."""
+        copy = self.scenery.folder / name
+        shutil.copyfile(self.scenery.root / "region.bin", copy)
+        return copy
