@@ -13,13 +13,14 @@ import os
 from firmware.base import aio
 from firmware.base.faults import UplinkFault
 from firmware.main import Firmware, Site
-from tests.fake_site import FakeLine, FakeMeter
+from tests.fake_site import FakeLine, FakeMeter, bcd
 from tests.nor_ram import RamRegion
 
 START_S = 1_790_000_000  # 2026-09-21, a Monday afternoon at UTC+8
 UTC_OFFSET_MIN = 480
 KEY_HEX = "5a" * 32
 REGION_BYTES = 96 * 1024
+ROOT = "rooms"  # folder below build/; a long run that must not meet the tests takes its own
 ACCOUNTS_MAX = 16  # the journal must hold two snapshots of so many
 
 
@@ -109,7 +110,7 @@ class World:
         self.rtc = FakeRtc()
         self.region = RamRegion(REGION_BYTES, 4096, 32)
         self.uplink = NoUplink()
-        self.meters = [FakeMeter(bytes([n + 1, 0, 0, 0, 0, 0x21]), 1000 * n, power_w) for n in range(meters)]
+        self.meters = [FakeMeter(bcd(n + 1, 5) + b"\x21", 1000 * n, power_w) for n in range(meters)]
         for meter in self.meters:
             meter.clock_s = START_S + UTC_OFFSET_MIN * 60
         self.boots = 0
@@ -210,7 +211,7 @@ def _fresh_root():
     import sys
 
     root = "build"
-    for part in ("", "/rooms", "/" + sys.implementation.name):
+    for part in ("", "/" + ROOT, "/" + sys.implementation.name):
         root += part
         try:
             os.mkdir(root)

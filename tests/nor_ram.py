@@ -28,6 +28,7 @@ class RamRegion:
         self.programmed_bytes = 0
         self.fail_next = None  # name of the operation that the driver refuses
         self.on_point = None
+        self.torn_unit = -1  # at a point: the unit that is about to be programmed, -1 = none
 
     def load(self, flash, programmed, stable=None, stable_programmed=None):
         """Take over an image; without a stable one it is all durable."""
@@ -69,7 +70,6 @@ class RamRegion:
         unit = self.program_unit
         for byte in range(count):
             at = offset + byte
-            self.programmed[at // unit] = 1
             unit_end = at // unit * unit + unit
 
             def torn(image, salt):
@@ -78,7 +78,9 @@ class RamRegion:
                     salt = (salt * 1103515245 + 12345) & 0x7FFFFFFF
                     image[place] &= buf[source + place - at] | (salt >> 12 & 0xFF)
 
+            self.torn_unit = at // unit
             self.on_point(self, torn)
+            self.programmed[at // unit] = 1
             self.flash[at] &= buf[start + byte]
 
     def erase(self, offset):
@@ -96,6 +98,7 @@ class RamRegion:
                     salt = (salt * 1103515245 + 12345) & 0x7FFFFFFF
                     image[place] |= salt >> 12 & 0xFF
 
+            self.torn_unit = -1
             if self.on_point is not None:
                 self.on_point(self, torn)
             self.flash[at : at + piece] = b"\xff" * piece
@@ -106,6 +109,7 @@ class RamRegion:
 
     def sync(self):
         self._driver("sync")
+        self.torn_unit = -1
         if self.on_point is not None:
             self.on_point(self, _nothing)
         self.syncs += 1

@@ -314,9 +314,8 @@ class Accounts:
             self._set(row, "seen_at_s", at_s)
 
     def _on_order(self, values, at_s):
-        if values[0] == 0:
-            if values[2] in _NUMBERED_FOR_GATEWAY:  # documents are numbered by their own versions
-                self.gateway_order = max(self.gateway_order, values[1])
+        if values[0] == 0:  # documents are numbered by their own versions
+            self.gateway_order = max(self.gateway_order, values[1] if values[2] in _NUMBERED_FOR_GATEWAY else 0)
             return
         row = self.row_of(values[0])  # an order for an unknown account is refused, yet journalled: no orphan
         if row >= 0 and values[1] > self.get(row, "order"):

@@ -90,7 +90,8 @@ class Journal(JournalReading):
         self.mended = replay.mended
         self.unknown_kinds = replay.unknown_kinds
         self.replayed = replay.records
-        self._at = align(replay.head_used, self._unit) if self.ring else self.region.erase_size
+        # one unit stays free: an interrupted program may have touched it and left it looking blank
+        self._at = align(replay.head_used, self._unit) + self._unit if self.ring else self.region.erase_size
 
     def judge(self):
         """After open(), when `released` is known: is the front covered? Sets damage and soundness."""

@@ -48,8 +48,7 @@ class Readings:
         return self._first[self._ring[0]] if self._ring else self.last_number + 1
 
     def open(self):
-        """Find the ring and the last number: only the newest block is walked through."""
-        self.region.sync()
+        """Find the ring and the last number: only the newest block is walked through. The journal has synced the region."""
         found = []
         buf = bytearray(HEADER_SIZE)
         for block in range(self.blocks):
@@ -74,7 +73,7 @@ class Readings:
         scanner.begin(self._block_at(head), self._first_offset)
         while scanner.next():
             self._number = max(self._number, ENTRY.get(scanner.buf, scanner.start, "number"))
-        self._at = align(scanner.used_end, self._unit)
+        self._at = align(scanner.used_end, self._unit) + self._unit  # as in the journal: one unit may only look blank
         self.last_number = self._number
 
     def go_on_behind(self, number):

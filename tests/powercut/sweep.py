@@ -1,0 +1,210 @@
+"""Cut the story at every byte operation, and again during the recovery; tell what was found as one line of JSON.
+
+usage: micropython -m tests.powercut.sweep UNIT all|recovery|short [MUTANT]
+
+At each point four things may be left behind (design section 9: unsynced writes die or tear with the process):
+    clean   everything before this byte, unsynced or not
+    torn    the same, and the byte or unit or block piece under way left with random bits
+    lost    only what was synced, and a torn piece of the operation under way
+    killed  the process ends (the reader still sees all), recovers, and only then the power goes
+A point whose image is the one of the point before (a byte FFH is programmed) is counted, not judged again.
+MUTANT leaves out one sync of the firmware or of the region: then the sweep must find something wrong.
+"""
+
+import json
+import sys
+import time
+
+from firmware.ledger.ledger_store import Ledger
+from tests.powercut.story import Story, Witness, ledger_on, region_for
+
+FOUND_MAX = 3
+
+
+class Sweep:
+    """Judges images at each point of a region; counts points and verdicts."""
+
+    def __init__(self, story, unit, stride=1, ledger_type=Ledger):
+        self.story = story
+        self.witness = Witness(story, unit, ledger_type)
+        self.stride = stride
+        self.points = 0
+        self.judged = 0
+        self.found = []
+        self._image = bytearray(len(self.witness.region.flash))
+        self._before = bytearray(self._image)
+        self._programmed = bytearray(len(self.witness.region.programmed))
+        self._syncs = -1
+
+    def on_point(self, region, torn):
+        """Judge what a cut just here leaves."""
+        self.points += 1
+        if self.points % self.stride or len(self.found) >= FOUND_MAX:
+            return
+        first_of_step = region.syncs != self._syncs
+        self._syncs = region.syncs
+        same = region.flash == self._before
+        if not same:
+            self._before[:] = region.flash
+            self._judge("clean", region.flash, region.programmed)
+        self._tear(region, torn, region.flash, region.programmed)
+        if self._image != region.flash or not region.programmed[region.torn_unit]:
+            self._judge("torn", self._image, self._programmed)
+        if first_of_step or self.points % 16 == 0:
+            self._tear(region, torn, region.stable, region.stable_programmed)
+            self._judge("lost", self._image, self._programmed)
+            self._judge("killed", region.flash, region.programmed, region.stable, region.stable_programmed)
+
+    def _tear(self, region, torn, flash, programmed):
+        self._image[:] = flash
+        torn(self._image, self.points)
+        self._programmed[:] = programmed
+        if region.torn_unit >= 0:
+            self._programmed[region.torn_unit] = 1  # even if it still looks blank
+
+    def _judge(self, what, *image):
+        self.judged += 1
+        trouble = self.witness.wrong(*image)
+        if trouble:
+            self.found.append([self.points, what, trouble])
+
+
+class RecoverySweep:
+    """At every `stride`-th point of a short story: recover from a torn image and cut that recovery at every byte, too."""
+
+    def __init__(self, story, unit, stride):
+        self.story = story
+        self.unit = unit
+        self.stride = stride
+        self.points = 0
+        self.outer = 0
+        self.judged = 0
+        self.found = []
+        self._image = bytearray(len(region_for(unit).flash))
+        self._region = region_for(unit)
+
+    def on_point(self, region, torn):
+        self.outer += 1
+        if self.outer % self.stride or len(self.found) >= FOUND_MAX:
+            return
+        self._image[:] = region.flash
+        torn(self._image, self.outer)
+        self._region.on_point = None
+        self._region.load(self._image, region.programmed)
+        if region.torn_unit >= 0:
+            self._region.programmed[region.torn_unit] = 1
+        inner = Sweep(Second(self.story), self.unit)
+        self._region.on_point = inner.on_point
+        inner.story.tell(self._region)
+        self.points += inner.points
+        self.judged += inner.judged
+        self.found.extend([self.outer] + entry for entry in inner.found)
+
+
+class Second:
+    """The life after the first cut: it recovers, credits twice, writes on; its promises are added to the first ones."""
+
+    def __init__(self, first):
+        self._first = first
+        self.promised = first.promised
+        self.promised_chain = first.promised_chain
+        self.appended = max(first.appended, 1)
+        self._sums = {}
+
+    def sums_at(self, sequence):
+        """From the second life where it has got to, else from the first."""
+        if sequence in self._sums:
+            return self._sums[sequence]
+        return self._first.sums_at(sequence)
+
+    def tell(self, region):
+        from firmware.ledger import record_kinds as kinds
+
+        ledger = ledger_on(region)
+        self._promise(ledger)
+        for account in (1, 2):
+            row = ledger.accounts.row_of(account)
+            if row < 0:
+                continue
+            sums, numbers = self.sums_at(ledger.journal.sequence)
+            sums, numbers = list(sums), list(numbers)
+            sums[account - 1] += 3
+            numbers[account - 1] += 1
+            self.appended = ledger.journal.sequence + 1
+            self._sums[self.appended] = (tuple(sums), tuple(numbers))
+            total = ledger.accounts.get(row, "total_0") + 3
+            ledger.record(kinds.CREDIT, (account, 1, numbers[account - 1], 3, total))
+            ledger.commit()
+            self._promise(ledger)
+
+    def _promise(self, ledger):
+        self.promised = ledger.sequence
+        self.promised_chain = ledger.chain
+        self._sums[self.promised] = self.sums_at(self.promised)
+
+
+class _Forgetful:
+    """The region as a journal sees it that lacks one sync: the first (at the start) or all others (at commits)."""
+
+    def __init__(self, region, skips_first):
+        self.size, self.erase_size, self.program_unit = region.size, region.erase_size, region.program_unit
+        self.read_into, self.program, self.erase = region.read_into, region.program, region.erase
+        self._region = region
+        self._skips_first = skips_first
+        self._first = True
+
+    def sync(self):
+        if self._first != self._skips_first:
+            self._region.sync()
+        self._first = False
+
+
+class LacksSyncAtOpen(Ledger):
+    """The firmware without the sync before its replay."""
+
+    def open(self, boot_count, firmware, observe=None):
+        self.journal.region = _Forgetful(self.journal.region, True)
+        Ledger.open(self, boot_count, firmware, observe)
+
+
+class LacksSyncAtCommit(Ledger):
+    """The firmware without the sync at the end of a step."""
+
+    def open(self, boot_count, firmware, observe=None):
+        self.journal.region = _Forgetful(self.journal.region, False)
+        Ledger.open(self, boot_count, firmware, observe)
+
+
+MUTANTS = {"open": LacksSyncAtOpen, "commit": LacksSyncAtCommit}
+
+
+def sweep(unit, what, mutant=None):
+    """Run one sweep; a dict of numbers and what was found."""
+    ledger_type = MUTANTS.get(mutant, Ledger)
+    region = region_for(unit)
+    story = Story(region, 60 if what == "all" else 12, ledger_type)
+    if mutant == "region":
+        region.sync_works = False
+    if what == "recovery":
+        sweeper = RecoverySweep(story, unit, 37)
+    else:
+        sweeper = Sweep(story, unit, 1, ledger_type)
+    began = time.time()
+    region.on_point = sweeper.on_point
+    story.tell()
+    return {
+        "unit": unit,
+        "what": what,
+        "points": sweeper.points,
+        "judged": sweeper.judged,
+        "found": sweeper.found,
+        "records": story.ledger.sequence,
+        "snapshots": story.snapshots,
+        "full": story.full,
+        "oldest": story.ledger.journal.first_sequence,
+        "seconds": int(time.time() - began),
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(sweep(int(sys.argv[1]), sys.argv[2], sys.argv[3] if len(sys.argv) > 3 else None)))
