@@ -208,8 +208,8 @@ class Gateway:
         slot.silent_turns = turns
         if turns == self._limits.silent_turns_told:
             note(self.ledger, kinds.EVENT, (EVENT_SILENT, slot.account, turns))
-            self.ledger.commit()
-            self._wake()
+        self.supply.judge(slot)  # its reading grows old: the evidence says so
+        self._wake()
 
     def on_refused(self, meter, error_word):
         """The meter refuses to tell its register: reported once per change, no value, no cut."""
