@@ -4,6 +4,7 @@ Local time is put near noon by the choice of the offset: a midnight in the middl
 limits that differ from a real site are listed in LIMITS: they shorten waiting, no check is weakened by them.
 """
 
+import getpass
 import json
 import random
 from dataclasses import dataclass
@@ -94,6 +95,7 @@ def build(folder: Path, count: int, seed: int, broker_port: int, tap_port: int, 
     _write(folder / "site.json", _site(scenery, seed))
     (folder / "mosquitto.conf").write_text(
         f"listener {broker_port} 127.0.0.1\nallow_anonymous true\npersistence true\nautosave_interval 1\n"
+        f"user {getpass.getuser()}\nset_tcp_nodelay true\n"  # as root the broker would give up the right to write its memory
         f"autosave_on_changes false\npersistence_location {scenery.persistence.parent}/\nmax_queued_messages 5000\n"
         "log_dest stderr\nlog_type error\nlog_type warning\nlog_type notice\n"
     )
