@@ -2,7 +2,7 @@
 
 One MicroPython process runs one file. Its lines are read as they stand when it ends or is ended, so a crash or a hang
 is laid on the test it happened in and the tests behind it are not called passed. Both interpreters must see the same
-tests: `same_tests[micropython]` fails when the names differ. Tests in slow folders get the marker `slow`.
+tests: `same_tests[micropython]` fails when the names differ. Tests in slow places get the marker `slow`.
 """
 
 import json
@@ -17,7 +17,7 @@ from host_tools.set_up import paths
 from tests.kit_runner import MARK
 
 ROOMS = Path(__file__).parent / "rooms"
-SLOW = (Path(__file__).parent / "powercut", Path(__file__).parent / "scenarios")
+SLOW = tuple(Path(__file__).parent / name for name in ("powercut", "scenarios", "peers/test_peer_mqtt.py"))  # the last starts brokers
 HEAP = "2m"  # a board has less, but a test module and its tables are in it too
 FILE_SECONDS_MAX = 60
 
@@ -163,7 +163,7 @@ def pytest_pycollect_makemodule(module_path: Path, parent):
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what lies in the slow folders."""
+    """Mark what lies in the slow places."""
     for item in items:
-        if any(folder in item.path.parents for folder in SLOW):
+        if any(item.path.is_relative_to(place) for place in SLOW):
             item.add_marker(pytest.mark.slow)
