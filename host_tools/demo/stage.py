@@ -78,6 +78,8 @@ class Stage:
             try:
                 _, writer = await asyncio.open_connection("127.0.0.1", port)
             except OSError:
+                if self.children.died.done():
+                    self.children.died.result()
                 await asyncio.sleep(POLL_S)
                 continue
             writer.close()

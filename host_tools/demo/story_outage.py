@@ -56,8 +56,9 @@ async def balance_reaches_floor(act: Act) -> None:
     act.begin(4, "A balance reaches its floor, offline",
               f"account {customer.account} is warned on its meter, cut and read back; four others as far below zero stay on")
     paying = asyncio.create_task(_pay_while_down(act))
+    silence = asyncio.create_task(_fall_silent(act, act.of(SILENT)))
     await _warn(act)
-    await _fall_below_zero(act)
+    await _fall_below_zero(act, silence)
     await _see_the_cut(act, customer)
     for role in STAY_ON:
         await _stays_on(act, act.of(role), role)
@@ -84,15 +85,22 @@ async def _warn(act: Act) -> None:
     await act.checks.until("alarm_counts", "an alarm that was verified counts as the notice", counted, 20)
 
 
-async def _fall_below_zero(act: Act) -> None:
+async def _fall_silent(act: Act, one: Household) -> None:
+    """Below zero as soon as it is warned, and silent from the moment that reading is known: what follows is the silence alone."""
+    told = act.stage.console
+    await act.checks.wait(lambda: bool(told.records("NOTICE", one.account, channel=ALARM, outcome=DELIVERED)), 40)
+    await act.use_energy(one, BELOW_TARGET_UCU)
+    await act.checks.wait(lambda: (act.available(one) or 0) < 0, 30)
+    await act.stage.site.set(one.address, silent=True)
+    act.say(f"the meter of account {one.account} falls silent", "red")
+
+
+async def _fall_below_zero(act: Act, silence: asyncio.Task[None]) -> None:
     homes = [act.of(role) for role in BELOW_ZERO]
     for one in homes:
-        await act.use_energy(one, BELOW_TARGET_UCU)
-    silent = act.of(SILENT)
-    # silent from the moment its reading below zero is known: what follows can only be the silence
-    await act.checks.wait(lambda: (act.available(silent) or 0) < 0, 20)
-    await act.stage.site.set(silent.address, silent=True)
-    act.say(f"the meter of account {silent.account} falls silent", "red")
+        if one.role != SILENT:
+            await act.use_energy(one, BELOW_TARGET_UCU)
+    await silence
 
     def below() -> tuple[bool, str]:
         left = {one.account: act.available(one) for one in homes}
