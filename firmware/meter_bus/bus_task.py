@@ -75,7 +75,8 @@ class MeterBus:
         meter = self._meters[index]
         question = sequence.question()
         arg = sequence.argument() if question == questions.SEND_RELAY else None
-        result = await self._asker.ask(question, index, meter, arg, 1 + self._limits.read_retries)
+        attempts = 1 if sequence.failing() else self.plan.attempts(index)
+        result = await self._asker.ask(question, index, meter, arg, attempts)
         now_ms = aio.now_ms()
         if result == ANSWERED and question == questions.READ_STATUS:
             self._sink.on_status(index, self._protocol.status_word)

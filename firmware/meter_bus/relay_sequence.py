@@ -61,6 +61,10 @@ class RelaySequence:
         self._silences = 0
         self._sends = 0
 
+    def failing(self):
+        """True while the meter has not answered: it is only probed then, others wait behind each attempt."""
+        return self._silences > 0
+
     def question(self):
         """What to ask now (base/questions)."""
         return _QUESTION[self.state]

@@ -125,6 +125,28 @@ def test_a_cut_goes_ahead_of_readings_and_is_read_back():
     eq(abs(sink.clocks[0][1] - NOON_S) < 10, True)
 
 
+def test_a_restore_waits_for_one_probe_of_a_dead_meter_and_not_for_its_retries():
+    meters = [FakeMeter(address(1)), FakeMeter(address(2))]
+    meters[0].silent = True
+    meters[1].clock_s = NOON_S
+    meters[1].status = 0x50
+    waited = []
+
+    async def pay(bus):
+        bus.order(0, relay.STATUS)
+        while bus.counters.total(counters.SILENT) < 6:  # the retries of the order and of the first reading
+            await aio.sleep_ms(50)
+        await aio.sleep_ms(1_200)  # the next probe of the dead meter is on the line
+        ordered_ms = aio.now_ms()
+        bus.order(1, relay.RESTORE)
+        while not meters[1].orders:
+            await aio.sleep_ms(50)
+        waited.append(aio.now_ms() - ordered_ms)
+
+    run_for(meters, 1_000, pay, poll_period_ms=60_000)
+    eq(waited[0] < 3_000, True, "the close was sent after %d ms" % waited[0])
+
+
 def test_a_lost_answer_to_a_cut_is_never_answered_by_a_second_cut_that_was_not_needed():
     meters = [FakeMeter(address(1))]
     meters[0].clock_s = NOON_S
