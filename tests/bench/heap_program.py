@@ -19,7 +19,7 @@ from tests.nor_ram import RamRegion  # noqa: E402
 
 READINGS_BYTES = 32 * 1024
 JOURNAL_BYTES = 256 * 1024
-READ_ALL_MS = 1_000  # a turn of one meter at 2400 baud, with room
+READ_ALL_MS = 4_000  # a first turn of one meter at 2400 baud and the look at its relay, with room
 LIMITS = {"meters_max": 200, "accounts_max": 200}
 
 

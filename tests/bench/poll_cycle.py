@@ -4,9 +4,9 @@ Both gateways run at the same time, each on its own pty; what is counted is the 
 meter, as the simulated line saw them. One turn of a meter is an energy exchange and a status exchange.
 """
 
+import contextlib
 import statistics
 import tempfile
-import threading
 from pathlib import Path
 
 from tests import timed_site
@@ -20,33 +20,24 @@ TURN = (wire.ENERGY, wire.STATUS)
 
 
 def measure(sizes: tuple[int, ...] = (8, 32)) -> list[Row]:
-    rows: dict[int, Row] = {}
-    faults: list[BaseException] = []
-
-    def one(size: int) -> None:
-        try:
-            rows[size] = _cycle(size)
-        except Exception as fault:  # told by the thread that waits
-            faults.append(fault)
-
-    threads = [threading.Thread(target=one, args=(size,), daemon=True) for size in sizes]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if faults:
-        raise faults[0]
-    return [rows[size] for size in sizes]
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        running = []
+        for size in sizes:
+            scene = Scene(folder / str(size), size, BAUD, ANSWER_MS)
+            stack.enter_context(meters(scene))
+            running.append((scene, stack.enter_context(Gateway(scene, no_uplink=True))))
+        return [_cycle(scene, gateway) for scene, gateway in running]
 
 
-def _cycle(size: int) -> Row:
-    with tempfile.TemporaryDirectory() as folder:
-        scene = Scene(Path(folder) / "site", size, BAUD, ANSWER_MS)
-        with meters(scene), Gateway(scene, no_uplink=True) as gateway:
-            # the first round reads every relay's state besides; it is left out
-            gateway.wait_for(lambda: gateway.now.get("bus", {}).get("cycle_ms"), "all meters were read once", 120)
-            gateway.wait_for(lambda: len(timed_site.cycles_ms(scene.log)) >= 2 * size, "two cycles", 120)
-            cycle_ms = statistics.median(timed_site.cycles_ms(scene.log)[size:])
+def _cycle(scene: Scene, gateway: Gateway) -> Row:
+    size = scene.meters
+    # the first round looks at every relay besides; the cycle that ends with the second one is left out
+    gateway.wait_for(lambda: len(timed_site.cycles_ms(scene.log)) >= 2 * size, "three rounds", 150)
+    cycle_ms = statistics.median(timed_site.cycles_ms(scene.log)[size:])
     limit_ms = size * wire.limit_ms(TURN, BAUD, ANSWER_MS)
-    note = f"{size} x sum over energy, status of (bytes x 11 / {BAUD} + {ANSWER_MS} ms), bytes {[wire.exchange_bytes(x) for x in TURN]}"
+    note = (
+        f"{size} x sum over energy, status of (bytes x 11 / {BAUD} + {ANSWER_MS} ms), bytes"
+        f" {[wire.exchange_bytes(x) for x in TURN]}; the firmware leaves the line quiet for 60 ms after each exchange"
+    )
     return Row(f"poll cycle, {size} meters", round(cycle_ms), "ms", round(limit_ms), "the wire", note)
