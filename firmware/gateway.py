@@ -14,7 +14,7 @@ from firmware.clock import clock as clocks
 from firmware.cutoff import decide
 from firmware.cutoff.brake import Brake
 from firmware.cutoff.throttle import Throttle
-from firmware.gateway_billing import HELD_NO_VALUE, Billing
+from firmware.gateway_billing import HELD_NO_VALUE, HELD_TOO_FAR, Billing
 from firmware.gateway_books import must, note
 from firmware.gateway_orders import OrderDesk
 from firmware.gateway_slot import Slot
@@ -90,6 +90,7 @@ class Gateway:
         self.slots = []
         self._by_account = {}
         self._overrides = {}  # account -> conditions that the order of its present cut overrode; only until begin()
+        self._jumps = {}  # account -> (rate, register) of its held jump; only until begin()
 
     def begin(self, boot_count, firmware_version):
         """After the journal was replayed: a slot for each meter, and a status read for each relay."""
@@ -98,10 +99,12 @@ class Gateway:
             meter = self._settings.meters[index]
             row = self._row_of(meter)
             slot = Slot(index, meter, self._models[meter.model], row, self._settings.utc_offset_min)
+            slot.jumped = self._jumps.get(slot.account)
             self.supply.begin(slot, self._overrides.get(slot.account, 0))
             self.slots.append(slot)
             self._by_account[slot.account] = slot
         self._overrides = {}
+        self._jumps = {}
         self.supply.set_size(len(self.slots))
         self.ledger.commit()
 
@@ -117,6 +120,14 @@ class Gateway:
         """One record of earlier lives: what throttle, brake and the offline right to cut remember."""
         if kind == kinds.DECISION:
             self._replay_decision(values, at_s)
+        elif kind == kinds.HELD:
+            account, _, why, rate, register_cwh, _ = values
+            if why == HELD_TOO_FAR and account not in self._jumps:  # each restart holds it anew: the first counts
+                self._jumps[account] = (rate, register_cwh)
+            elif not why:
+                self._jumps.pop(account, None)
+        elif kind == kinds.SEGMENT:
+            self._jumps.pop(values[0], None)
         elif kind == kinds.BRAKE:
             if not values[0]:
                 self.supply.brake.release()
@@ -169,7 +180,7 @@ class Gateway:
         slot.reading = reading
         slot.uncharged_ucu = self.billing.uncharged_ucu(slot, reading)
         cause = self.billing.due_cause(slot, reading, slot.uncharged_ucu)
-        if cause and slot.uncharged_ucu:
+        if cause and slot.uncharged_ucu is not None:
             self.billing.charge(slot, reading, cause)
             slot.uncharged_ucu = self.billing.uncharged_ucu(slot, reading)
 

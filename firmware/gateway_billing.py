@@ -6,14 +6,17 @@ meter could have passed, another serial number or no value is held: no charge, n
 Charges are journalled at local midnight, before every supply decision, and when the uncharged energy is worth more than
 a limit (design 4.7); in between the uncharged value is only subtracted from the balance, with the time of its reading.
 
-Trap avoided: a clock that is not known dates nothing: energy then stays in the meter, which forgets nothing.
+Energy belongs to the tariff of the local day on which its span began: that price was certainly valid then.
+
+Traps avoided: a clock that is not known dates nothing: energy then stays in the meter, which forgets nothing. A register
+that jumped is not believed because time passes and the jump becomes possible: it must come back, or a person lets it go.
 """
 
 from firmware.base import days
 from firmware.base.port import const
 from firmware.base.reading import MARK_HELD
 from firmware.cutoff.conditions import FLAG_READING_HELD
-from firmware.gateway_books import may_cut, note
+from firmware.gateway_books import note
 from firmware.ledger import record_kinds as kinds
 from firmware.tariff import pricing
 
@@ -49,15 +52,31 @@ class Billing:
         for rate in range(first, last + 1):
             if reading.registers[rate] is None:
                 return HELD_NO_VALUE
-        accounts = self._ledger.accounts
         if not self.is_bound(slot):
             return 0
+        rate = self._suspect_rate(slot, reading)
+        if rate >= 0:
+            # far more than half the register's range is a step back seen through the rollover
+            return HELD_BACKWARDS if self._passed_cwh(slot, reading, rate) > REGISTER_MODULO_CWH // 2 else HELD_TOO_FAR
+        return HELD_TOO_FAR if self._goes_on_from_jump(slot, reading) else 0
+
+    def _suspect_rate(self, slot, reading):
+        """The first register that passed more than the meter could, -1 when there is none."""
+        first, last = billed_registers(reading.rates)
         for rate in range(first, last + 1):
-            passed = pricing.difference_cwh(accounts.charged_cwh(slot.row, rate), reading.registers[rate])
-            if passed > self._could_have_passed_cwh(slot, reading):
-                # far more than half the register's range is a step back seen through the rollover
-                return HELD_BACKWARDS if passed > REGISTER_MODULO_CWH // 2 else HELD_TOO_FAR
-        return 0
+            if self._passed_cwh(slot, reading, rate) > self._could_have_passed_cwh(slot, reading):
+                return rate
+        return -1
+
+    def _passed_cwh(self, slot, reading, rate):
+        return pricing.difference_cwh(self._ledger.accounts.charged_cwh(slot.row, rate), reading.registers[rate])
+
+    def _goes_on_from_jump(self, slot, reading):
+        """True while the register that was held for a jump still stands where it jumped to, or beyond."""
+        if slot.jumped is None:
+            return False
+        rate, jumped_cwh = slot.jumped
+        return pricing.difference_cwh(jumped_cwh, reading.registers[rate]) < REGISTER_MODULO_CWH // 2
 
     def _could_have_passed_cwh(self, slot, reading):
         """Energy at the meter's limit since the last charge, with a margin of a quarter, rounded up."""
@@ -74,12 +93,12 @@ class Billing:
         if slot.held == why:
             return
         slot.held = why
-        first, last = billed_registers(reading.rates)
-        rate = first
-        for candidate in range(first, last + 1):
-            if reading.registers[candidate] is not None:
-                rate = candidate
+        rate = billed_registers(reading.rates)[0]
+        if why in (HELD_BACKWARDS, HELD_TOO_FAR):
+            rate = max(rate, self._suspect_rate(slot, reading))
         register = reading.registers[rate]
+        if why == HELD_TOO_FAR and slot.jumped is None:
+            slot.jumped = (rate, register)
         last_cwh = accounts.charged_cwh(slot.row, rate) if self.is_bound(slot) else 0
         values = (slot.account, reading.serial, why, rate, 0 if register is None else register, last_cwh)
         note(self._ledger, kinds.HELD, values)
@@ -88,23 +107,28 @@ class Billing:
         """A believable reading ends the holding by itself: charging goes on where it stood."""
         accounts = self._ledger.accounts
         slot.held = 0
+        slot.jumped = None
         if accounts.get(slot.row, "flags") & FLAG_READING_HELD:
             rate = billed_registers(reading.rates)[0]
             charged_cwh = accounts.charged_cwh(slot.row, rate)
             note(self._ledger, kinds.HELD, (slot.account, reading.serial, HELD_RELEASED, rate, charged_cwh, charged_cwh))
 
     def write_off(self, slot, reading):
-        """The operator lets a held reading go: charging goes on from the present registers."""
+        """The operator lets a held reading go: charging goes on from its registers, and it counts as believed."""
         first, last = billed_registers(reading.rates)
         for rate in range(first, last + 1):
             charged_cwh = self._ledger.accounts.charged_cwh(slot.row, rate)
             values = (slot.account, reading.serial, HELD_RELEASED, rate, reading.registers[rate], charged_cwh)
             note(self._ledger, kinds.HELD, values)
         slot.held = 0
+        slot.jumped = None
+        slot.reading = reading
+        slot.uncharged_ucu = self.uncharged_ucu(slot, reading)
 
     def is_bound(self, slot):
-        """True when the account's segment is on this meter."""
-        return self._ledger.accounts.get(slot.row, "serial") == slot.serial
+        """True when the account's segment is on this meter, by the registers that its model bills."""
+        accounts = self._ledger.accounts
+        return accounts.get(slot.row, "serial") == slot.serial and accounts.get(slot.row, "rates") == slot.model.rates
 
     def bind(self, slot, reading):
         """First believable reading of this meter for this account: charging begins at its registers."""
@@ -120,9 +144,15 @@ class Billing:
             return None
         return tariff
 
+    def _tariff_of(self, slot, reading):
+        """The tariff for the energy up to this reading: of the day on which it began, else of its last day; or None."""
+        charged_at_s = self._ledger.accounts.get(slot.row, "charged_at_s")
+        tariff = self.tariff_now(slot, min(charged_at_s, reading.at_s))
+        return self.tariff_now(slot, reading.at_s) if tariff is None else tariff
+
     def uncharged_ucu(self, slot, reading):
         """Worth of the energy since the last charge, or None without a valid tariff."""
-        tariff = self.tariff_now(slot, reading.at_s)
+        tariff = self._tariff_of(slot, reading)
         if tariff is None:
             return None
         return pricing.total_ucu(self._lines(slot, reading, tariff))
@@ -143,8 +173,8 @@ class Billing:
 
     def charge(self, slot, reading, cause):
         """Journal the uncharged energy -> amount in ucu (0: nothing to charge, no tariff, or no room for charges)."""
-        tariff = self.tariff_now(slot, reading.at_s)
-        if tariff is None or not may_cut(self._ledger):
+        tariff = self._tariff_of(slot, reading)
+        if tariff is None:
             return 0
         accounts = self._ledger.accounts
         charged_at_s = accounts.get(slot.row, "charged_at_s")
@@ -152,10 +182,11 @@ class Billing:
         amount_all = 0
         total = accounts.get(slot.row, "total_charged_ucu")
         for rate, from_cwh, to_cwh, price, amount in self._lines(slot, reading, tariff):
+            values = (slot.account, reading.serial, rate, from_cwh, to_cwh, reading.at_s, tariff.tariff, tariff.version)
+            if not note(self._ledger, kinds.CHARGE, values + (price, amount, total + amount, cause, marks)):
+                break  # no room for more: the meter remembers
             total += amount
             amount_all += amount
-            values = (slot.account, reading.serial, rate, from_cwh, to_cwh, reading.at_s, tariff.tariff, tariff.version)
-            self._ledger.record(kinds.CHARGE, values + (price, amount, total, cause, marks))
         return amount_all
 
     def _crosses_midnight(self, slot, before_s, after_s):

@@ -25,6 +25,7 @@ class Slot:
         self.last_heard = None  # the last one with registers, believed or not
         self.uncharged_ucu = None  # worth of the energy since the last charge, None without reading or tariff
         self.held = 0  # HELD reason while the present readings are not believed
+        self.jumped = None  # (rate, register) of the reading that was held for a jump
         self.silent_turns = 0
         self.enforceable = None  # None until a status word was read
         self.state = supply.ON_UNKNOWN

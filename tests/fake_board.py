@@ -105,7 +105,7 @@ def policy(**changes):
 class World:
     """Everything that survives a restart: files, flash, meters, wall time."""
 
-    def __init__(self, meters=1, model="export_1p", policies=None, flags=None, limits=None, poll_period_s=5, power_w=6_000):
+    def __init__(self, meters=1, model="export_1p", policies=None, flags=None, limits=None, poll_period_s=5, power_w=6_000, prices=None):
         self.root = _fresh_root()
         self.rtc = FakeRtc()
         self.region = RamRegion(REGION_BYTES, 4096, 32)
@@ -116,7 +116,7 @@ class World:
         self.boots = 0
         self.firmware = None
         self.told = 0
-        self._files = (model, policies or [policy()], flags or {}, limits or {}, poll_period_s)
+        self._files = (model, policies or [policy()], flags or {}, limits or {}, poll_period_s, prices or {"total": "0.5500"})
         self._write_files(*self._files)
 
     def console(self, text):
@@ -181,7 +181,12 @@ class World:
         _fresh_root()
         self._write_files(*self._files)
 
-    def _write_files(self, model, policies, flags, limits, poll_period_s):
+    def change_model(self, model):
+        """The installer corrects the model in the settings; it counts from the next life on."""
+        self._files = (model,) + self._files[1:]
+        self._write_files(*self._files)
+
+    def _write_files(self, model, policies, flags, limits, poll_period_s, prices):
         rows = []
         for index, meter in enumerate(self.meters):
             text = "".join(["%02x" % byte for byte in reversed(list(meter.address))])
@@ -193,7 +198,7 @@ class World:
         settings.update({"line": {"baud": 2400}, "poll_period_s": poll_period_s, "utc_offset_min": UTC_OFFSET_MIN})
         settings.update({"meters": rows, "limits": dict(limits, accounts_max=limits.get("accounts_max", ACCOUNTS_MAX))})
         tariff = {"tariff": 1, "version": 1, "effective": "2026-01-01", "currency": "CNY", "utc_offset_min": UTC_OFFSET_MIN}
-        tariff["prices"] = {"total": "0.5500"}
+        tariff["prices"] = prices
         self._write("settings.json", json.dumps(settings))
         self._write("key", KEY_HEX)
         self._write("tariff_1_1.json", json.dumps(tariff))
