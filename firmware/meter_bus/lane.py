@@ -23,14 +23,14 @@ class RelayLane:
         return len(self._active)
 
     def put(self, meter, action, now_ms):
-        """Queue an order -> True; False when the lane is full (counted by the caller, who asks again)."""
+        """Queue an order -> True; False when the lane is full (counted by the caller, who asks again). Never a restore."""
         kept = []
         for sequence in self._active:
             if sequence.meter == meter and _kind(sequence.action) == _kind(action):
                 sequence.cancel()
             else:
                 kept.append(sequence)
-        if len(kept) >= self._limits.relay_orders_max:
+        if len(kept) >= self._limits.relay_orders_max and action != relay.RESTORE:  # there is one a meter at most
             self._active = kept
             return False
         kept.append(RelaySequence(meter, action, self._models[meter], self._limits, self._report, now_ms))
