@@ -1,12 +1,14 @@
 """Numbered orders and documents of the head-end: judged, journalled, done (part of the hall; SPEC 5.6).
 
-A refused order consumes its number. An order that comes again after its verdict stands in the journal changes nothing
+A refused order consumes its number; what an accepted one sets stands in the journal before its number is consumed, so
+that no power cut leaves the number without the effect. An order that comes again after its verdict stands in the journal changes nothing
 and leaves no second record: the head-end finds the first verdict in the records.
 """
 
 import hashlib
 
-from firmware.base.faults import BadInput, WireFault
+from firmware.base import days
+from firmware.base.faults import BadInput, Refused, WireFault
 from firmware.base.port import const
 from firmware.cutoff import conditions, orders
 from firmware.cutoff import policy as policies_of
@@ -21,11 +23,13 @@ WHAT_POLICY = const(2)
 HEAD_END_ISSUER = const(1)
 CREATED = const(1)  # PolicyBook and TariffBook answers
 EXISTS = const(2)
+FULL = const(4)
 FLAGS_BY_ORDER = const(7)  # protected, care, exempt
 
 
 class OrderDesk:
-    """`documents` offers `store(kind, id, version, text)`, `decode_state(bytes)`, `decode_flags(bytes)`."""
+    """`documents` offers `store(kind, id, version, text)`, `drop_tariff(id, version)`, `drop_older_policies(id, version)`,
+    `decode_state(bytes)`, `decode_flags(bytes)`."""
 
     def __init__(self, gateway, tariffs, policies, documents):
         self._gateway = gateway
@@ -66,9 +70,13 @@ class OrderDesk:
         reason = judged.reason
         if flags is None:
             reason = orders.BAD_DOCUMENT
+        if reason == orders.ACCEPTED and order == orders.RELEASE_HELD and slot.last_heard is None:
+            reason = orders.CONDITION  # not heard since the start: there is no register to go on from
+        if reason == orders.ACCEPTED:
+            self._set_down(slot, order, number, flags, view, policy)
         self._verdict(account, number, order, reason, judged.failed, credit_number, expires_at_s)
         if reason == orders.ACCEPTED:
-            self._do(slot, order, number, expires_at_s, overridden, flags, view, policy)
+            self._act(slot, order, number, expires_at_s, overridden)
 
     def _flags_wanted(self, order, flags, document):
         """The account's flags after this order; None when its document is no flags."""
@@ -86,7 +94,22 @@ class OrderDesk:
             return (flags & ~FLAGS_BY_ORDER) | wanted
         return flags
 
-    def _do(self, slot, order, number, expires_at_s, overridden, flags, view, policy):
+    def _set_down(self, slot, order, number, flags, view, policy):
+        """What the order sets for good, journalled."""
+        if order == orders.RESTORE:
+            below = policy is None or view.available_ucu is None or view.available_ucu < policy.restore_ucu
+            if below:
+                flags |= conditions.FLAG_ORDERED_ON
+        elif order == orders.RELEASE and view.fault:
+            note(self._ledger, kinds.FAULT, (slot.account, 0, 0))  # a person has looked at it
+        elif order == orders.RELEASE_HELD:
+            self._gateway.billing.write_off(slot, slot.last_heard)
+            flags &= ~conditions.FLAG_READING_HELD
+        if flags != self._ledger.accounts.get(slot.row, "flags"):
+            must(self._ledger, kinds.FLAGS, (slot.account, flags, number))
+
+    def _act(self, slot, order, number, expires_at_s, overridden):
+        """What follows from an accepted order now."""
         supply = self._gateway.supply
         if order == orders.CUT:
             slot.cut_order = number
@@ -94,44 +117,52 @@ class OrderDesk:
             slot.override = overridden
         elif order == orders.RESTORE:
             slot.cut_order = 0
-            below = policy is None or view.available_ucu is None or view.available_ucu < policy.restore_ucu
-            if below:
-                flags |= conditions.FLAG_ORDERED_ON
-        elif order == orders.RELEASE and view.fault:
-            note(self._ledger, kinds.FAULT, (slot.account, 0, 0))  # a person has looked at it
-        elif order == orders.RELEASE_HELD and slot.last_heard is not None:
-            self._gateway.billing.write_off(slot, slot.last_heard)
-            flags &= ~conditions.FLAG_READING_HELD
-        if flags != self._ledger.accounts.get(slot.row, "flags"):
-            must(self._ledger, kinds.FLAGS, (slot.account, flags, number))
-        if order == orders.RESTORE:
             supply.restore_by_order(slot, number)
         supply.judge(slot)
 
     def _document(self, order, number, document, what, parse, book):
-        """A tariff or policy version: stored as a file first, then journalled, then in force."""
+        """A tariff or policy version: stored as a file first, then journalled, then in force. StorageFault leaves it out."""
         try:
             if document is None:
                 raise BadInput("document", "is missing")
             parsed = parse(document)
             identity = parsed.tariff if what == WHAT_TARIFF else parsed.policy
-            answer = book.add(parsed)
+            answer = book.verdict(parsed)
         except BadInput:
             self._verdict(0, number, order, orders.BAD_DOCUMENT, 0, 0, 0)
             return
         if answer == EXISTS:
             self._verdict(0, number, order, orders.NO_CHANGE, 0, identity, 0)
             return
+        if answer == FULL and what == WHAT_TARIFF:
+            self._drop_settled_tariffs()
+            answer = book.verdict(parsed)
         if answer != CREATED:
             self._verdict(0, number, order, orders.BAD_DOCUMENT, 0, identity, 0)
             return
         self._documents.store("tariff" if what == WHAT_TARIFF else "policy", identity, parsed.version, document)
+        book.add(parsed)
+        if what == WHAT_POLICY:
+            self._documents.drop_older_policies(identity, parsed.version)
         digest = hashlib.sha256(document).digest()[:8]
         must(self._ledger, kinds.DOCUMENT, (what, identity, parsed.version, digest))
         self._verdict(0, number, order, orders.ACCEPTED, 0, identity, 0)
         for slot in self._gateway.slots:
             self._gateway.reprice(slot)
             self._gateway.supply.judge(slot)
+
+    def _drop_settled_tariffs(self):
+        """Versions that no day since the oldest charge can need make room, on flash too."""
+        now_s = self._gateway.clock_view.stamp()[0]
+        if not now_s:
+            return
+        first_day = min([self._unsettled_day(slot, now_s) for slot in self._gateway.slots])
+        for identity, version in self._tariffs.prune(first_day):
+            self._documents.drop_tariff(identity, version)
+
+    def _unsettled_day(self, slot, now_s):
+        charged_at_s = self._ledger.accounts.get(slot.row, "charged_at_s")
+        return days.day_number(min(charged_at_s or now_s, now_s), slot.utc_offset_min)
 
     def _release_brake(self, number):
         if number <= self._ledger.accounts.gateway_order:
@@ -162,7 +193,11 @@ class OrderDesk:
         for index in range(1, parts + 1):
             everything.extend(self._state_parts[index])
         self._state_parts = {}
-        self._ledger.import_state(epoch, first_sequence, everything)
+        try:
+            self._ledger.import_state(epoch, first_sequence, everything)
+        except Refused:
+            self._verdict(0, number, orders.STATE, orders.BAD_DOCUMENT, 0, 0, 0)
+            return
         self._verdict(0, number, orders.STATE, orders.ACCEPTED, 0, 0, 0)
         self._gateway.state_taken()
 

@@ -48,6 +48,16 @@ class Documents:
         """Keep one document; durable before its record is journalled."""
         self._store.replace(document_name(kind, identity, version), text)
 
+    def drop_tariff(self, identity, version):
+        """A version that no unsettled day needs any more."""
+        self._store.remove(document_name("tariff", identity, version))
+
+    def drop_older_policies(self, identity, version):
+        """Versions that `version` replaced."""
+        for known, older, name in self._store.documents("policy"):
+            if known == identity and older < version:
+                self._store.remove(name)
+
     def load(self, tariffs, policies):
         """Everything kept, oldest version first -> [sentence] of what could not be read: nobody is cut for want of a file."""
         troubles = []

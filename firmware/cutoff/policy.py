@@ -105,18 +105,22 @@ class PolicyBook:
     def __len__(self):
         return len(self._versions)
 
-    def add(self, policy):
-        """CREATED, EXISTS, CONFLICT (same number, other content) or FULL. A newer version takes the place of the older
-        one; one that is older than the newest is EXISTS: it changes nothing."""
+    def verdict(self, policy):
+        """What `add` would answer; changes nothing."""
         newest = self.newest(policy.policy)
         if newest is not None and newest.version >= policy.version:
             return EXISTS if newest.version > policy.version or newest.same_as(policy) else CONFLICT
-        kept = [held for held in self._versions if held.policy != policy.policy]
-        if len(kept) >= self._capacity:
-            return FULL
-        kept.append(policy)
-        self._versions = kept
-        return CREATED
+        others = [held for held in self._versions if held.policy != policy.policy]
+        return FULL if len(others) >= self._capacity else CREATED
+
+    def add(self, policy):
+        """CREATED, EXISTS, CONFLICT (same number, other content) or FULL. A newer version takes the place of the older
+        one; one that is older than the newest is EXISTS: it changes nothing."""
+        verdict = self.verdict(policy)
+        if verdict == CREATED:
+            self._versions = [held for held in self._versions if held.policy != policy.policy]
+            self._versions.append(policy)
+        return verdict
 
     def newest(self, policy_id):
         """The version in force, or None: then nobody under it is cut."""

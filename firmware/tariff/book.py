@@ -27,15 +27,21 @@ class TariffBook:
     def __len__(self):
         return len(self._versions)
 
-    def add(self, tariff):
-        """CREATED, EXISTS (same content), CONFLICT (same number, other content) or FULL; only CREATED changes the book."""
+    def verdict(self, tariff):
+        """What `add` would answer; changes nothing."""
         known = self.get(tariff.tariff, tariff.version)
         if known is not None:
             return EXISTS if known.same_as(tariff) else CONFLICT
         if len(self._versions) >= self._capacity:
             return FULL
-        self._versions.append(tariff)
         return CREATED
+
+    def add(self, tariff):
+        """CREATED, EXISTS (same content), CONFLICT (same number, other content) or FULL; only CREATED changes the book."""
+        verdict = self.verdict(tariff)
+        if verdict == CREATED:
+            self._versions.append(tariff)
+        return verdict
 
     def get(self, tariff_id, version):
         """That version, or None."""
