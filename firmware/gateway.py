@@ -8,14 +8,14 @@ Traps avoided: a message of the head-end is acknowledged to the broker only afte
 handler commits before it returns; a repeated message leaves no second record.
 """
 
-from firmware.base.faults import Broken
+from firmware.base.faults import Fault, Refused, StorageFault
 from firmware.base.port import const
 from firmware.clock import clock as clocks
 from firmware.cutoff import decide
 from firmware.cutoff.brake import Brake
 from firmware.cutoff.throttle import Throttle
 from firmware.gateway_billing import HELD_NO_VALUE, HELD_TOO_FAR, Billing
-from firmware.gateway_books import must, note
+from firmware.gateway_books import must, note, settle
 from firmware.gateway_orders import OrderDesk
 from firmware.gateway_slot import Slot
 from firmware.gateway_supply import SupplyDesk
@@ -106,13 +106,14 @@ class Gateway:
         self._overrides = {}
         self._jumps = {}
         self.supply.set_size(len(self.slots))
-        self.ledger.commit()
+        settle(self.ledger)
 
     def _row_of(self, meter):
         """The account's row; a new account begins with no meter bound, so that credits find it before its first reading."""
         accounts = self.ledger.accounts
         if accounts.row_of(meter.account) < 0:
-            must(self.ledger, kinds.SEGMENT, (meter.account, NO_SERIAL, 0, 0, 0, 0, 0, 0))
+            unbound = (meter.account, NO_SERIAL, 0, 0, 0, 0, 0, 0)
+            must(self.ledger, kinds.SEGMENT, unbound, kinds.BOOKS)  # a full journal must not keep the gateway from starting
             must(self.ledger, kinds.FLAGS, (meter.account, meter.flags, 0))
         return accounts.row_of(meter.account)
 
@@ -159,6 +160,7 @@ class Gateway:
         if slot.silent_turns >= self._limits.silent_turns_told:
             note(self.ledger, kinds.EVENT, (EVENT_ANSWERS_AGAIN, slot.account, slot.silent_turns))
         slot.silent_turns = 0
+        slot.read_refused = None
         why = self.billing.why_held(slot, reading)
         if why != HELD_NO_VALUE:
             slot.last_heard = reading
@@ -187,8 +189,11 @@ class Gateway:
     def _store(self, slot, reading):
         registers = reading.registers
         values = (reading.at_s, reading.quality, reading.marks, registers, reading.power_w, reading.status_word or 0)
-        self.ledger.add_reading(slot.account, *values)
-        self.ledger.commit()
+        try:
+            self.ledger.add_reading(slot.account, *values)
+        except StorageFault:
+            pass  # the commit finds the flash failed, too
+        settle(self.ledger)
 
     def _learn_enforceable(self, slot, word):
         reason = enforceable(slot.model, word)
@@ -223,13 +228,14 @@ class Gateway:
         self._wake()
 
     def on_refused(self, meter, error_word):
-        """The meter refuses to tell its register: reported once per change, no value, no cut."""
+        """The meter refuses to tell its register: reported once per change; no cut, and supply stays as it is."""
         slot = self.slots[meter]
-        if slot.held != error_word + 256:
-            slot.held = error_word + 256
+        slot.silent_turns = 0
+        if slot.read_refused != error_word:
+            slot.read_refused = error_word
             note(self.ledger, kinds.EVENT, (EVENT_READ_REFUSED, slot.account, error_word))
-            self.ledger.commit()
-            self._wake()
+        self.supply.judge(slot)
+        self._wake()
 
     def on_meter_clock(self, meter, local_s):
         """A meter told its local time (read before relay orders)."""
@@ -247,23 +253,16 @@ class Gateway:
         values = (account, issuer, number, amount_ucu, total_ucu)
         if verdict == CREATED:
             must(self.ledger, kinds.CREDIT, values)
-        elif verdict != EXISTS and not self._refused_before(slot, issuer, number):
+        elif verdict != EXISTS and (slot is None or slot.refused_credit != values):
             must(self.ledger, kinds.CREDIT_REFUSED, values + (reason,))
+            if slot is not None:
+                slot.refused_credit = values  # the same that comes again and again leaves one record, not many
         self.ledger.commit()
         self.head_end.last_contact_s = self.clock_view.stamp()[0] or self.head_end.last_contact_s
         if verdict == CREATED and slot is not None:
             self.supply.end_cut_order(slot)  # a payment overtakes a cut order that still waits
             self.supply.judge(slot, credited=True)
         self._wake()
-
-    def _refused_before(self, slot, issuer, number):
-        """A conflict that comes again and again leaves one record, not many."""
-        if slot is None:
-            return False
-        if slot.refused_number == (issuer, number):
-            return True
-        slot.refused_number = (issuer, number)
-        return False
 
     def on_order(self, order, account, number, expires_at_s, credit_number, overridden, document):
         """A numbered order or document; on return its verdict is durable."""
@@ -279,7 +278,11 @@ class Gateway:
         if now_s:
             self.head_end.last_contact_s = now_s
         self._compare(ack)
-        if self.ledger.acked(ack.epoch, ack.sequence, ack.chain, ack.countersign, ack.readings):
+        try:
+            taken = self.ledger.acked(ack.epoch, ack.sequence, ack.chain, ack.countersign, ack.readings)
+        except Refused:
+            raise StorageFault("the journal has no room for an acknowledgement")
+        if taken:
             self._deliver_notices(ack.sequence)
         self.ledger.commit()
 
@@ -310,9 +313,8 @@ class Gateway:
         self.head_end.standing = STANDING_SOUND
         for slot in self.slots:
             slot.row = self._row_of(self._settings.meters[slot.index])
-            slot.reading = None
-            slot.uncharged_ucu = None
-            self.supply.begin(slot, 0)
+            slot.forget()
+            self.supply.begin(slot, 0, slot.state)
         self.announce()
 
     def on_uplink_event(self, code, value):
@@ -327,20 +329,23 @@ class Gateway:
         for slot in self.slots:
             if slot.cut_order and now_s and now_s >= slot.cut_order_until_s:
                 self.supply.end_cut_order(slot)
-            self.supply.retry(slot, now_s)
-        self.ledger.on_tick()
+            self.supply.retry(slot)
+        try:
+            self.ledger.on_tick()
+        except (Refused, StorageFault):
+            pass  # no room, or the flash failed: who asks the ledger next finds out
 
     def on_fault(self, name, fault):
         """A task died: the event is durable before the reset."""
         try:
             note(self.ledger, kinds.EVENT, (EVENT_TASK_FAULT, 0, len(name)))
             self.ledger.commit()
-        except Broken:
+        except Fault:
             pass  # the books themselves are what broke: nothing more can be written
 
     def _note_clock(self, result):
         if result in (clocks.STEPPED, clocks.SET) and abs(self.clock.after_s - self.clock.before_s) > 1:
             note(self.ledger, kinds.CLOCK, (self.clock.before_s, self.clock.after_s, self.clock.source))
-            self.ledger.commit()
+            settle(self.ledger)
 
 

@@ -1,7 +1,10 @@
-"""Writing to the journal when its space runs short (design 4.11; part of the hall).
+"""Writing to the journal when its space runs short or its flash fails (design 4.11 and 8; part of the hall).
 
 Below reserve 1 the books keep only what they must: credits, restores, relay results. Everything else - charges (the meter
 remembers), notices, evidence of what was not done - is left out, and without notices and evidence nobody is cut.
+
+When the flash itself fails the books stand still: nothing is acknowledged, nobody is cut, and the bus goes on reading
+and restoring. Trap avoided: a StorageFault that ends a task resets the board, which fails again, for ever.
 """
 
 from firmware.base.faults import Refused, StorageFault
@@ -12,13 +15,25 @@ def note(ledger, kind, values):
     """Record if this class of record may take space -> its sequence, or 0 when it was left out."""
     if not ledger.may_record(kinds.class_of(kind, values)):
         return 0
-    return ledger.record(kind, values)
-
-
-def must(ledger, kind, values):
-    """Record what an acknowledgement depends on -> its sequence. StorageFault when even its reserve is used up."""
     try:
         return ledger.record(kind, values)
+    except (Refused, StorageFault):
+        return 0  # the last block, or the flash failed just now: the next commit says which
+
+
+def settle(ledger):
+    """Commit -> True when all is durable; False when the flash failed: the ledger is not sound from then on."""
+    try:
+        ledger.commit()
+    except StorageFault:
+        return False
+    return True
+
+
+def must(ledger, kind, values, klass=None):
+    """Record what an acknowledgement depends on -> its sequence. StorageFault when even its reserve is used up."""
+    try:
+        return ledger.record(kind, values, klass)
     except Refused:
         raise StorageFault("the journal has no room for a verdict")
 

@@ -21,21 +21,26 @@ class Slot:
         self.tariff = settings.tariff
         self.policy = settings.policy
         self.utc_offset_min = utc_offset_min
+        self.silent_turns = 0
+        self.enforceable = None  # None until a status word was read
+        self.state = supply.ON_UNKNOWN
+        self.meter_error_s = None
+        self.forget()
+
+    def forget(self):
+        """What the account row said before is void: after a start, and when the head-end's state took its place."""
         self.reading = None  # the last believed one
         self.last_heard = None  # the last one with registers, believed or not
         self.uncharged_ucu = None  # worth of the energy since the last charge, None without reading or tariff
         self.held = 0  # HELD reason while the present readings are not believed
         self.jumped = None  # (rate, register) of the reading that was held for a jump
-        self.silent_turns = 0
-        self.enforceable = None  # None until a status word was read
-        self.state = supply.ON_UNKNOWN
-        self.state_since_s = 0
+        self.read_refused = None  # error word while the meter refuses to tell its register
+        self.ticks_in_state = 0  # seconds in `state`, by ticks: the wall clock may step or be unknown
         self.judged = 0  # verdict and failed bits last journalled, so that only changes are
         self.notice_asked = 0  # policy channel bits asked in this episode since the start
         self.notice_sequence = 0  # journal sequence of the notice that the head-end has yet to confirm
-        self.notice_again_s = 0  # when a failed alarm is tried again
+        self.notice_again_ticks = 0  # until a failed alarm is tried again, 0 = nothing waits
         self.cut_order = 0  # number of an accepted cut order
         self.cut_order_until_s = 0
         self.override = 0
-        self.refused_number = 0  # last credit number refused, so that a repeat is not journalled again
-        self.meter_error_s = None
+        self.refused_credit = None  # the last one refused, so that a repeat is not journalled again

@@ -4,6 +4,8 @@ Everything is journalled before it is done, and the step is durable before the o
 before you act, act before you tell). Only changes are journalled: a cut that waits for morning is one record, not one
 per reading.
 
+When flash fails, a cut stays undone and a restore goes without its record.
+
 Trap avoided: charging moves the balance, so before a cut the energy is charged and the decision is taken anew on the
 books as they then stand.
 """
@@ -13,7 +15,7 @@ from firmware.base.port import const
 from firmware.cutoff import conditions, decide, episode, facts, supply
 from firmware.cutoff.policy import CHANNEL_ALARM, CHANNEL_HEAD_END
 from firmware.gateway_billing import CAUSE_DECISION
-from firmware.gateway_books import may_cut, note
+from firmware.gateway_books import may_cut, note, settle
 from firmware.ledger import record_kinds as kinds
 
 DUE_BITS_SHIFT = const(25)  # room for the failed bits beside the verdict in Slot.judged
@@ -38,10 +40,11 @@ class SupplyDesk:
         """How many accounts the brake's share is taken of."""
         self._accounts_on_board = accounts
 
-    def begin(self, slot, override):
-        """After a restart: take the process up where the account row left it, and read the relay.
+    def begin(self, slot, override, before=supply.ON_UNKNOWN):
+        """Take the process up where the account row left it, and read the relay.
 
-        `override`: conditions that the order of a cut which still lasts had overridden.
+        `override`: conditions that the order of a cut which still lasts had overridden. `before`: the state of this life
+        until now, when the row came from the head-end: a relay that we may have opened is ours to close.
         """
         get = self._ledger.accounts.get
         row = slot.row
@@ -50,25 +53,33 @@ class SupplyDesk:
             self.brake.replay(slot.account, get(row, "wish_at_s"))
         seen = (get(row, "seen"), get(row, "seen_at_s"), get(row, "fault"))
         slot.state = supply.initial(get(row, "wish"), get(row, "wish_at_s"), *seen)
+        if slot.state == supply.ON_UNKNOWN and before in _MAY_BE_OPEN:
+            slot.state = supply.RESTORE_LOST
         self._order(slot.index, relay.STATUS)
 
     def judge(self, slot, credited=False):
-        """Look at one account and do what follows. The caller commits nothing: all is durable on return."""
+        """Look at one account and do what follows. The caller commits nothing: all is durable on return, if flash works."""
         policy = self._policies.newest(slot.policy)
         view = self.fill(slot, policy, credited)
         self._episode(slot, view, policy)
-        due = decide.is_due(view, policy)
-        if policy is not None and self.brake.on_money(slot.account, due, view.now_s, policy, self._accounts_on_board):
+        if self._is_one_too_many(slot, view, policy):
             note(self._ledger, kinds.BRAKE, (1, self.brake.due_count, self._accounts_on_board, 0))
             view.brake_closed = True
         decision = decide.decide(view, policy)
-        if decision.verdict == decide.CUT:
+        if decision.verdict == decide.CUT and slot.reading is not None:
             self._billing.charge(slot, slot.reading, CAUSE_DECISION)
             slot.uncharged_ucu = self._billing.uncharged_ucu(slot, slot.reading)
             view = self.fill(slot, policy, credited)
             decision = decide.decide(view, policy)
         self._act(slot, view, policy, decision)
-        self._ledger.commit()
+        settle(self._ledger)
+
+    def _is_one_too_many(self, slot, view, policy):
+        """True when the brake closes by this account. What is not known (a start, a held reading) is no news to it."""
+        if policy is None or view.available_ucu is None:
+            return False
+        due = decide.is_due(view, policy)
+        return self.brake.on_money(slot.account, due, view.now_s, policy, self._accounts_on_board)
 
     def facts_of(self, slot):
         """(facts, policy) as they stand, for diagnostics and orders. The object is reused."""
@@ -88,7 +99,9 @@ class SupplyDesk:
         view.now_s, view.clock_quality, view.clock_error_s, view.meters_disagree = self._clock.state()
         view.meter_clock_error_s = slot.meter_error_s
         view.flags = accounts.get(row, "flags")
-        view.serial_ok = None if slot.reading is None and not slot.held else not slot.held
+        view.serial_ok = not slot.held
+        if not slot.held and (slot.reading is None or slot.read_refused is not None):
+            view.serial_ok = None
         view.journal_sound = self._ledger.sound
         view.tariff_valid = self._tariff_valid(slot, view.now_s)
         view.enforceable = slot.enforceable
@@ -120,7 +133,7 @@ class SupplyDesk:
         event = supply.saw(word, slot.model)
         if event is not None:
             self._event(slot, event, None)
-        self._ledger.commit()
+        settle(self._ledger)
 
     def on_outcome(self, slot, outcome):
         """A phase of a relay order: journalled, then the process goes on."""
@@ -135,20 +148,20 @@ class SupplyDesk:
             event = supply.event_of(outcome, slot.model)
             if event is not None:
                 self._event(slot, event, outcome)
-        self._ledger.commit()
+        settle(self._ledger)
 
-    def retry(self, slot, now_s):
-        """Called each tick: a state that lasts too long is tried again."""
-        if not slot.state_since_s:
-            slot.state_since_s = now_s
-        if slot.notice_again_s and now_s >= slot.notice_again_s:
-            slot.notice_again_s = 0
-            slot.notice_asked &= ~CHANNEL_ALARM
+    def retry(self, slot):
+        """Called each second: a state that lasts too long is tried again, whatever the wall clock says."""
+        slot.ticks_in_state += 1
+        if slot.notice_again_ticks:
+            slot.notice_again_ticks -= 1
+            if not slot.notice_again_ticks:
+                slot.notice_asked &= ~CHANNEL_ALARM
         after_s = supply.retry_after_s(slot.state, self._limits)
-        if after_s and now_s and now_s - slot.state_since_s >= after_s:
-            slot.state_since_s = now_s
+        if after_s and slot.ticks_in_state >= after_s:
+            slot.ticks_in_state = 0
             self._event(slot, supply.RETRY, None)
-            self._ledger.commit()
+            settle(self._ledger)
 
     def end_cut_order(self, slot):
         """A cut order expired or was overtaken; what it overrode counts on only while its cut lasts."""
@@ -162,7 +175,7 @@ class SupplyDesk:
         if view.wish == facts.OFF or slot.state in (supply.FOUND_OFF, supply.NOT_ON):
             decision = decide.Decision(decide.RESTORE, decide.BY_ORDER, 0)
             self._process(slot, supply.RESTORE_DECIDED, None, (view, policy, decision, order))
-        self._ledger.commit()
+        settle(self._ledger)
 
     def _tariff_valid(self, slot, now_s):
         if not now_s:
@@ -222,7 +235,7 @@ class SupplyDesk:
         if outcome.phase == relay.VERIFIED:
             self.notice_delivered(slot, episode.ALARM)
         elif outcome.phase in (relay.REFUSED, relay.GIVEN_UP, relay.DISAGREES):
-            slot.notice_again_s = self._clock.state()[0] + self._limits.supply_retry_slow_s
+            slot.notice_again_ticks = self._limits.supply_retry_slow_s
             view, policy = self.facts_of(slot)
             if policy is not None and view.episode_open and not view.notice_level:
                 self._notice(slot, view, policy, episode.ALARM, episode.FAILED)
@@ -248,17 +261,15 @@ class SupplyDesk:
         before = slot.state
         slot.state, actions = supply.step(slot.state, event)
         if slot.state != before:
-            slot.state_since_s = self._clock.state()[0]
+            slot.ticks_in_state = 0
         orders = []
         for action in actions:
             if action in (supply.ORDER_CUT, supply.ORDER_RESTORE, supply.READ_STATUS):
                 orders.append(_RELAY_ACTION[action])
             else:
                 self._record_action(slot, action, outcome, case)
-        if orders:
-            self._ledger.commit()
-            for action in orders:
-                self._send(slot, action)
+        for action in orders:
+            self._send(slot, action)
 
     def _record_action(self, slot, action, outcome, case):
         if action in (supply.WISH_OFF, supply.WISH_ON):
@@ -282,10 +293,11 @@ class SupplyDesk:
             note(self._ledger, kinds.FAULT, (slot.account, supply.NO_FAULT, 0))
 
     def _send(self, slot, action):
-        """Hand an order to the bus; that it was ordered stands in the journal first."""
+        """Hand an order to the bus; that it was decided and ordered stands in the journal first."""
         if action != relay.STATUS:
             note(self._ledger, kinds.RELAY, (slot.account, slot.serial, action, relay.ORDERED, 0, 0))
-            self._ledger.commit()
+        if not settle(self._ledger) and action == relay.CUT:
+            return  # no evidence, no cut; an unsound journal withdraws the wish at the next look
         self._order(slot.index, action)  # a full lane is counted there; RETRY asks again
 
     def _evidence(self, slot, view, policy, decision, order):
@@ -313,6 +325,15 @@ class SupplyDesk:
         note(self._ledger, kinds.DECISION, values)
 
 
+_MAY_BE_OPEN = (
+    supply.CUTTING,
+    supply.OFF_UNKNOWN,
+    supply.OFF,
+    supply.NOT_OFF,
+    supply.RESTORING,
+    supply.RESTORE_LOST,
+    supply.NOT_ON,
+)
 _NOT_SEEN_YET = (supply.ON_UNKNOWN, supply.OFF_UNKNOWN, supply.RESTORE_LOST)
 _RELAY_ACTION = {
     supply.ORDER_CUT: relay.CUT,

@@ -11,7 +11,7 @@ a customer dark who has paid, so the plain balance counts then; a payment known 
 from firmware.base.port import const
 from firmware.cutoff import conditions as c
 from firmware.cutoff import hours
-from firmware.cutoff.facts import CLOSED, OFF
+from firmware.cutoff.facts import CLOSED, OFF, OPEN
 
 NOTHING = const(0)
 CUT = const(1)
@@ -45,6 +45,8 @@ def decide(facts, policy):
     """Judge the supply of one account -> Decision. `policy` None: none is known, so nobody is cut."""
     if facts.wish == OFF:
         return _decide_off(facts, policy)
+    if _pays_for_a_relay_found_open(facts, policy):
+        return Decision(RESTORE, RESTORE_REACHED, 0)
     wanted = facts.ordered or is_due(facts, policy)
     if not wanted:
         return Decision(NOTHING, 0, 0)
@@ -57,6 +59,13 @@ def decide(facts, policy):
     if in_the_way & c.STANDING:
         return Decision(NOT_PERMITTED, STANDING_FAILED, failed)
     return Decision(DELAYED, reason, failed)
+
+
+def _pays_for_a_relay_found_open(facts, policy):
+    """Supply is wished on, yet the relay was found open and left alone: who pays now expects light, and gets one close."""
+    if not facts.credited or facts.seen != OPEN or policy is None:
+        return False
+    return _amount_to_restore(facts, policy) >= policy.restore_ucu
 
 
 def is_due(facts, policy):

@@ -186,27 +186,28 @@ def test_a_jump_does_not_become_believable_by_waiting():
 
 
 def test_a_held_register_that_is_let_go_charges_nothing_for_the_way_to_it():
-    for held_cwh, note in ((400_000, "a step back"), (900_000, "a jump")):
-        world = World()
+    let_go(World(), 400_000, "a step back")
+    let_go(World(), 900_000, "a jump")
 
-        def script(world):
-            world.gateway.head_end.last_contact_s = START_S
-            read(world, START_S, [500_000])
-            world.credit(-COIN)
-            read(world, START_S + 5, [500_010])
-            read(world, START_S + 10, [held_cwh])
-            eq(world.row("flags") & 16, 16, note)
-            slot = world.slot()
-            world.gateway.on_order(RELEASE_HELD, slot.account, 1, START_S + 600, 9, 0, None)
-            world.gateway.reprice(slot)
-            eq(slot.uncharged_ucu, 0, note)
-            eq(charged(world), 0, note)
-            read(world, START_S + 15, [held_cwh + 100])
 
-        alone(world, script)
-        eq(charged(world), 0, note + ": below the limit nothing is journalled")
-        eq(world.slot().uncharged_ucu, 550_000, note)
-        eq(world.row("flags") & 16, 0, note)
+def let_go(world, held_cwh, note):
+    def script(world):
+        world.gateway.head_end.last_contact_s = START_S
+        read(world, START_S, [500_000])
+        world.credit(-COIN)
+        read(world, START_S + 5, [500_010])
+        read(world, START_S + 10, [held_cwh])
+        eq(world.row("flags") & 16, 16, note)
+        slot = world.slot()
+        world.gateway.on_order(RELEASE_HELD, slot.account, 1, START_S + 600, 9, 0, None)
+        world.gateway.reprice(slot)
+        eq((slot.uncharged_ucu, charged(world)), (0, 0), note)
+        read(world, START_S + 15, [held_cwh + 100])
+
+    alone(world, script)
+    eq(charged(world), 0, note + ": below the limit nothing is journalled")
+    eq(world.slot().uncharged_ucu, 550_000, note)
+    eq(world.row("flags") & 16, 0, note)
 
 
 def test_the_first_reading_after_a_restart_charges_the_whole_difference_once():

@@ -1,0 +1,222 @@
+"""Orders, documents, credits and states that come in a bad moment: before a reading, without room, in place of our books."""
+
+import json
+import os
+
+from firmware.base import aio
+from firmware.base.faults import StorageFault
+from firmware.cutoff import supply
+from firmware.ledger import record_kinds as kinds
+from tests.fake_board import START_S, World, policy
+from tests.kit import eq, raises
+
+COIN = 1_000_000
+CUT_ORDER = 1
+HOLD_ORDER = 3
+POLICY_ORDER = 6
+STATE_ORDER = 8
+RELEASE_HELD = 10
+
+
+async def until(condition, within_ms=600_000):
+    """Wait until condition() holds -> True, or False when the time is over."""
+    for _ in range(within_ms // 100):
+        if condition():
+            return True
+        await aio.sleep_ms(100)
+    return False
+
+
+def in_contact(world):
+    """The head-end spoke a moment ago."""
+    world.gateway.head_end.last_contact_s = world.rtc.at_s
+
+
+def order(world, kind, number, overridden=0, document=None, account=None):
+    account = world.slot().account if account is None else account
+    world.gateway.on_order(kind, account, number, world.rtc.at_s + 600, 99, overridden, document)
+
+
+def records(world, kind):
+    """Raw records of one kind, oldest first."""
+    found = []
+    ledger = world.gateway.ledger
+    sequence = 1
+    while sequence <= ledger.sequence:
+        _, first, _, batch = ledger.outbox.journal_from(sequence, 1_000_000)
+        found += [raw for raw in batch if raw[1] == kind]
+        sequence = first + len(batch)
+    return found
+
+
+def test_a_document_that_the_files_refuse_is_asked_for_again():
+    world = World()
+    text = b'{"tariff":1,"version":2,"effective":"2026-01-02","currency":"CNY","utc_offset_min":480,"prices":{"total":"1.0000"}}'
+
+    async def script(world):
+        documents = world.gateway.orders._documents
+        kept = documents.store
+
+        def full(kind, identity, version, content):
+            raise StorageFault("no space")
+
+        documents.store = full
+        raises(StorageFault, world.gateway.on_order, 5, 0, 2, 0, 0, 0, text)
+        documents.store = kept
+        world.gateway.on_order(5, 0, 2, 0, 0, 0, text)
+
+    world.run(script)
+
+    async def second(world):
+        await until(lambda: world.slot().reading is not None)
+        eq(world.gateway.billing.tariff_now(world.slot(), world.rtc.at_s).version, 2, "acknowledged and forgotten")
+
+    world.run(second)
+
+
+def test_policies_that_were_replaced_leave_no_file():
+    world = World()
+
+    async def script(world):
+        for version in range(2, 6):
+            text = _as_json(policy(version=version))
+            world.gateway.on_order(POLICY_ORDER, 0, version, 0, 0, 0, text)
+
+    world.run(script)
+    eq([name for name in os.listdir(world.root) if name.startswith("policy")], ["policy_1_5.json"])
+
+    async def second(world):
+        eq(world.gateway.supply._policies.newest(1).version, 5)
+
+    world.run(second)
+
+
+def _as_json(document):
+    return json.dumps(document).encode()
+
+
+def test_tariffs_that_no_unsettled_day_needs_make_room_for_new_ones():
+    world = World(limits={"tariff_versions_max": 3})
+
+    async def script(world):
+        await until(lambda: world.row("charged_at_s") > 0)
+        for version in range(2, 9):
+            text = b'{"tariff":1,"version":%d,"effective":"2026-01-02","currency":"CNY","utc_offset_min":480,"prices":{"total":"%d"}}'
+            world.gateway.on_order(5, 0, version, 0, 0, 0, text % (version, version))
+        eq(world.gateway.billing.tariff_now(world.slot(), world.rtc.at_s).version, 8)
+
+    world.run(script)
+
+    async def second(world):
+        await until(lambda: world.slot().reading is not None)
+        eq(world.gateway.billing.tariff_now(world.slot(), world.rtc.at_s).version, 8)
+
+    world.run(second)
+
+
+def test_an_order_that_overrides_the_reading_before_there_is_one_breaks_nothing():
+    world = World()
+    world.meters[0].silent = True
+
+    async def script(world):
+        in_contact(world)
+        world.gateway.on_status(0, 0)
+        order(world, CUT_ORDER, 1, overridden=0x7FFFFFFF)
+        await aio.sleep_ms(5_000)
+
+    world.run(script)
+
+
+def test_a_state_that_cannot_be_taken_is_answered_and_changes_nothing():
+    for name, rows in (("a short row", [b"short"]), ("more rows than accounts", [bytes(188)] * 64)):
+        refuse_state(World(), name, rows)
+
+
+def refuse_state(world, name, rows):
+    async def script(world):
+        world.credit(3 * COIN)
+        world.gateway.head_end.standing = 2
+        offer_state(world, rows)
+        eq(records(world, kinds.ORDER)[-1][20], 2, name + ": refused")
+
+    world.run(script)
+    eq((world.gateway.ledger.epoch, world.balance()), (1, 3 * COIN), name)
+
+
+def offer_state(world, rows):
+    """Order 8 with these rows, as if they had come in one document."""
+    epoch = world.gateway.ledger.epoch + 1
+    desk = world.gateway.orders
+    kept = desk._documents.decode_state
+    desk._documents.decode_state = lambda document: (epoch, 5_000, 1, 1, rows)
+    order(world, STATE_ORDER, 1, document=b"x", account=0)
+    desk._documents.decode_state = kept
+
+
+def test_a_held_reading_nobody_has_heard_is_not_let_go_by_an_accepted_order():
+    world = World()
+
+    async def first(world):
+        await until(lambda: world.slot().reading is not None)
+        world.meters[0].start_cwh = 90_000
+        await until(lambda: world.row("flags") & 16)
+
+    world.run(first)
+    world.meters[0].silent = True
+
+    async def second(world):
+        order(world, RELEASE_HELD, 1)
+        found = records(world, kinds.ORDER)[-1]
+        eq((found[20], found[21]), (2, 4), "refused: a condition fails")
+        eq(world.row("flags") & 16, 16)
+
+    world.run(second)
+
+
+def test_a_refused_credit_that_found_no_room_is_written_when_it_comes_again():
+    world = World()
+
+    async def script(world):
+        account = world.slot().account
+        world.gateway.on_credit(account, 1, 5, COIN, COIN, START_S)
+        ledger = world.gateway.ledger
+        kept = ledger.journal.reserves
+        ledger.journal.reserves = [0, 0, 10_000, 0]
+        raises(StorageFault, world.gateway.on_credit, account, 1, 5, COIN, 2 * COIN, START_S)
+        ledger.journal.reserves = kept
+        world.gateway.on_credit(account, 1, 5, COIN, 2 * COIN, START_S)
+        world.gateway.on_credit(account, 1, 5, COIN, 2 * COIN, START_S)
+        eq(len(records(world, kinds.CREDIT_REFUSED)), 1)
+
+    world.run(script)
+
+
+def test_a_hold_stands_in_the_journal_before_its_number_is_consumed():
+    world = World()
+
+    async def script(world):
+        order(world, HOLD_ORDER, 1)
+        ledger = world.gateway.ledger
+        _, _, _, batch = ledger.outbox.journal_from(ledger.sequence - 1, 1_000_000)
+        eq([raw[1] for raw in batch], [kinds.FLAGS, kinds.ORDER], "power lost in between loses the hold")
+
+    world.run(script)
+
+
+def test_a_relay_we_opened_is_closed_when_the_state_of_the_head_end_knows_no_cut():
+    world = World()
+
+    async def script(world):
+        in_contact(world)
+        world.credit(10 * COIN)
+        await until(lambda: world.row("seen") == supply.CLOSED)
+        before = world.gateway.ledger.accounts.row_bytes(0)
+        world.credit(-12 * COIN)
+        await until(lambda: world.row("seen") == supply.OPEN)
+        world.meters[0].silent = True  # nothing is judged between the comparison and the state
+        world.gateway.head_end.standing = 2
+        offer_state(world, [before])
+        world.meters[0].silent = False
+        eq(await until(lambda: world.meters[0].status & 0x10 == 0, 120_000), True, "dark with 10 coins")
+
+    world.run(script)
