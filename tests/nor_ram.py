@@ -29,6 +29,7 @@ class RamRegion:
         self.fail_next = None  # name of the operation that the driver refuses
         self.on_point = None
         self.torn_unit = -1  # at a point: the unit that is about to be programmed, -1 = none
+        self.boots = 0  # for those who count the lives on this region
 
     def load(self, flash, programmed, stable=None, stable_programmed=None):
         """Take over an image; without a stable one it is all durable."""

@@ -55,6 +55,6 @@ The composition that gateway.py and main.py use (store: synchronous; raises Stor
 
     readings (readings_store.py): .last_number (durable), .oldest_number, .dropped (unsent readings lost to space, this life)
 
-    journal (journal_store.py): .sound, .damage [(kind, first, last)], .torn, .repaired, .unknown_kinds, .free_blocks,
+    journal (journal_store.py): .sound, .damage [(kind, first, last)], .torn, .mended, .unknown_kinds, .free_blocks,
         .chain_at(sequence) -> b8 or None, .erases() -> list
 """

@@ -4,7 +4,7 @@ append() puts a record behind the others in memory, commit() programs and syncs 
 be acknowledged. Blocks are used round and round, so wear is even; a block is erased only when its space is needed and all
 in it is released (a later snapshot is whole and the head-end holds it).
 
-Traps avoided: a unit is never programmed twice (after a restart writing goes on behind the last byte that is not blank);
+Traps avoided: a unit is never programmed twice, though a life that was cut may have left one looking blank (begin_life);
 what was programmed but never synced may be read back after a crash, so open() syncs before it believes anything; the blank
 look of a half-erased block proves nothing, so a block is always erased in this life before it is used.
 """
@@ -16,11 +16,12 @@ from firmware.base.port import const
 from firmware.ledger import record_kinds as kinds
 from firmware.ledger.block import HEADER_SIZE, JOURNAL_MAGIC, align, header_into, header_of
 from firmware.ledger.journal_reading import JournalReading
-from firmware.ledger.record import FIRST_CHAIN, HEAD, encode_into, size_of
+from firmware.ledger.record import FIRST_CHAIN, HEAD, LENGTH_MAX, encode_into, size_of
 from firmware.ledger.replay import Replay
 from firmware.ledger.scan import BlockScanner
 
 _NO_BLOCK = const(-1)
+LIVES_PASSED_OVER_MAX = const(16)
 
 
 class Journal(JournalReading):
@@ -90,8 +91,18 @@ class Journal(JournalReading):
         self.mended = replay.mended
         self.unknown_kinds = replay.unknown_kinds
         self.replayed = replay.records
-        # one unit stays free: an interrupted program may have touched it and left it looking blank
-        self._at = align(replay.head_used, self._unit) + self._unit if self.ring else self.region.erase_size
+        self._at = self.region.erase_size  # until begin_life() knows better
+
+    def begin_life(self, lives):
+        """After open(): where this life begins to write. `lives` = boots since the one that the journal last tells of.
+
+        A step that was cut may have touched a unit and left it looking blank: each life one, each at a place of its own.
+        A torn record may besides have touched units of nothing but FFH, up to its length. All that is passed over. A count
+        that cannot be right (0 or less: its file was lost) or a long row of such lives begins the next block.
+        """
+        if self.ring and 1 <= lives <= LIVES_PASSED_OVER_MAX:
+            touched = self._replay.head_used + (LENGTH_MAX if self.torn_tail else 0)
+            self._at = align(touched, self._unit) + lives * self._unit
 
     def judge(self):
         """After open(), when `released` is known: is the front covered? Sets damage and soundness."""

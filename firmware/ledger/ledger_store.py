@@ -45,6 +45,7 @@ class Ledger:
         self._journalled_ack = 0
         self._journalled_readings = 0
         self._gap_told = 0  # readings up to here are journalled as dropped
+        self._last_boot = 0  # boot count of the last life that the journal tells of
         self._given_at = 0  # EPOCH given by the head-end
         self._superseded = 0  # records up to here belong to a life that its state replaced
 
@@ -56,6 +57,7 @@ class Ledger:
         self.journal.open(self._fold, self._on_gap)
         self._observe = None
         self._release()
+        self.journal.begin_life(boot_count - self._last_boot)
         self.journal.judge()
         self.readings.open()
         self.readings.go_on_behind(self.outbox.acked_readings)
@@ -261,6 +263,10 @@ class Ledger:
             self._on_acked(values[1], values[2], values[3])
         elif kind == kinds.EPOCH and values[1] == kinds.GIVEN_BY_HEAD_END:
             self._given_at = sequence
+        elif kind == kinds.EPOCH:
+            self._last_boot = values[2]
+        elif kind == kinds.BOOT:
+            self._last_boot = values[0]
         elif kind == kinds.READINGS_GAP:
             self._gap_told = values[1]
         elif kind == kinds.SEGMENT:

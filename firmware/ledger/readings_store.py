@@ -73,8 +73,7 @@ class Readings:
         scanner.begin(self._block_at(head), self._first_offset)
         while scanner.next():
             self._number = max(self._number, ENTRY.get(scanner.buf, scanner.start, "number"))
-        self._at = align(scanner.used_end, self._unit) + self._unit  # as in the journal: one unit may only look blank
-        self.last_number = self._number
+        self.last_number = self._number  # writing goes on in the next block: in this one a unit may only look blank
 
     def go_on_behind(self, number):
         """Numbers up to `number` were given in an earlier life of this ring: never give them again."""

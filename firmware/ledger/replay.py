@@ -2,10 +2,10 @@
 
 Bad bytes behind which the chain goes on without a missing record are a torn tail that was sealed long ago. Bad bytes, or a
 lost block, behind which records are missing are corruption: all that is valid is folded, `damage` names what is missing.
-A record that was mended by one bit is kept, but says that the flash forgets: damage too, unless it is the very last record,
-where a tear and a lost bit cannot be told apart and nothing is missing either way.
+A record that was mended by one bit is whole again, as its CRC and its chain say: it is counted, and is no damage. Trap avoided:
+were it damage, a torn step that happens to be one bit short of a record would stop cuts for ever once something stands behind it.
 
-Trap avoided: the oldest block may be half erased, because it was about to be reused. What is missing there is no damage
+Another: the oldest block may be half erased, because it was about to be reused. What is missing there is no damage
 when a later snapshot and the head-end cover it; that is known only at the end, so it is kept apart as `front_damage`.
 """
 
@@ -14,10 +14,9 @@ from firmware.ledger import record_kinds as kinds
 from firmware.ledger.record import FIRST_CHAIN, HEAD, chain_after, chain_of, values_of
 
 MISSING = const(1)  # (MISSING, first, last): sequences that are gone
-MENDED = const(2)  # one bit was put right in first
-BROKEN_CHAIN = const(3)  # valid bytes that do not continue what is before them
-REPEATED = const(4)  # a sequence comes again; the second is not folded
-BAD_HEADER = const(5)  # a block whose header is lost, but not its records
+BROKEN_CHAIN = const(2)  # valid bytes that do not continue what is before them
+REPEATED = const(3)  # a sequence comes again; the second is not folded
+BAD_HEADER = const(4)  # a block whose header is lost, but not its records
 DAMAGE_MAX = const(16)  # entries kept; `damaged` goes on counting
 
 
@@ -44,7 +43,6 @@ class Replay:
         self.front_damage = []
         self._front = True
         self._bad_before = False
-        self._mended_last = 0
 
     def block(self, block_at, header, front):
         """Replay one block. `header` = (epoch, first sequence, chain before it), None when its header is lost."""
@@ -82,9 +80,6 @@ class Replay:
     def _record(self, buf, start, length, mended):
         _, kind, sequence, at_s, quality = HEAD.unpack(buf, start)
         values = values_of(buf, start, length)
-        if self._mended_last:  # something valid stands behind it: not the tail
-            self._damage(MENDED, self._mended_last, self._mended_last)
-            self._mended_last = 0
         if self.records == 0 and self.first_sequence == 0:
             self._first_without_header(sequence)
         expected = self.sequence + 1
@@ -105,9 +100,7 @@ class Replay:
         elif self._bad_before:
             self.torn += 1
         self._bad_before = False
-        if mended:
-            self.mended += 1
-            self._mended_last = sequence
+        self.mended += mended
         self.sequence = sequence
         self.chain = chain_of(buf, start, length)
         self.records += 1

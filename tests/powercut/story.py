@@ -30,10 +30,16 @@ def region_for(unit):
 
 
 def ledger_on(region, ledger_type=Ledger):
-    """A ledger on the region, opened."""
+    """A ledger on the region, opened: one more boot."""
     ledger = ledger_type(region, region.size - READINGS_BLOCKS * region.erase_size, LIMITS, stamp)
-    ledger.open(1, 256)
+    region.boots += 1
+    ledger.open(region.boots, 256)
     return ledger
+
+
+def begin_life(ledger, region):
+    """The first record of each life, as the hall writes it."""
+    return ledger.record(kinds.BOOT, (region.boots, 0, 256))
 
 
 class Story:
@@ -64,6 +70,9 @@ class Story:
         self.ledger = ledger_on(self._region, self._ledger_type)
         self._note()
         self._promise()
+        self.appended = 2
+        begin_life(self.ledger, self._region)
+        self._note()
         for index in range(ACCOUNTS):
             self._record(kinds.SEGMENT, (index + 1, METER, 0, 0, 0, 0, 0, 0))
         self._promise_after_commit()
@@ -165,12 +174,12 @@ class Witness:
         self.story = story
         self.region = region_for(unit)
         self._ledger_type = ledger_type
-        self.on_point_later = None
 
-    def wrong(self, flash, programmed, stable=None, stable_programmed=None):
+    def wrong(self, boots, flash, programmed, stable=None, stable_programmed=None):
         """A sentence, or None when the image holds every promise. With a stable image, the process died first and the
         power goes after the first opening: what was shown by then must be there for ever."""
         self.region.load(flash, programmed, stable, stable_programmed)
+        self.region.boots = boots
         ledger = ledger_on(self.region, self._ledger_type)
         trouble = self._state(ledger, self.story.promised, self.story.promised_chain)
         if trouble or stable is None:
@@ -203,8 +212,8 @@ class Witness:
 
     def _life_goes_on(self, ledger):
         """One more credit must get the next sequence and survive; what was torn stays sealed."""
-        sequence = ledger.sequence
-        sums, numbers = self.story.sums_at(sequence)
+        sums, numbers = self.story.sums_at(ledger.sequence)
+        sequence = begin_life(ledger, self.region)
         if ledger.accounts.row_of(1) < 0:
             ledger.record(kinds.SEGMENT, (1, METER, 0, 0, 0, 0, 0, 0))
             sequence += 1

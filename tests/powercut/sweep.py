@@ -7,6 +7,8 @@ At each point four things may be left behind (design section 9: unsynced writes 
     torn    the same, and the byte or unit or block piece under way left with random bits
     lost    only what was synced, and a torn piece of the operation under way
     killed  the process ends (the reader still sees all), recovers, and only then the power goes
+A torn unit counts as programmed even where it looks blank. Not so in `lost`: flash takes its operations in order, so a medium
+that has forgotten the ones before held this one back as well, and only what shows of it was ever there.
 A point whose image is the one of the point before (a byte FFH is programmed) is counted, not judged again.
 MUTANT leaves out one sync of the firmware or of the region: then the sweep must find something wrong.
 """
@@ -15,8 +17,10 @@ import json
 import sys
 import time
 
+from firmware.base.faults import StorageFault
+from firmware.ledger.block import is_blank
 from firmware.ledger.ledger_store import Ledger
-from tests.powercut.story import Story, Witness, ledger_on, region_for
+from tests.powercut.story import Story, Witness, begin_life, ledger_on, region_for
 
 FOUND_MAX = 3
 
@@ -46,14 +50,16 @@ class Sweep:
         same = region.flash == self._before
         if not same:
             self._before[:] = region.flash
-            self._judge("clean", region.flash, region.programmed)
+            self._judge("clean", region.boots, region.flash, region.programmed)
         self._tear(region, torn, region.flash, region.programmed)
         if self._image != region.flash or not region.programmed[region.torn_unit]:
-            self._judge("torn", self._image, self._programmed)
+            self._judge("torn", region.boots, self._image, self._programmed)
         if first_of_step or self.points % 16 == 0:
             self._tear(region, torn, region.stable, region.stable_programmed)
-            self._judge("lost", self._image, self._programmed)
-            self._judge("killed", region.flash, region.programmed, region.stable, region.stable_programmed)
+            if region.torn_unit >= 0 and self._looks_blank(region):
+                self._programmed[region.torn_unit] = 0
+            self._judge("lost", region.boots, self._image, self._programmed)
+            self._judge("killed", region.boots, region.flash, region.programmed, region.stable, region.stable_programmed)
 
     def _tear(self, region, torn, flash, programmed):
         self._image[:] = flash
@@ -62,9 +68,16 @@ class Sweep:
         if region.torn_unit >= 0:
             self._programmed[region.torn_unit] = 1  # even if it still looks blank
 
+    def _looks_blank(self, region):
+        start = region.torn_unit * region.program_unit
+        return is_blank(self._image, start, start + region.program_unit)
+
     def _judge(self, what, *image):
         self.judged += 1
-        trouble = self.witness.wrong(*image)
+        try:
+            trouble = self.witness.wrong(*image)
+        except StorageFault as fault:
+            trouble = "the region refused: " + str(fault)
         if trouble:
             self.found.append([self.points, what, trouble])
 
@@ -91,6 +104,7 @@ class RecoverySweep:
         torn(self._image, self.outer)
         self._region.on_point = None
         self._region.load(self._image, region.programmed)
+        self._region.boots = region.boots
         if region.torn_unit >= 0:
             self._region.programmed[region.torn_unit] = 1
         inner = Sweep(Second(self.story), self.unit)
@@ -122,6 +136,7 @@ class Second:
 
         ledger = ledger_on(region)
         self._promise(ledger)
+        self.appended = begin_life(ledger, region)
         for account in (1, 2):
             row = ledger.accounts.row_of(account)
             if row < 0:
