@@ -4,7 +4,7 @@ A header with one flipped bit is mended; one that is torn is no header at all, a
 behind it say otherwise (journal_store looks).
 """
 
-from firmware.base.crc import crc32
+from firmware.base import crc
 from firmware.base.records import BYTES4, BYTES8, U32, Layout
 
 HEADER = Layout(
@@ -30,28 +30,21 @@ _BLANK_VIEW = memoryview(_BLANK)
 def header_into(buf, start, magic, ordinal, epoch, sequence, chain, erases):
     """Write a header at buf[start:] -> end."""
     end = HEADER.pack_into(buf, start, (magic, ordinal, epoch, sequence, chain, erases, 0))
-    HEADER.set(buf, start, "crc", crc32(buf, start, start + _CRC_AT))
+    HEADER.set(buf, start, "crc", crc.crc32(buf, start, start + _CRC_AT))
     return end
 
 
 def header_of(buf, start, magic):
     """Values of the header at buf[start:] in the order of HEADER, one flipped bit mended in `buf`; None when it is none."""
-    values = _valid(buf, start, magic)
-    if values is not None:
-        return values
-    for at in range(start, start + HEADER_SIZE):
-        for bit in range(8):
-            buf[at] ^= 1 << bit
-            values = _valid(buf, start, magic)
-            if values is not None:
-                return values
-            buf[at] ^= 1 << bit
-    return None
-
-
-def _valid(buf, start, magic):
-    if crc32(buf, start, start + _CRC_AT) != HEADER.get(buf, start, "crc"):
+    if is_blank(buf, start, start + HEADER_SIZE):
         return None
+    stored = HEADER.get(buf, start, "crc")
+    found = crc.crc32(buf, start, start + _CRC_AT)
+    if found != stored:
+        if crc.is_one_bit(found ^ stored):
+            HEADER.set(buf, start, "crc", found)
+        elif not crc.mend_one_bit(buf, start, start + _CRC_AT, stored):
+            return None
     values = HEADER.unpack(buf, start)
     return values if values[0] == magic else None
 

@@ -7,7 +7,7 @@ record would be taken for one that was never written and its sequence would be g
 
 from hashlib import sha256
 
-from firmware.base.crc import crc32
+from firmware.base import crc
 from firmware.base.faults import Broken
 from firmware.base.port import const
 from firmware.base.records import BYTES8, U8, U32, Layout
@@ -49,7 +49,7 @@ def encode_into(buf, start, kind, values, sequence, at_s, quality, epoch, chain_
     end = layout_of(kind).pack_into(buf, start + BODY_AT, values)
     chain = chain_after(chain_before, epoch, buf, start, length)
     end = _CHAIN.pack_into(buf, end, (chain,))
-    end = _CRC.pack_into(buf, end, (crc32(buf, start, end),))
+    end = _CRC.pack_into(buf, end, (crc.crc32(buf, start, end),))
     return end, chain
 
 
@@ -59,8 +59,8 @@ def is_record(buf, start, end):
     if length < LENGTH_MIN or length > LENGTH_MAX or start + length > end:
         return 0
     tail = start + length - 4
-    crc = buf[tail] | buf[tail + 1] << 8 | buf[tail + 2] << 16 | buf[tail + 3] << 24
-    return length if crc32(buf, start, tail) == crc else 0
+    stored = buf[tail] | buf[tail + 1] << 8 | buf[tail + 2] << 16 | buf[tail + 3] << 24
+    return length if crc.crc32(buf, start, tail) == stored else 0
 
 
 def chain_of(buf, start, length):
@@ -79,7 +79,7 @@ def values_of(buf, start, length):
 def mend_one_bit(buf, start, end):
     """Flip back the one bit that makes a valid record of buf[start:]; its length, or 0 and nothing changed.
 
-    At most 2032 CRCs over 254 bytes, once for each bad place in the journal, at start-up only.
+    Once for each bad place in the journal, at start-up only.
     """
     for bit in range(8):  # the length byte first: it decides how far the CRC reaches
         buf[start] ^= 1 << bit
@@ -90,10 +90,10 @@ def mend_one_bit(buf, start, end):
     length = buf[start]
     if length < LENGTH_MIN or length > LENGTH_MAX or start + length > end:
         return 0
-    for at in range(start + 1, start + length):
-        for bit in range(8):
-            buf[at] ^= 1 << bit
-            if is_record(buf, start, end):
-                return length
-            buf[at] ^= 1 << bit
-    return 0
+    tail = start + length - 4
+    stored = _CRC.get(buf, tail, "crc")
+    found = crc.crc32(buf, start, tail)
+    if crc.is_one_bit(found ^ stored):
+        _CRC.pack_into(buf, tail, (found,))
+        return length
+    return length if crc.mend_one_bit(buf, start, tail, stored, 1) else 0

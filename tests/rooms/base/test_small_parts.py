@@ -31,6 +31,25 @@ def test_crc_is_that_of_the_window():
     eq(crc.crc32(buf, 5, 5), 0)
 
 
+def test_a_crc_tells_each_single_flipped_bit_and_takes_no_two_for_one():
+    whole = b"xx" + bytes([n * 37 & 0xFF for n in range(60)]) + b"yy"
+    stored = crc.crc32(whole, 2, 62)
+    for bit in range(60 * 8):
+        buf = bytearray(whole)
+        buf[2 + bit // 8] ^= 1 << bit % 8
+        eq((crc.mend_one_bit(buf, 2, 62, stored), bytes(buf)), (True, whole), "bit %d" % bit)
+    for first, second in ((0, 1), (3, 300), (478, 479)):
+        buf = bytearray(whole)
+        buf[2 + first // 8] ^= 1 << first % 8
+        buf[2 + second // 8] ^= 1 << second % 8
+        hurt = bytes(buf)
+        eq((crc.mend_one_bit(buf, 2, 62, stored), bytes(buf)), (False, hurt))
+    buf = bytearray(whole)
+    buf[2] ^= 1
+    eq(crc.mend_one_bit(buf, 2, 62, stored, 1), False, "a spared byte stays as it is")
+    eq([crc.is_one_bit(difference) for difference in (0, 1, 0x80000000, 3, 0xFFFFFFFF)], [False, True, True, False, False])
+
+
 def test_mailbox_keeps_order_refuses_when_full_and_counts():
     box = Mailbox(3, "orders")
     eq(box.get(), None)
