@@ -157,7 +157,7 @@ class SupplyDesk:
             slot.notice_again_ticks -= 1
             if not slot.notice_again_ticks:
                 slot.notice_asked &= ~CHANNEL_ALARM
-        after_s = supply.retry_after_s(slot.state, self._limits)
+        after_s = supply.retry_after_s(slot.state, self._limits, slot.silent_turns > 0)
         if after_s and slot.ticks_in_state >= after_s:
             slot.ticks_in_state = 0
             self._event(slot, supply.RETRY, None)

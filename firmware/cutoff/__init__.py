@@ -27,7 +27,7 @@ brake.py       `Brake(capacity)`: `on_money(account, due, at_s, policy, accounts
                `replay(account, at_s)` (journalled DECISIONs with verdict 1, 3, 4; and each row with wish OFF, at its
                wish_at_s), `closed` (set it from BRAKE/SNAPSHOT at replay), `release()`, `due_count`.
 supply.py      process of one account as a table: `step(state, event) -> (state, actions)`; `initial(wish, wish_at_s, seen, seen_at_s,
-               fault)` after a restart (then read the status), `retry_after_s(state, limits)`, `seen_of(status_word, model)`,
+               fault)` after a restart (then read the status), `retry_after_s(state, limits, silent)`, `seen_of(status_word, model)`,
                `saw(status_word, model) -> event or None`, `event_of(outcome, model) -> event or None`, `fault_of(outcome)`;
                model needs `needs_button`, `command_bit`. States, events and actions are listed there.
 view.py        `money_of(facts, policy) -> OK | LOW | DUE`; `word(money, wish, seen, fault)`: one word for people.

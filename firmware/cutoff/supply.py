@@ -146,8 +146,10 @@ def initial(wish, wish_at_s, seen, seen_at_s, fault):
     return RESTORE_LOST if unfinished or ours else ON_UNKNOWN
 
 
-def retry_after_s(state, limits):
-    """Seconds in `state` after which the caller sends RETRY; 0 = never."""
+def retry_after_s(state, limits, silent=False):
+    """Seconds in `state` after which the caller sends RETRY; 0 = never. `silent`: the meter answers no reading either."""
+    if silent and state in (ON_UNKNOWN, OFF_UNKNOWN):
+        return limits.supply_retry_slow_s  # nobody waits for light here, and its first answer brings the status word
     if state in (ON_UNKNOWN, OFF_UNKNOWN, RESTORE_LOST):
         return limits.supply_retry_s
     if state in (CUTTING, RESTORING):

@@ -24,11 +24,12 @@ FRAMES_MAX = const(64)  # follow-ups and parts of one question: bounded whatever
 class Asker:
     """`ask` one question at a time; results stay on `protocol` until the next one."""
 
-    def __init__(self, line, protocol, limits, bus_counters):
+    def __init__(self, line, protocol, limits, bus_counters, heartbeat):
         self._line = line
         self._protocol = protocol
         self._limits = limits
         self._counters = bus_counters
+        self._heartbeat = heartbeat
         self._buf = bytearray(RECEIVE_BYTES)
 
     async def ask(self, question, index, meter, arg, attempts):
@@ -55,6 +56,7 @@ class Asker:
             return self._result(protocol.next_event(), index)  # this model has no such thing: nothing is sent
         try:
             for _ in range(FRAMES_MAX):
+                self._heartbeat()  # a meter of many words is no stuck task
                 await self._line.send(protocol.request, 0, protocol.request_end)
                 event = await self._answer(meter.model, index)
                 if event == questions.SEND:

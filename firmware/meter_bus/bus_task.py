@@ -33,7 +33,7 @@ class MeterBus:
         self.cycle_ms = 0  # how long the last full round of readings took, 0 before the first
         self._round_started_ms = aio.now_ms()
         self._round_left = len(meters)
-        self._asker = Asker(line, protocol, limits, self.counters)
+        self._asker = Asker(line, protocol, limits, self.counters, heartbeat)
         self.plan = ReadPlan(len(meters), limits, aio.now_ms())
         self.lane = RelayLane([meter.model for meter in meters], limits, sink.on_relay)
 

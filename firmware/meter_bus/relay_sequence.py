@@ -139,7 +139,8 @@ class RelaySequence:
             self._go(CLOCK_AGAIN, now_ms, POLL_AFTER_MS[0])
         elif self.state == LOAD:
             self.state = FINISHED
-        elif self._silences > self._limits.relay_silences_max:
+        elif self.action == relay.STATUS or self._silences > self._limits.relay_silences_max:
+            # a mere look is not pressed: who wants it asks again, and dead meters must not take the line from the others
             self._finish(relay.GIVEN_UP, 0, relay.SILENT)
         else:
             back_to = CLOCK_AGAIN if self._sends else self.state

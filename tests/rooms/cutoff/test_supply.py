@@ -126,6 +126,12 @@ def test_a_restore_that_does_not_take_is_a_fault_and_only_a_slow_retry():
     eq(s.retry_after_s(s.FOUND_OFF, Limits()), 0)
 
 
+def test_a_dead_meter_is_pressed_only_where_somebody_waits_for_light():
+    for state in (s.ON_UNKNOWN, s.OFF_UNKNOWN):
+        eq((s.retry_after_s(state, Limits()), s.retry_after_s(state, Limits(), silent=True)), (60, 3600))
+    eq(s.retry_after_s(s.RESTORE_LOST, Limits(), silent=True), 60)
+
+
 def test_a_trip_pending_against_the_wish_is_cancelled():
     for state in (s.ON, s.ON_UNKNOWN, s.FOUND_OFF, s.RESTORE_LOST, s.ARMED, s.NOT_ON):
         eq(s.ORDER_RESTORE in s.step(state, s.SAW_PENDING)[1], True, str(state))

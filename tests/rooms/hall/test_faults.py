@@ -266,3 +266,25 @@ def test_a_full_journal_lets_readings_and_restores_go_on():
         eq((world.row("total_charged_ucu"), world.meters[0].orders.count(TRIP)), (before, 1))
 
     world.run(script)
+
+
+# many dead meters
+
+
+def test_meters_that_are_dead_from_the_start_leave_the_line_to_the_others():
+    requests = []
+    for dead in (0, 6):
+        requests.append(asked_of_the_living(World(meters=8, poll_period_s=15), dead))
+    eq(requests[1] * 10 >= requests[0] * 9, True, "of %d requests %d were left" % tuple(requests))
+
+
+def asked_of_the_living(world, dead):
+    """How often the last two of 8 meters were asked within 20 minutes while the first `dead` were silent."""
+
+    async def script(world):
+        for meter in world.meters[:dead]:
+            meter.silent = True
+        await aio.sleep_ms(1_200_000)
+        return sum([meter.requests for meter in world.meters[6:]])
+
+    return world.run(script)

@@ -8,7 +8,7 @@ from firmware.meter_bus import counters
 from firmware.meter_bus.bus_task import MeterBus
 from firmware.meters.dlt645.protocol import Dlt645Protocol
 from firmware.meters.model import Meter, load_model
-from tests.fake_site import FakeLine, FakeMeter
+from tests.fake_site import FakeLine, FakeMeter, frame
 from tests.kit import eq
 
 NOON_S = 1_790_000_000
@@ -56,7 +56,7 @@ def address(number):
     return bytes([number, 0, 0, 0, 0, 0x21])
 
 
-def run_for(meters, run_ms, script=None, **limits):
+def run_for(meters, run_ms, script=None, heartbeat=None, **limits):
     """Run a bus over `meters` for `run_ms` of virtual time -> (sink, bus); `script(bus)` is awaited meanwhile."""
     model = export_model()
     sink = Sink()
@@ -65,7 +65,7 @@ def run_for(meters, run_ms, script=None, **limits):
     async def life():
         line = FakeLine(meters)
         known = [Meter(meter.address, model) for meter in meters]
-        bus = MeterBus(line, Dlt645Protocol(), known, Limits(**limits), sink, lambda: (1, 2), lambda: None)
+        bus = MeterBus(line, Dlt645Protocol(), known, Limits(**limits), sink, lambda: (1, 2), heartbeat or (lambda: None))
         kept.append(bus)
         task = aio.create_task(bus.run())
         if script:
@@ -183,3 +183,25 @@ def test_readings_of_others_go_on_while_a_relay_waits_for_its_next_look():
 
     sink, _ = run_for(meters, 60_000, cut, poll_period_ms=1_000)
     eq(sink.counts[1] > 30, True)
+
+
+class WordyMeter(FakeMeter):
+    """Says with each answer that more follows."""
+
+    def answer(self, control, data):
+        self.requests += 1
+        follow_up = bytes(data) if control == 0x12 else bytes(data[:4])
+        return frame(self.address, control | 0xA0, follow_up[:4] + b"\x00\x00\x00\x00" + follow_up[4:])
+
+
+def test_a_meter_of_many_words_is_no_stuck_task():
+    beats_ms = []
+
+    def beat():
+        beats_ms.append(aio.now_ms())
+
+    meter = WordyMeter(address(1), delay_ms=600)
+    run_for([meter], 300_000, heartbeat=beat, poll_period_ms=1_000)
+    gaps = [beats_ms[place + 1] - beats_ms[place] for place in range(len(beats_ms) - 1)]
+    eq(meter.requests > 100, True, "the meter was asked only %d times" % meter.requests)
+    eq(max(gaps) < 10_000, True, "no sign of life for %d ms" % max(gaps))

@@ -171,6 +171,12 @@ def test_a_silent_meter_is_given_up_after_bounded_tries():
     eq(told.phases, [(relay.GIVEN_UP, 0, relay.SILENT)])
 
 
+def test_a_mere_look_at_a_silent_meter_is_not_pressed():
+    look, told = begin(relay.STATUS)
+    look.on_silence(0)
+    eq((look.state, told.phases), (sequence_of.FINISHED, [(relay.GIVEN_UP, 0, relay.SILENT)]))
+
+
 def test_a_payment_overtakes_a_cut_and_goes_before_other_orders():
     told = Told()
     lane = RelayLane([Model(), Model()], Limits(), told)
