@@ -26,8 +26,8 @@ OWN_PURSE = const(3)
 
 BAUDS = (600, 1200, 2400, 4800, 9600, 19200)
 RATES_MAX = const(4)
-FORWARD_MODULUS_CWH = const(100_000_000)  # 999999.99 kWh, then 0
-COMBINED_MODULUS_CWH = const(80_000_000)  # the top bit is the sign
+FORWARD_ROLLOVER_KWH = const(1_000_000)  # 999999.99, then 0
+COMBINED_ROLLOVER_KWH = const(800_000)  # the top bit is the sign
 STATUS_PURSE_BITS = const(0x0300)
 OPERATOR = b"\x4c\x00\x00\x00"  # C0..C3 of our orders in the meter's own event log; any value is allowed
 
@@ -112,7 +112,8 @@ def _take_line(fields, model):
 def _take_registers(fields, model):
     model.billing_register = _one_of(fields, "billing_register", (FORWARD_ACTIVE, COMBINED))
     combined = model.billing_register == COMBINED
-    model.modulus_cwh = COMBINED_MODULUS_CWH if combined else FORWARD_MODULUS_CWH
+    widest_kwh = COMBINED_ROLLOVER_KWH if combined else FORWARD_ROLLOVER_KWH
+    model.modulus_cwh = fields.take_int("rollover_kwh", 10_000, widest_kwh, widest_kwh) * 100
     model.rates = fields.take_int("rates", 0, RATES_MAX)
     model.block_reads = fields.take_flag("block_reads", True)
     model.joined_clock = fields.take_flag("joined_clock", False)

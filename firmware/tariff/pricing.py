@@ -4,8 +4,8 @@ energy_cwh * price is ucu exactly, so pricing never divides and never rounds. Wo
 way between two readings into spans of one local day each; `charge_lines` prices one span with the tariff of its day.
 Bands, steps and seasons will cut spans further inside `split` and leave `charge_lines` as it is.
 
-Trap avoided: a register rolls over at 999999.99, so a difference is taken modulo 100,000,000; whether the step is
-plausible is checked before (a register that runs backwards must be held, not charged as almost a full turn).
+Trap avoided: a register rolls over, most at 999999.99, so a difference is taken modulo the meter's own turn; whether the
+step is plausible is checked before (a register that runs backwards must be held, not charged as almost a full turn).
 """
 
 from firmware.base.faults import require
@@ -17,13 +17,13 @@ MARK_UNSPLIT = const(2)
 REGISTERS = const(5)
 
 
-def difference_cwh(from_cwh, to_cwh):
-    """Energy between two values of one register."""
-    require(0 <= from_cwh < ROLLOVER_CWH and 0 <= to_cwh < ROLLOVER_CWH, "register outside 0 ... 99999999")
-    return (to_cwh - from_cwh) % ROLLOVER_CWH
+def difference_cwh(from_cwh, to_cwh, modulus_cwh=ROLLOVER_CWH):
+    """Energy between two values of one register that starts again at `modulus_cwh`."""
+    require(0 <= from_cwh < modulus_cwh and 0 <= to_cwh < modulus_cwh, "register beyond its rollover")
+    return (to_cwh - from_cwh) % modulus_cwh
 
 
-def charge_lines(tariff, rates, from_cwh, to_cwh):
+def charge_lines(tariff, rates, from_cwh, to_cwh, modulus_cwh=ROLLOVER_CWH):
     """[(rate, from_cwh, to_cwh, price, amount_ucu)] for one span; registers are [total, rate 1 ... 4].
 
     `rates` 0 charges the total register, else the registers 1 ... rates. Registers that did not move give no line. A
@@ -35,7 +35,7 @@ def charge_lines(tariff, rates, from_cwh, to_cwh):
     for rate in range(first, rates + 1):
         before, after = from_cwh[rate], to_cwh[rate]
         require(before is not None and after is not None, "register without a value")
-        energy_cwh = difference_cwh(before, after)
+        energy_cwh = difference_cwh(before, after, modulus_cwh)
         if energy_cwh:
             price = tariff.price_of(rate)
             lines.append((rate, before, after, price, energy_cwh * price))

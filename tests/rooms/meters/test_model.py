@@ -160,6 +160,7 @@ def test_registers_wrap_where_the_register_does():
     combined = changed("billing_register", "combined")
     combined["daily_freezes"] = 0
     eq(load_model(combined).modulus_cwh, 80000000)
+    eq(load_model(changed("rollover_kwh", 100_000)).modulus_cwh, 10000000)
 
 
 def test_the_most_a_meter_can_pass_grows_with_its_phases():
