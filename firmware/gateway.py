@@ -176,7 +176,8 @@ class Gateway:
         self._wake()
 
     def _believe(self, slot, reading):
-        self.billing.let_go(slot, reading)
+        slot.held = 0
+        slot.jumped = None
         if not self.billing.is_bound(slot):
             self.billing.bind(slot, reading)
         slot.reading = reading
@@ -185,6 +186,7 @@ class Gateway:
         if cause and slot.uncharged_ucu is not None:
             self.billing.charge(slot, reading, cause)
             slot.uncharged_ucu = self.billing.uncharged_ucu(slot, reading)
+        self.billing.let_go(slot, reading)
 
     def _store(self, slot, reading):
         registers = reading.registers

@@ -5,11 +5,13 @@ meter could have passed, another serial number or no value is held: no charge, n
 
 Charges are journalled at local midnight, before every supply decision, and when the uncharged energy is worth more than
 a limit (design 4.7); in between the uncharged value is only subtracted from the balance, with the time of its reading.
+A day without energy is settled too, by a charge of nothing: the next one then begins on its own day.
 
 Energy belongs to the tariff of the local day on which its span began: that price was certainly valid then.
 
 Traps avoided: a clock that is not known dates nothing: energy then stays in the meter, which forgets nothing. A register
 that jumped is not believed because time passes and the jump becomes possible: it must come back, or a person lets it go.
+The end of a hold moves the date of the last charge, so what passed behind it is charged first, by its own day.
 """
 
 from firmware.base import days
@@ -32,7 +34,6 @@ CAUSE_LIMIT = const(4)
 
 MARK_UNSPLIT_MIDNIGHT = const(2)
 
-REGISTER_MODULO_CWH = const(100_000_000)
 JOULES_PER_CWH = const(36_000)  # 0.01 kWh = 10 Wh
 
 
@@ -50,14 +51,14 @@ class Billing:
             return HELD_OTHER_SERIAL
         first, last = billed_registers(reading.rates)
         for rate in range(first, last + 1):
-            if reading.registers[rate] is None:
+            if reading.registers[rate] is None or reading.registers[rate] >= slot.model.modulus_cwh:
                 return HELD_NO_VALUE
         if not self.is_bound(slot):
             return 0
         rate = self._suspect_rate(slot, reading)
         if rate >= 0:
             # far more than half the register's range is a step back seen through the rollover
-            return HELD_BACKWARDS if self._passed_cwh(slot, reading, rate) > REGISTER_MODULO_CWH // 2 else HELD_TOO_FAR
+            return HELD_BACKWARDS if self._passed_cwh(slot, reading, rate) > slot.model.modulus_cwh // 2 else HELD_TOO_FAR
         return HELD_TOO_FAR if self._goes_on_from_jump(slot, reading) else 0
 
     def _suspect_rate(self, slot, reading):
@@ -69,21 +70,24 @@ class Billing:
         return -1
 
     def _passed_cwh(self, slot, reading, rate):
-        return pricing.difference_cwh(self._ledger.accounts.charged_cwh(slot.row, rate), reading.registers[rate])
+        """Energy since the last believed reading; in a new life since the last charge."""
+        before_cwh = self._ledger.accounts.charged_cwh(slot.row, rate) if slot.reading is None else slot.reading.registers[rate]
+        # a model with a smaller register came in place of the right one: what stands in the books cannot be reached
+        return (reading.registers[rate] - before_cwh) % slot.model.modulus_cwh if before_cwh < slot.model.modulus_cwh else before_cwh
 
     def _goes_on_from_jump(self, slot, reading):
         """True while the register that was held for a jump still stands where it jumped to, or beyond."""
         if slot.jumped is None:
             return False
         rate, jumped_cwh = slot.jumped
-        return pricing.difference_cwh(jumped_cwh, reading.registers[rate]) < REGISTER_MODULO_CWH // 2
+        return (reading.registers[rate] - jumped_cwh) % slot.model.modulus_cwh < slot.model.modulus_cwh // 2
 
     def _could_have_passed_cwh(self, slot, reading):
-        """Energy at the meter's limit since the last charge, with a margin of a quarter, rounded up."""
-        charged_at_s = self._ledger.accounts.get(slot.row, "charged_at_s")
-        if not charged_at_s or not reading.at_s:
-            return REGISTER_MODULO_CWH // 2  # undated: only a step back can be told
-        elapsed_s = max(0, reading.at_s - charged_at_s) + self._limits.plausible_slack_s
+        """Energy at the meter's limit since then, with a margin of a quarter, rounded up."""
+        before_s = self._ledger.accounts.get(slot.row, "charged_at_s") if slot.reading is None else slot.reading.at_s
+        if not before_s or not reading.at_s:
+            return slot.model.modulus_cwh // 2  # undated: only a step back can be told
+        elapsed_s = max(0, reading.at_s - before_s) + self._limits.plausible_slack_s
         return slot.max_power_w * elapsed_s * 5 // 4 // JOULES_PER_CWH + 1
 
     def hold(self, slot, reading, why):
@@ -104,14 +108,16 @@ class Billing:
         note(self._ledger, kinds.HELD, values)
 
     def let_go(self, slot, reading):
-        """A believable reading ends the holding by itself: charging goes on where it stood."""
+        """A believable reading ends the holding by itself, once all that passed behind it is charged."""
         accounts = self._ledger.accounts
-        slot.held = 0
-        slot.jumped = None
-        if accounts.get(slot.row, "flags") & FLAG_READING_HELD:
-            rate = billed_registers(reading.rates)[0]
-            charged_cwh = accounts.charged_cwh(slot.row, rate)
-            note(self._ledger, kinds.HELD, (slot.account, reading.serial, HELD_RELEASED, rate, charged_cwh, charged_cwh))
+        if not accounts.get(slot.row, "flags") & FLAG_READING_HELD:
+            return
+        first, last = billed_registers(reading.rates)
+        for rate in range(first, last + 1):
+            if accounts.charged_cwh(slot.row, rate) != reading.registers[rate]:
+                return  # no tariff or no room: the date of the last charge must stay
+        register_cwh = reading.registers[first]
+        note(self._ledger, kinds.HELD, (slot.account, reading.serial, HELD_RELEASED, first, register_cwh, register_cwh))
 
     def write_off(self, slot, reading):
         """The operator lets a held reading go: charging goes on from its registers, and it counts as believed."""
@@ -160,13 +166,16 @@ class Billing:
     def _lines(self, slot, reading, tariff):
         accounts = self._ledger.accounts
         charged = [accounts.charged_cwh(slot.row, rate) for rate in range(len(reading.registers))]
-        return pricing.charge_lines(tariff, reading.rates, charged, reading.registers)
+        return pricing.charge_lines(tariff, reading.rates, charged, reading.registers, slot.model.modulus_cwh)
 
     def due_cause(self, slot, reading, uncharged_ucu):
         """0, or why the uncharged energy must be journalled at this reading."""
-        charged_at_s = self._ledger.accounts.get(slot.row, "charged_at_s")
-        if self._crosses_midnight(slot, charged_at_s, reading.at_s):
-            return CAUSE_MIDNIGHT
+        accounts = self._ledger.accounts
+        charged_at_s = accounts.get(slot.row, "charged_at_s")
+        if not charged_at_s or self._crosses_midnight(slot, charged_at_s, reading.at_s):
+            return CAUSE_MIDNIGHT  # bound without a clock: the first day that is known begins now
+        if accounts.get(slot.row, "flags") & FLAG_READING_HELD:
+            return CAUSE_DECISION
         if uncharged_ucu is not None and uncharged_ucu >= self._limits.uncharged_max_ucu:
             return CAUSE_LIMIT
         return 0
@@ -176,14 +185,22 @@ class Billing:
         tariff = self._tariff_of(slot, reading)
         if tariff is None:
             return 0
-        accounts = self._ledger.accounts
-        charged_at_s = accounts.get(slot.row, "charged_at_s")
+        lines = self._lines(slot, reading, tariff)
+        if not lines and cause == CAUSE_MIDNIGHT:
+            rate = billed_registers(reading.rates)[0]
+            lines = [(rate, reading.registers[rate], reading.registers[rate], tariff.price_of(rate), 0)]
+        charged_at_s = self._ledger.accounts.get(slot.row, "charged_at_s")
         marks = MARK_UNSPLIT_MIDNIGHT if self._crosses_midnight(slot, charged_at_s, reading.at_s) else 0
+        return self._journal(slot, lines, (reading.serial, reading.at_s), tariff, (cause, marks))
+
+    def _journal(self, slot, lines, whose, tariff, why):
+        """CHARGE records of these lines -> what they come to together."""
+        serial, at_s = whose
         amount_all = 0
-        total = accounts.get(slot.row, "total_charged_ucu")
-        for rate, from_cwh, to_cwh, price, amount in self._lines(slot, reading, tariff):
-            values = (slot.account, reading.serial, rate, from_cwh, to_cwh, reading.at_s, tariff.tariff, tariff.version)
-            if not note(self._ledger, kinds.CHARGE, values + (price, amount, total + amount, cause, marks)):
+        total = self._ledger.accounts.get(slot.row, "total_charged_ucu")
+        for rate, from_cwh, to_cwh, price, amount in lines:
+            values = (slot.account, serial, rate, from_cwh, to_cwh, at_s, tariff.tariff, tariff.version)
+            if not note(self._ledger, kinds.CHARGE, values + (price, amount, total + amount) + why):
                 break  # no room for more: the meter remembers
             total += amount
             amount_all += amount
