@@ -15,9 +15,9 @@ tariff.py   `parse_tariff(text_or_bytes) -> Tariff`: `tariff`, `version`, `effec
             segment with that many rates: charge nothing, cut nothing), `same_as(other)`.
 book.py     `TariffBook(capacity)`: `add(tariff) -> CREATED | EXISTS | CONFLICT | FULL`, `in_force(tariff_id, local_day) -> Tariff
             or None`, `get(tariff_id, version)`, `prune(first_unsettled_day) -> [(tariff_id, version)]`, `len()`.
-pricing.py  `charge_lines(tariff, rates, from_cwh, to_cwh, modulus_cwh) -> [(rate, from_cwh, to_cwh, price, amount_ucu)]`: lists of 5 registers
-            (total, rate 1 ... 4); rates 0 charges the total register, rates n the registers 1 ... n; lines without energy are left out.
-            `total_ucu(lines)`, `difference_cwh(from_cwh, to_cwh, modulus_cwh)`; the modulus is 100,000,000 unless the meter's model says otherwise.
+pricing.py  `charge_lines(tariff, rates, from_cwh, to_cwh, modulus_cwh) -> [(rate, from_cwh, to_cwh, price, amount_ucu)]`: lists of
+            5 registers (total, rate 1 ... 4); rates 0 charges the total register, rates n the registers 1 ... n; lines without energy are left out.
+            `total_ucu(lines)`, `difference_cwh(from_cwh, to_cwh, modulus_cwh)`; 100,000,000 unless the model says otherwise.
             `split(from_day, to_day, from_cwh, to_cwh, freezes) -> [(day, from_cwh, to_cwh, marks)]`: spans of one local day each;
             freezes = [(day, [5 registers])] of the midnight that begins `day`. Without freezes one span of from_day,
             marks = MARK_UNSPLIT when a midnight lies in it. Price each span with the tariff in force on its day.
