@@ -16,7 +16,8 @@ tariff.py   `parse_tariff(text_or_bytes) -> Tariff`: `tariff`, `version`, `effec
 book.py     `TariffBook(capacity)`: `add(tariff) -> CREATED | EXISTS | CONFLICT | FULL`, `in_force(tariff_id, local_day) -> Tariff
             or None`, `get(tariff_id, version)`, `prune(first_unsettled_day) -> [(tariff_id, version)]`, `len()`.
 pricing.py  `charge_lines(tariff, rates, from_cwh, to_cwh, modulus_cwh) -> [(rate, from_cwh, to_cwh, price, amount_ucu)]`: lists of
-            5 registers (total, rate 1 ... 4); rates 0 charges the total register, rates n the registers 1 ... n; lines without energy are left out.
+            5 registers (total, rate 1 ... 4); rates 0 charges the total register, rates n the registers 1 ... n; lines without
+            energy are left out.
             `total_ucu(lines)`, `difference_cwh(from_cwh, to_cwh, modulus_cwh)`; 100,000,000 unless the model says otherwise.
             `split(from_day, to_day, from_cwh, to_cwh, freezes) -> [(day, from_cwh, to_cwh, marks)]`: spans of one local day each;
             freezes = [(day, [5 registers])] of the midnight that begins `day`. Without freezes one span of from_day,
