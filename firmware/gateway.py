@@ -14,7 +14,7 @@ from firmware.clock import clock as clocks
 from firmware.cutoff import decide
 from firmware.cutoff.brake import Brake
 from firmware.cutoff.throttle import Throttle
-from firmware.gateway_billing import HELD_NO_VALUE, HELD_TOO_FAR, Billing
+from firmware.gateway_billing import HELD_NO_VALUE, HELD_OTHER_SERIAL, HELD_TOO_FAR, NO_SERIAL, Billing
 from firmware.gateway_books import must, note, settle
 from firmware.gateway_orders import OrderDesk
 from firmware.gateway_slot import Slot
@@ -30,7 +30,6 @@ EVENT_TASK_FAULT = const(4)
 FAULT_OWN_PURSE = const(8)
 FAULT_UTILITY_KEY = const(9)
 CHANNEL_HEAD_END = const(1)  # NOTICE channel
-NO_SERIAL = bytes(6)
 RESET_UNKNOWN = const(0)  # BOOT reset_cause: this port cannot tell
 STANDING_SOUND = const(0)
 STANDING_AWAITS_STATE = const(2)
@@ -162,6 +161,8 @@ class Gateway:
         slot.silent_turns = 0
         slot.read_refused = None
         why = self.billing.why_held(slot, reading)
+        if not why and not self.billing.is_bound(slot) and not self.billing.bind(slot, reading):
+            why = HELD_OTHER_SERIAL  # no room to close one segment and begin the next
         if why != HELD_NO_VALUE:
             slot.last_heard = reading
         if why:
@@ -178,8 +179,6 @@ class Gateway:
     def _believe(self, slot, reading):
         slot.held = 0
         slot.jumped = None
-        if not self.billing.is_bound(slot):
-            self.billing.bind(slot, reading)
         slot.reading = reading
         slot.uncharged_ucu = self.billing.uncharged_ucu(slot, reading)
         cause = self.billing.due_cause(slot, reading, slot.uncharged_ucu)

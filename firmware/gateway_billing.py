@@ -18,7 +18,8 @@ from firmware.base import days
 from firmware.base.port import const
 from firmware.base.reading import MARK_HELD
 from firmware.cutoff.conditions import FLAG_READING_HELD
-from firmware.gateway_books import note
+from firmware.gateway_books import may_cut, note
+from firmware.gateway_segment import CAUSE_SEGMENT_CLOSED, closing_lines, closing_reading
 from firmware.ledger import record_kinds as kinds
 from firmware.tariff import pricing
 
@@ -34,6 +35,7 @@ CAUSE_LIMIT = const(4)
 
 MARK_UNSPLIT_MIDNIGHT = const(2)
 
+NO_SERIAL = bytes(6)
 JOULES_PER_CWH = const(36_000)  # 0.01 kWh = 10 Wh
 
 
@@ -85,9 +87,12 @@ class Billing:
     def _could_have_passed_cwh(self, slot, reading):
         """Energy at the meter's limit since then, with a margin of a quarter, rounded up."""
         before_s = self._ledger.accounts.get(slot.row, "charged_at_s") if slot.reading is None else slot.reading.at_s
-        if not before_s or not reading.at_s:
+        return self._limit_cwh(slot, before_s, reading.at_s)
+
+    def _limit_cwh(self, slot, before_s, after_s):
+        if not before_s or not after_s:
             return slot.model.modulus_cwh // 2  # undated: only a step back can be told
-        elapsed_s = max(0, reading.at_s - before_s) + self._limits.plausible_slack_s
+        elapsed_s = max(0, after_s - before_s) + self._limits.plausible_slack_s
         return slot.max_power_w * elapsed_s * 5 // 4 // JOULES_PER_CWH + 1
 
     def hold(self, slot, reading, why):
@@ -137,16 +142,44 @@ class Billing:
         return accounts.get(slot.row, "serial") == slot.serial and accounts.get(slot.row, "rates") == slot.model.rates
 
     def bind(self, slot, reading):
-        """First believable reading of this meter for this account: charging begins at its registers."""
+        """First believable reading of this meter for this account: charging begins at its registers. False without room."""
+        if not may_cut(self._ledger):
+            return False
+        if self._ledger.accounts.get(slot.row, "serial") != NO_SERIAL:
+            self._close_segment(slot)
         registers = [0 if value is None else value for value in reading.registers]
-        note(self._ledger, kinds.SEGMENT, (slot.account, reading.serial, reading.rates) + tuple(registers))
+        values = (slot.account, reading.serial, reading.rates) + tuple(registers)
+        return note(self._ledger, kinds.SEGMENT, values) > 0
 
-    def tariff_now(self, slot, at_s):
+    def _close_segment(self, slot):
+        """Settle the meter, or the registers, that billed until now."""
+        accounts = self._ledger.accounts
+        serial, rates = accounts.get(slot.row, "serial"), accounts.get(slot.row, "rates")
+        since_s = accounts.get(slot.row, "charged_at_s")
+        registers, at_s = closing_reading(self._ledger.readings, slot.account, since_s) if since_s else (None, 0)
+        first, last = billed_registers(rates)
+        charged_cwh = [(rate, accounts.charged_cwh(slot.row, rate)) for rate in range(first, last + 1)]
+        limit_cwh = self._limit_cwh(slot, since_s, at_s)
+        lines, marks = closing_lines(charged_cwh, registers, slot.model.modulus_cwh, limit_cwh)
+        tariff = self.tariff_now(slot, since_s, rates)
+        if tariff is None:
+            for rate, from_cwh, to_cwh in lines:
+                note(self._ledger, kinds.HELD, (slot.account, serial, HELD_RELEASED, rate, to_cwh, from_cwh))
+            return
+        priced = []
+        for rate, from_cwh, to_cwh in lines:
+            price = tariff.price_of(rate)
+            priced.append((rate, from_cwh, to_cwh, price, (to_cwh - from_cwh) % slot.model.modulus_cwh * price))
+        if self._crosses_midnight(slot, since_s, at_s):
+            marks |= MARK_UNSPLIT_MIDNIGHT
+        self._journal(slot, priced, (serial, at_s), tariff, (CAUSE_SEGMENT_CLOSED, marks))
+
+    def tariff_now(self, slot, at_s, rates=None):
         """The tariff in force for this slot at `at_s`, or None (then energy accumulates unpriced)."""
         if not at_s:
             return None
         tariff = self._tariffs.in_force(slot.tariff, days.day_number(at_s, slot.utc_offset_min))
-        if tariff is None or not tariff.serves(slot.model.rates):
+        if tariff is None or not tariff.serves(slot.model.rates if rates is None else rates):
             return None
         return tariff
 

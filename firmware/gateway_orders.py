@@ -12,7 +12,7 @@ from firmware.base.faults import BadInput, Refused, WireFault
 from firmware.base.port import const
 from firmware.cutoff import conditions, orders
 from firmware.cutoff import policy as policies_of
-from firmware.gateway_books import must, note
+from firmware.gateway_books import may_cut, must, note
 from firmware.ledger import record_kinds as kinds
 from firmware.tariff import tariff as tariffs_of
 
@@ -70,13 +70,17 @@ class OrderDesk:
         reason = judged.reason
         if flags is None:
             reason = orders.BAD_DOCUMENT
-        if reason == orders.ACCEPTED and order == orders.RELEASE_HELD and slot.last_heard is None:
-            reason = orders.CONDITION  # not heard since the start: there is no register to go on from
+        if reason == orders.ACCEPTED and order == orders.RELEASE_HELD and not self._can_let_go(slot):
+            reason = orders.CONDITION
         if reason == orders.ACCEPTED:
             self._set_down(slot, order, number, flags, view, policy)
         self._verdict(account, number, order, reason, judged.failed, credit_number, expires_at_s)
         if reason == orders.ACCEPTED:
             self._act(slot, order, number, expires_at_s, overridden)
+
+    def _can_let_go(self, slot):
+        """There is a register to go on from, of the meter that bills, and room to write it down."""
+        return slot.last_heard is not None and self._gateway.billing.is_bound(slot) and may_cut(self._ledger)
 
     def _flags_wanted(self, order, flags, document):
         """The account's flags after this order; None when its document is no flags."""

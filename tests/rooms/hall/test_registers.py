@@ -168,3 +168,20 @@ def test_energy_from_behind_a_hold_waits_for_a_tariff_and_is_no_jump_meanwhile()
 
     alone(world, script)
     eq(charged(world), 5_020 * 10_000)
+
+
+def test_a_held_reading_is_not_let_go_without_room_to_write_it_down():
+    world = World()
+
+    def script(world):
+        read(world, START_S, 1_000)
+        read(world, START_S + 5, 900_000)
+        ledger = world.gateway.ledger
+        ledger.journal.reserves[1] += 10_000
+        world.gateway.on_order(RELEASE_HELD, world.slot().account, 1, 0, 9, 0, None)
+        ledger.journal.reserves[1] -= 10_000
+        eq(world.row("flags") & 16, 16)
+        eq(read(world, START_S + 900, 900_010).marks & MARK_HELD, MARK_HELD, "the whole jump would be charged")
+
+    alone(world, script)
+    eq(charged(world), 0)

@@ -1,0 +1,186 @@
+"""Another meter, or another model of it, in the settings: the old segment is closed before the new one begins."""
+
+from firmware.base.reading import MARK_HELD, Reading
+from firmware.ledger import record_kinds as kinds
+from firmware.ledger.record import values_of
+from tests.fake_board import START_S, World
+from tests.fake_site import FakeMeter
+from tests.kit import eq
+
+COIN = 1_000_000
+DAY_S = 86_400
+CLOSED = 5  # CHARGE cause
+ESTIMATED = 1
+NEW_ADDRESS = b"\x77\x00\x00\x00\x00\x21"
+
+
+def read(world, at_s, registers, rates=0, index=0):
+    """A reading as the bus hands it over, at a time of the test's choice -> the reading."""
+    reading = Reading(index, world.slot(index).serial)
+    reading.at_s, reading.quality, reading.rates, reading.status_word = at_s, 3, rates, 0
+    reading.registers[: len(registers)] = registers
+    world.rtc.at_s = at_s
+    world.gateway.clock._set(3, at_s, world.gateway._ticks_ms(), 0)
+    world.gateway.on_reading(reading)
+    return reading
+
+
+def charged(world):
+    return world.row("total_charged_ucu")
+
+
+def records(world, kind):
+    """Fields of the records of one kind, oldest first."""
+    found = []
+    ledger = world.gateway.ledger
+    sequence = 1
+    while sequence <= ledger.sequence:
+        _, first, _, batch = ledger.outbox.journal_from(sequence, 1_000_000)
+        found += [values_of(raw, 0, len(raw)) for raw in batch if raw[1] == kind]
+        sequence = first + len(batch)
+    return found
+
+
+def closing(world):
+    """(rate, from, to, marks) of the CHARGE records that closed a segment."""
+    charges = records(world, kinds.CHARGE)
+    return [(values[2], values[3], values[4], values[12]) for values in charges if values[11] == CLOSED]
+
+
+def alone(world, script):
+    """Run `script(world)` at once, before the bus has read anything."""
+
+    async def life(world):
+        for meter in world.meters:
+            meter.silent = True
+        return script(world)
+
+    return world.run(life)
+
+
+def swap_meter(world):
+    """The installer writes another address into the settings."""
+    world.meters[0] = FakeMeter(NEW_ADDRESS)
+    world.write_again()
+
+
+def used_a_little(world):
+    read(world, START_S, [1_000])
+    read(world, START_S + 900, [1_100])  # worth less than the limit: not charged yet
+
+
+def test_a_meter_that_is_replaced_is_charged_up_to_its_last_reading():
+    world = World()
+    alone(world, used_a_little)
+    swap_meter(world)
+
+    def second(world):
+        read(world, START_S + 7_200, [500_000])
+        eq(closing(world), [(0, 1_000, 1_100, 0)])
+        eq((world.row("serial"), world.row("charged_0")), (NEW_ADDRESS, 500_000))
+        read(world, START_S + 2 * DAY_S, [500_040])
+
+    alone(world, second)
+    eq(charged(world), 140 * 5_500)
+
+
+def test_a_closing_register_stands_in_the_books_though_no_reading_tells_more():
+    world = World()
+
+    def first(world):
+        read(world, START_S, [1_000])
+        read(world, START_S + 900, [None])
+
+    alone(world, first)
+    swap_meter(world)
+
+    def second(world):
+        read(world, START_S + 7_200, [500_000])
+
+    alone(world, second)
+    eq((closing(world), charged(world)), ([(0, 1_000, 1_000, 0)], 0))
+
+
+def test_a_meter_replaced_twice_is_not_closed_by_a_reading_of_the_first():
+    world = World()
+    alone(world, used_a_little)
+    swap_meter(world)
+
+    def second(world):
+        read(world, START_S + 7_200, [500])
+        world.gateway.ledger.readings.last_number -= 1  # that reading was lost with the power
+
+    alone(world, second)
+    world.region.cut_power()
+    world.meters[0] = FakeMeter(b"\x78\x00\x00\x00\x00\x21")
+    world.write_again()
+
+    def third(world):
+        world.gateway.ledger.readings.last_number -= 1
+        read(world, START_S + 9_000, [9_000])
+
+    alone(world, third)
+    eq(closing(world)[1], (0, 500, 500, ESTIMATED))
+
+
+def test_a_replaced_meter_waits_for_room_in_the_journal_and_its_readings_close_nothing():
+    world = World()
+    alone(world, used_a_little)
+    swap_meter(world)
+
+    def second(world):
+        ledger = world.gateway.ledger
+        ledger.journal.reserves[1] += 10_000
+        eq(read(world, START_S + 7_200, [3_000]).marks & MARK_HELD, MARK_HELD)
+        eq((charged(world), world.slot().uncharged_ucu), (0, None))
+        ledger.journal.reserves[1] -= 10_000
+        read(world, START_S + 8_100, [3_100])
+
+    alone(world, second)
+    eq((closing(world), world.row("charged_0")), ([(0, 1_000, 1_100, 0)], 3_100))
+
+
+def test_the_first_meter_of_an_account_is_not_worth_its_whole_life_while_there_is_no_room_to_bind_it():
+    world = World()
+
+    def script(world):
+        world.gateway.ledger.journal.reserves[1] += 10_000
+        read(world, START_S, [5_000_000])
+        eq(world.slot().uncharged_ucu, None)
+
+    alone(world, script)
+
+
+def test_two_accounts_that_change_their_meters_are_both_closed():
+    world = World(meters=2)
+
+    def first(world):
+        for index in range(2):
+            read(world, START_S, [1_000 + index], index=index)
+            read(world, START_S + 900, [1_100 + index], index=index)
+
+    alone(world, first)
+    world.meters.reverse()
+    world.write_again()
+
+    def second(world):
+        read(world, START_S + 1_800, [1_201], index=0)
+        read(world, START_S + 1_800, [1_200], index=1)
+        eq(world.slot(0).account, 1001)
+
+    alone(world, second)
+    eq(closing(world), [(0, 1_000, 1_100, 0), (0, 1_001, 1_101, 0)])
+
+
+def test_registers_of_a_former_model_that_no_tariff_serves_are_written_off():
+    world = World(prices={"rates": ["1.0000", "0.8000", "0.5000", "0.2000"]})
+    alone(world, used_a_little)
+    world.change_model("three_phase_tou")
+
+    def second(world):
+        read(world, START_S + 1_800, [1_200, 100, 200, 300, 400], 4)
+        read(world, START_S + DAY_S, [1_300, 200, 200, 300, 400], 4)
+
+    alone(world, second)
+    eq((closing(world), charged(world)), ([], 100 * 10_000))
+    eq(records(world, kinds.HELD)[-1][2:], (0, 0, 1_100, 1_000), "let go at 11.00, charged to 10.00")
