@@ -71,6 +71,9 @@ class MeterBus:
 
     async def _serve(self, sequence):
         """One step of a relay order."""
+        sequence.leave_in_time(aio.now_ms())
+        if sequence.state == FINISHED:
+            return
         index = sequence.meter
         meter = self._meters[index]
         question = sequence.question()

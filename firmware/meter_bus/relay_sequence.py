@@ -1,12 +1,15 @@
 """One relay order from clock to proof (dlt645.md 3.5), pure: `question()` says what to ask, `on_*` takes the answer.
 
     CLOCK -> BEFORE -> COMMAND -> AFTER (0.3, 1, 3, 10, 30, 60 s ...) -> LOAD (cuts only) -> finished
-                         |  no answer
+      ^- silence -+      |  no answer
                          +-> CLOCK_AGAIN -> UNSURE: resend only while both relay bits show the old state
 
 The acknowledgement 9C is never proof: the status word is read back until it agrees, and after a cut the load too.
 Reading the clock before every status read that follows a silence keeps a late status answer from being taken for the
 present one: it arrives while another item is expected, and is dropped.
+
+A cut was judged for the time until its valid-until: it leaves before that or not at all, however long the meter was silent
+or the line busy, and a later reading of the clock does not make it valid for longer.
 
 Traps avoided: a command is never repeated blindly; valid-until comes from the meter's own clock; "b6 close, b4 open" is
 a meter that waits for its button, not a failure. A restore does not fail on a bad meter clock (a late cut costs coins,
@@ -32,6 +35,7 @@ BITS_PURSE = const(0x300)
 BIT_KEEP_POWER = const(0x1000)
 
 POLL_AFTER_MS = (300, 1_000, 3_000, 10_000, 30_000, 60_000)  # the last repeats
+LEAVE_BEFORE_MS = const(10_000)  # the command is on its way for less, and must arrive while it is valid
 END_OF_CLOCK_S = const(4102444799)  # 2099-12-31 23:59:59, the last date that two BCD digits of the year hold
 
 _QUESTION = {
@@ -56,7 +60,9 @@ class RelaySequence:
         self._model = model
         self._limits = limits
         self._report = report
+        self._end_ms = ticks.add(now_ms, limits.relay_valid_s * 1000)
         self._clock_s = None
+        self._clock_ms = now_ms
         self._polls = 0
         self._silences = 0
         self._sends = 0
@@ -73,7 +79,16 @@ class RelaySequence:
         """(action, valid-until as the meter's local seconds) for SEND_RELAY."""
         if self._clock_s is None:
             return (self.action, END_OF_CLOCK_S)
+        if self.action == relay.CUT:
+            return (self.action, self._clock_s + ticks.diff(self._end_ms, self._clock_ms) // 1000)
         return (self.action, self._clock_s + self._limits.relay_valid_s)
+
+    def leave_in_time(self, now_ms):
+        """To be called before each question: a cut whose time is over is given up, unless it has left already."""
+        if self.action != relay.CUT or self.state not in (CLOCK, BEFORE, COMMAND):
+            return
+        if ticks.diff(self._end_ms, now_ms) < LEAVE_BEFORE_MS:
+            self._finish(relay.GIVEN_UP, 0, relay.SILENT)
 
     def cancel(self):
         """A newer order for this meter overtakes this one."""
@@ -84,6 +99,7 @@ class RelaySequence:
         """The meter's local time, or None when it is not a date."""
         self._silences = 0
         self._clock_s = clock_s
+        self._clock_ms = now_ms
         if clock_s is None and self.action == relay.CUT:
             self._finish(relay.GIVEN_UP, 0, relay.BAD_METER_CLOCK)
         elif self.state == CLOCK:
@@ -143,7 +159,7 @@ class RelaySequence:
             # a mere look is not pressed: who wants it asks again, and dead meters must not take the line from the others
             self._finish(relay.GIVEN_UP, 0, relay.SILENT)
         else:
-            back_to = CLOCK_AGAIN if self._sends else self.state
+            back_to = CLOCK_AGAIN if self._sends else CLOCK
             self._go(back_to, now_ms, POLL_AFTER_MS[min(self._silences, len(POLL_AFTER_MS)) - 1])
 
     def _before(self, word, now_ms):

@@ -205,3 +205,17 @@ def test_a_meter_of_many_words_is_no_stuck_task():
     gaps = [beats_ms[place + 1] - beats_ms[place] for place in range(len(beats_ms) - 1)]
     eq(meter.requests > 100, True, "the meter was asked only %d times" % meter.requests)
     eq(max(gaps) < 10_000, True, "no sign of life for %d ms" % max(gaps))
+
+
+def test_a_cut_waits_minutes_for_a_silent_meter_and_is_then_dropped():
+    meters = [FakeMeter(address(1))]
+    meters[0].clock_s = NOON_S
+    meters[0].silent = True
+
+    async def cut(bus):
+        bus.order(0, relay.CUT)
+        await aio.sleep_ms(299_000)
+        meters[0].silent = False
+
+    sink, _ = run_for(meters, 300_000, cut, relay_silences_max=100)
+    eq((meters[0].orders, sink.phases), ([], [(0, relay.CUT, relay.GIVEN_UP, relay.SILENT)]))

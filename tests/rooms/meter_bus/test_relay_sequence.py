@@ -154,6 +154,52 @@ def test_restore_sends_the_close_while_a_trip_is_still_pending():
     eq(restore.question(), questions.SEND_RELAY)
 
 
+def test_the_valid_until_of_a_cut_never_lies_beyond_what_was_judged():
+    cut, _ = begin(relay.CUT)
+    cut.on_silence(0)
+    cut.on_clock(CLOCK_S, 200_000)
+    cut.on_status(CLOSED, 201_000)
+    eq(cut.argument(), (relay.CUT, CLOCK_S + 100), "judged for 300 s, and 200 have passed")
+    restore, _ = begin(relay.RESTORE)
+    restore.on_clock(CLOCK_S, 200_000)
+    restore.on_status(OPEN, 201_000)
+    eq(restore.argument(), (relay.RESTORE, CLOCK_S + 300))
+
+
+def test_a_cut_that_did_not_leave_in_time_leaves_no_more():
+    for sent in (False, True):
+        cut, told = begin(relay.CUT)
+        to_command(cut, CLOSED)
+        if sent:
+            cut.on_silence(1_000)
+            cut.on_clock(CLOCK_S, 294_000)
+            cut.on_status(CLOSED, 294_500)
+        eq(cut.state, sequence_of.COMMAND)
+        cut.leave_in_time(280_000)
+        eq(cut.state, sequence_of.COMMAND)
+        cut.leave_in_time(295_000)
+        eq((cut.state, told.phases[-1]), (sequence_of.FINISHED, (relay.GIVEN_UP, 0, relay.SILENT)))
+    restore, _ = begin(relay.RESTORE)
+    to_command(restore, OPEN)
+    restore.leave_in_time(3_000_000)
+    eq(restore.state, sequence_of.COMMAND, "late light harms nobody")
+
+
+def test_a_cut_that_has_left_is_looked_after_whatever_the_time():
+    cut, _ = begin(relay.CUT)
+    to_command(cut, CLOSED)
+    cut.on_silence(1_000)
+    cut.leave_in_time(400_000)
+    eq(cut.question(), questions.READ_CLOCK)
+
+
+def test_a_silence_before_the_command_reads_the_clock_anew():
+    restore, _ = begin(relay.RESTORE)
+    restore.on_clock(CLOCK_S, 0)
+    restore.on_silence(1_000)
+    eq(restore.question(), questions.READ_CLOCK, "the valid-until would be past")
+
+
 def test_what_is_so_already_is_not_ordered_again():
     for action, word in ((relay.CUT, OPEN), (relay.RESTORE, CLOSED), (relay.ALARM_ON, ALARM), (relay.ALARM_OFF, CLOSED)):
         order, told = begin(action)
