@@ -90,10 +90,10 @@ class _Fields:
     def fault(self, key: int, wanted: str) -> BadMessage:
         return BadMessage("bad_fields", f"{self.what}, field {key}: must be {wanted}, is {self.map.get(key)!r:.60}")
 
-    def number(self, key: int, highest: int = U32) -> int:
+    def number(self, key: int, highest: int = U32, lowest: int = 0) -> int:
         value = self.map.get(key)
-        if type(value) is not int or not 0 <= value <= highest:
-            raise self.fault(key, f"0 ... {highest}")
+        if type(value) is not int or not lowest <= value <= highest:
+            raise self.fault(key, f"{lowest} ... {highest}")
         return value
 
     def flag(self, key: int) -> bool:
@@ -136,9 +136,18 @@ class ReadingItem:
 
 
 @dataclass(frozen=True)
+class BadReading:
+    """A reading that cannot be stored; `number` is its own or what its neighbours make it, None when nobody can tell."""
+
+    number: int | None
+    sentence: str
+
+
+@dataclass(frozen=True)
 class ReadingsMessage:
     live: bool
     readings: list[ReadingItem]
+    bad: list[BadReading]
 
 
 @dataclass(frozen=True)
@@ -171,8 +180,37 @@ def parse_journal(value: object) -> JournalMessage:
 
 
 def parse_readings(value: object) -> ReadingsMessage:
+    """Each reading by itself. BadMessage when it is no list of readings at all."""
     fields = _Fields(value, "up/readings")
-    return ReadingsMessage(fields.flag(1), [_reading(item) for item in fields.items(2)])
+    live, items = fields.flag(1), fields.items(2)
+    numbers = [_number_of(item) for item in items]
+    readings: list[ReadingItem] = []
+    bad: list[BadReading] = []
+    for place, item in enumerate(items):
+        try:
+            readings.append(_reading(item))
+        except BadMessage as fault:
+            bad.append(BadReading(_number_at(numbers, place), str(fault)))
+            numbers[place] = bad[-1].number
+    return ReadingsMessage(live, readings, bad)
+
+
+def _number_of(item: object) -> int | None:
+    number = item[0] if isinstance(item, list) and item else None
+    return number if type(number) is int and 1 <= number <= U32 else None
+
+
+def _number_at(numbers: list[int | None], place: int) -> int | None:
+    """The number of the reading at `place`; readings of a message stand in order and without gap."""
+    if numbers[place] is not None:
+        return numbers[place]
+    before = numbers[place - 1] if place else None
+    if before is not None:
+        return before + 1 if before < U32 else None
+    for ahead, number in enumerate(numbers[place:]):
+        if number is not None:
+            return number - ahead if number > ahead else None
+    return None
 
 
 def _reading(item: object) -> ReadingItem:
@@ -184,7 +222,7 @@ def _reading(item: object) -> ReadingItem:
         raise fields.fault(5, "1 to 5 registers")
     values = [_optional(value, 99_999_999) for value in registers]
     return ReadingItem(
-        fields.number(0),
+        fields.number(0, lowest=1),
         fields.number(1),
         fields.number(2),
         fields.number(3, 3),

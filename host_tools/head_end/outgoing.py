@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from host_tools.head_end.database import Database
-from host_tools.head_end.ingest import Heard
+from host_tools.head_end.heard import Heard
 from host_tools.head_end.messages import countersign, seal, topic
 
 RESEND_FIRST_MS = 2_000

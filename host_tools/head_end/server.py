@@ -14,7 +14,8 @@ import aiomqtt
 
 from host_tools.head_end import state
 from host_tools.head_end.database import Database
-from host_tools.head_end.ingest import BEHIND, Heard, ingest
+from host_tools.head_end.heard import BEHIND, Heard
+from host_tools.head_end.ingest import ingest
 from host_tools.head_end.outgoing import Outgoing, Parcel
 
 POLL_S = 0.05

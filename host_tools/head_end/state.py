@@ -16,6 +16,8 @@ from host_tools.journal_reader import AccountRow, pack_row
 
 ROWS_PER_PART = 16  # 16 x 146 bytes stay well inside a packet of the gateway
 SEQUENCE_MARGIN = 1_000
+EPOCHS_AHEAD_MAX = 1_000  # a status is not authenticated: a number further ahead of what is held is nobody's
+SEQUENCES_AHEAD_MAX = 1_000_000
 
 
 def give_when_behind(db: Database, gateway: str, now_s: int, comparisons: tuple[int, ...]) -> bool:
@@ -34,8 +36,8 @@ def give(db: Database, gateway: str, now_s: int) -> int:
         row = db.row("SELECT * FROM gateways WHERE name = ?", gateway)
         assert row is not None
         gateway_id = int(row["id"])
-        epoch = max(int(row["epoch"]), int(row["given_epoch"]), _told(row, "epoch")) + 1
-        first = max(int(row["sequence"]), int(row["given_first"]), _told(row, "sequence")) + SEQUENCE_MARGIN + 1
+        epoch = _above(row, "epoch", max(int(row["epoch"]), int(row["given_epoch"])), EPOCHS_AHEAD_MAX) + 1
+        first = _above(row, "sequence", max(int(row["sequence"]), int(row["given_first"])), SEQUENCES_AHEAD_MAX) + SEQUENCE_MARGIN + 1
         accounts = [
             int(found["account"]) for found in db.rows("SELECT account FROM accounts WHERE gateway_id = ? ORDER BY account", gateway_id)
         ]
@@ -79,7 +81,7 @@ def account_row(db: Database, account: int) -> AccountRow:
     return row
 
 
-def _told(row: sqlite3.Row, name: str) -> int:
-    """What the gateway said of itself in its last status."""
-    text = row["status"]
-    return int(json.loads(text)[name]) if text else 0
+def _above(row: sqlite3.Row, name: str, held: int, ahead_max: int) -> int:
+    """The higher of what is held and what the gateway said of itself in its last status, if that can be true."""
+    told = int(json.loads(row["status"])[name]) if row["status"] else 0
+    return max(held, told) if told <= held + ahead_max else held

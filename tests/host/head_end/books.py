@@ -7,7 +7,8 @@ from typing import Any
 from host_tools.head_end import commands
 from host_tools.head_end.cli import main
 from host_tools.head_end.database import Database
-from host_tools.head_end.ingest import Heard, ingest
+from host_tools.head_end.heard import Heard
+from host_tools.head_end.ingest import ingest
 from host_tools.head_end.outgoing import Outgoing
 from host_tools.head_end.reconcile import reconcile
 from tests.host.head_end.simulated_gateway import NOW_S, SimulatedGateway
@@ -41,31 +42,35 @@ class Books:
         commands.add_account(self.db, "gw-001", 1001, "000000000001", 1, 1)
         commands.set_document(self.db, "tariff", self.file("tariff.json", TARIFF), NOW_S)
         self.outgoing = Outgoing(self.db)
-        self.now_ms = 0
+        self.now_ms, self.now_s = 0, NOW_S
+
+    def later(self, after_s: int) -> None:
+        self.now_ms, self.now_s = self.now_ms + 1000 * after_s, self.now_s + after_s
 
     def file(self, name: str, value: Any) -> str:
         path = self.folder / name
         path.write_text(value if isinstance(value, str) else json.dumps(value))
         return str(path)
 
-    def hear(self, name: str, payload: bytes) -> dict[int, Any] | None:
-        """Ingest one message -> the acknowledgement it gets."""
-        heard = ingest(self.db, self.gateway.topic(name), payload, NOW_S)
+    def hear(self, name: str, payload: bytes, after_s: int = 0) -> dict[int, Any] | None:
+        """Ingest one message, `after_s` later -> the acknowledgement it gets."""
+        self.later(after_s)
+        heard = ingest(self.db, self.gateway.topic(name), payload, self.now_s)
         return None if heard is None else self.ack(heard)
 
     def ack(self, heard: Heard) -> dict[int, Any]:
-        parcel = self.outgoing.acknowledge(heard, self.now_ms, NOW_S)
+        parcel = self.outgoing.acknowledge(heard, self.now_ms, self.now_s)
         return self.gateway.unseal(parcel.payload, parcel.topic)
 
-    def journal(self, first: int, last: int | None = None) -> dict[int, Any] | None:
-        return self.hear("up/journal", self.gateway.journal_payload(first, last))
+    def journal(self, first: int, last: int | None = None, after_s: int = 0) -> dict[int, Any] | None:
+        return self.hear("up/journal", self.gateway.journal_payload(first, last), after_s)
 
     def sent(self, name: str, after_ms: int = 0) -> list[dict[int, Any]]:
         """What falls due for the gateway on one topic, `after_ms` later."""
         self.now_ms += after_ms
         return [
             self.gateway.unseal(parcel.payload, parcel.topic)
-            for parcel in self.outgoing.due(self.now_ms, NOW_S)
+            for parcel in self.outgoing.due(self.now_ms, self.now_s)
             if parcel.topic == self.gateway.topic("down/" + name)
         ]
 

@@ -6,7 +6,8 @@ import cbor2
 import pytest
 
 from host_tools.head_end import commands
-from host_tools.head_end.ingest import FORK, ingest
+from host_tools.head_end.heard import FORK
+from host_tools.head_end.ingest import ingest
 from tests.host.head_end.books import TARIFF
 from tests.host.head_end.simulated_gateway import NOW_S, SimulatedGateway
 

@@ -3,6 +3,7 @@
 import json
 import os
 import pwd
+import queue
 import shutil
 import signal
 import socket
@@ -114,8 +115,13 @@ def site(tmp_path):
 def greet(gateway: SimulatedGateway, port: int, clean: bool = False) -> dict[int, Any]:
     """Connect and say status until it is answered, as a gateway does."""
     gateway.connect(port, clean)
-    gateway.say_status(standing=1)
-    return gateway.wait("acks", lambda ack: ack[7] == gateway.challenge())
+    until = time.monotonic() + TIMEOUT_S
+    while True:
+        gateway.say_status(standing=1)
+        try:
+            return gateway.wait("acks", lambda ack: ack[7] == gateway.challenge(), timeout_s=3)
+        except queue.Empty:
+            assert time.monotonic() < until, "no status was answered"
 
 
 def test_payment_reaches_the_gateway_and_is_resent_until_its_record_arrives(site):

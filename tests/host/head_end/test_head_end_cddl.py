@@ -8,7 +8,7 @@ import pytest
 
 from host_tools.head_end import commands, state
 from host_tools.head_end.database import Database
-from host_tools.head_end.ingest import Heard
+from host_tools.head_end.heard import Heard
 from host_tools.head_end.outgoing import Outgoing
 from tests.host.head_end.simulated_gateway import NOW_S, SimulatedGateway
 

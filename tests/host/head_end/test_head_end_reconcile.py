@@ -6,7 +6,7 @@ import cbor2
 import pytest
 
 from host_tools.head_end import commands, state
-from host_tools.head_end.ingest import BEHIND, FORK
+from host_tools.head_end.heard import BEHIND, FORK
 from host_tools.head_end.why import why
 from host_tools.journal_reader import parse_row
 from tests.host.head_end.books import POLICY, honest_story
@@ -134,7 +134,9 @@ def test_a_gateway_that_lost_its_tail_gets_a_signed_state_and_goes_on(books):
     old.challenges = 50
     old.begin()
     books.gateway = old
-    assert books.hear("up/status", old.status_payload(standing=1))[8] == BEHIND
+    assert books.hear("up/status", old.status_payload(standing=1))[7] is None, "doubted once"
+    ack = books.hear("up/status", old.status_payload(standing=1), after_s=10)
+    assert (ack[7], ack[8]) == (old.challenge(), BEHIND)
     assert state.give_when_behind(books.db, "gw-001", NOW_S, (BEHIND,))
     assert not state.give_when_behind(books.db, "gw-001", NOW_S, (BEHIND,)), "one state at a time"
     documents = [cbor2.loads(order[7]) for order in books.sent("orders") if order[1] == 8]

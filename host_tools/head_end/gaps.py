@@ -1,0 +1,79 @@
+"""Numbers that will never come: pruned at the gateway before this database had them, or malformed (SPEC 5.1, 5.2).
+
+A gateway that is asked for what it no longer holds answers with the oldest it has (records) or keeps (readings). When the same number
+came ASKS_MAX times after asking, seconds apart, and nothing lower ever, there is nothing lower: the gap is kept here, named to the
+operator, and the books go on behind it.
+
+Trap avoided: a lost packet and a request that crossed a live message look the same once, never that often.
+"""
+
+import json
+
+from host_tools.head_end.database import Database
+from host_tools.journal_reader import kinds
+
+RECORDS, READINGS = "records", "readings"
+ASKS_MAX = 3
+APART_S = 2  # answers to one request come in a burst and count once
+
+
+def never_comes(db: Database, gateway_id: int, what: str, wanted: int, first: int, now_s: int) -> bool:
+    """Note that `first` came where `wanted` is missing; True when it was asked for often enough."""
+    row = db.row("SELECT * FROM offers WHERE gateway_id = ? AND what = ?", gateway_id, what)
+    if row is None or int(row["wanted"]) != wanted or first < int(row["first"]):
+        db.run("INSERT OR REPLACE INTO offers VALUES (?, ?, ?, ?, 0, ?)", gateway_id, what, wanted, first, now_s)
+        return False
+    if first > int(row["first"]) or now_s < int(row["at_s"]) + APART_S:
+        return False
+    times = int(row["times"]) + 1
+    db.run("UPDATE offers SET times = ?, at_s = ? WHERE gateway_id = ? AND what = ?", times, now_s, gateway_id, what)
+    return times >= ASKS_MAX
+
+
+def keep(db: Database, gateway_id: int, gateway: str, what: str, first: int, last: int, why: str, now_s: int) -> None:
+    """From now on nobody waits for `first` to `last`."""
+    db.run("INSERT OR REPLACE INTO gaps VALUES (?, ?, ?, ?, ?, ?)", gateway_id, what, first, last, why, now_s)
+    db.run("DELETE FROM offers WHERE gateway_id = ? AND what = ?", gateway_id, what)
+    if why == "pruned":
+        db.report(gateway, now_s, what + "_lost", f"{what} {first} to {last} are not held by the gateway any more")
+
+
+def kept(db: Database, gateway_id: int, what: str) -> list[tuple[int, int]]:
+    """(first, last) of every gap, lowest first."""
+    rows = db.rows("SELECT first, last FROM gaps WHERE gateway_id = ? AND what = ? ORDER BY first", gateway_id, what)
+    return [(int(row["first"]), int(row["last"])) for row in rows]
+
+
+def advance_readings(db: Database, gateway_id: int) -> int:
+    """The highest reading below which all are held or named as dropped; stored as readings_held."""
+    held = db.number("SELECT readings_held FROM gateways WHERE id = ?", gateway_id)
+    dropped = [
+        (int(gap["first"]), int(gap["last"]))
+        for row in db.rows("SELECT fields FROM records WHERE kind = ? AND gateway_id = ?", kinds.READINGS_GAP, gateway_id)
+        for gap in [json.loads(row["fields"])]
+    ]
+    passed_over = dropped + kept(db, gateway_id, READINGS)
+    while True:
+        before = held
+        for row in db.run("SELECT number FROM readings WHERE gateway_id = ? AND number > ? ORDER BY number", gateway_id, held):
+            if int(row["number"]) != held + 1:
+                break
+            held += 1
+        for first, last in passed_over:
+            if first <= held + 1 <= last:
+                held = last
+        if held == before:
+            break
+    db.run("UPDATE gateways SET readings_held = ? WHERE id = ? AND readings_held < ?", held, gateway_id, held)
+    return held
+
+
+def acknowledged_readings(db: Database, gateway_id: int) -> int:
+    """How many readings some head-end once acknowledged, by the gateway's own authenticated records."""
+    highest = 0
+    for row in db.rows(
+        "SELECT kind, fields FROM records WHERE gateway_id = ? AND kind IN (?, ?)", gateway_id, kinds.ACKED, kinds.SNAPSHOT_BEGIN
+    ):
+        name = "readings" if row["kind"] == kinds.ACKED else "acked_readings"
+        highest = max(highest, int(json.loads(row["fields"])[name]))
+    return highest

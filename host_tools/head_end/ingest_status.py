@@ -1,0 +1,74 @@
+"""up/status: who says where it stands, compared with the records held (SPEC 5.3, 5.5 field 8)."""
+
+import json
+from dataclasses import asdict
+
+from host_tools.head_end import doubts
+from host_tools.head_end.database import Database
+from host_tools.head_end.heard import AGREES, BEHIND, FORK, Heard
+from host_tools.head_end.messages import Status
+
+
+def take_status(db: Database, gateway_id: int, name: str, status: Status, now_s: int) -> Heard | None:
+    gateway = db.row("SELECT * FROM gateways WHERE id = ?", gateway_id)
+    assert gateway is not None
+    if not status.online:
+        db.run("UPDATE gateways SET online = 0 WHERE id = ?", gateway_id)
+        return None
+    if gateway["challenge"] is not None and bytes(gateway["challenge"]) == status.challenge:
+        # a repeat, or the retained copy of what was answered: comparing it now would call a sound gateway behind
+        db.run("UPDATE gateways SET online = 1 WHERE id = ?", gateway_id)
+        return Heard(name, "status", came_online=not gateway["online"])
+    comparison = _compare(db, gateway_id, status)
+    if comparison == AGREES and gateway["comparison"] == FORK and status.epoch <= int(gateway["epoch"]):
+        comparison = FORK  # only a new epoch ends a fork
+    news = comparison != int(gateway["comparison"]) and comparison != AGREES
+    if news and not doubts.believed(db, gateway_id, name, status, now_s):
+        db.run("UPDATE gateways SET online = 1 WHERE id = ?", gateway_id)
+        return Heard(name, "status", resend_from=int(gateway["sequence"]), came_online=not gateway["online"])
+    doubts.forget(db, gateway_id)
+    if news:
+        word = {BEHIND: "behind", FORK: "fork"}[comparison]
+        db.report(
+            name,
+            now_s,
+            word,
+            f"gateway says epoch {status.epoch} sequence {status.sequence}, held are epoch "
+            f"{gateway['epoch']} sequence {gateway['sequence']}",
+        )
+    told = asdict(status) | {"chain": status.chain.hex(), "challenge": status.challenge.hex()}
+    heard = Heard(name, "status", challenge=status.challenge, came_online=True)
+    before = json.loads(gateway["status"]) if gateway["status"] else None
+    if comparison == AGREES and before and before.get("held") == gateway["sequence"] and before["sequence"] > gateway["sequence"]:
+        heard.resend_from = int(gateway["sequence"]) + 1  # nothing came since the last status: something was lost
+    told["held"] = gateway["sequence"]
+    db.run(
+        "UPDATE gateways SET online = 1, status = ?, status_at_s = ?, challenge = ?, comparison = ? WHERE id = ?",
+        json.dumps(told),
+        now_s,
+        status.challenge,
+        comparison,
+        gateway_id,
+    )
+    return heard
+
+
+def _compare(db: Database, gateway_id: int, status: Status) -> int:
+    """SPEC 5.5 field 8 for what the gateway says of itself."""
+    gateway = db.row("SELECT * FROM gateways WHERE id = ?", gateway_id)
+    assert gateway is not None
+    held, epoch, given = int(gateway["sequence"]), int(gateway["epoch"]), int(gateway["given_epoch"])
+    if given > epoch and status.epoch == given:
+        return AGREES  # it took the state; its records will follow
+    if given > epoch and gateway["comparison"] in (BEHIND, FORK):
+        return int(gateway["comparison"])  # a state was given and is not taken yet
+    if held == 0:
+        return AGREES
+    if status.sequence == 0:
+        return BEHIND
+    if status.sequence <= held:
+        stored = db.row("SELECT chain FROM records WHERE gateway_id = ? AND sequence = ?", gateway_id, status.sequence)
+        if stored is None or bytes(stored["chain"]) != status.chain:
+            return FORK
+        return AGREES if status.sequence == held else BEHIND
+    return AGREES if status.epoch == epoch else FORK
