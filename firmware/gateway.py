@@ -51,6 +51,10 @@ class ClockView:
         clock = self._clock
         return clock.now_s(now_ms), clock.quality, clock.error_bound_s(now_ms), clock.meters_disagree
 
+    def meter_error_s(self, meter):
+        """How far that meter's clock is from ours; None when it was not read or is no date."""
+        return self._clock.meter_error_s(meter)
+
     def stamp(self):
         """(at_s, quality) for a record or a reading."""
         return self._clock.now_s(self._ticks_ms()), self._clock.quality
@@ -238,12 +242,17 @@ class Gateway:
         self.supply.judge(slot)
         self._wake()
 
+    def wants_clock(self, meter):
+        """True when the clock of this meter should be read again: it vetoes, dates us, or confirms a step."""
+        age_s = self.slots[meter].clock_age_s
+        doubt = self.clock.quality == clocks.NONE or self.clock.pending
+        return age_s is None or age_s >= (self._limits.meter_clock_doubt_s if doubt else self._limits.meter_clock_every_s)
+
     def on_meter_clock(self, meter, local_s):
-        """A meter told its local time (read before relay orders)."""
+        """A meter told its local time, None when it tells none."""
         slot = self.slots[meter]
-        result = self.clock.on_meter_clock(meter, local_s, slot.utc_offset_min, self._ticks_ms())
-        slot.meter_error_s = self.clock.meter_error_s(meter)
-        self._note_clock(result)
+        slot.clock_age_s = 0
+        self._note_clock(self.clock.on_meter_clock(meter, local_s, slot.utc_offset_min, self._ticks_ms()))
 
     # from the head-end
 
@@ -330,6 +339,8 @@ class Gateway:
         for slot in self.slots:
             if slot.cut_order and now_s and now_s >= slot.cut_order_until_s:
                 self.supply.end_cut_order(slot)
+            if slot.clock_age_s is not None:
+                slot.clock_age_s += 1
             self.supply.retry(slot)
         try:
             self.ledger.on_tick()

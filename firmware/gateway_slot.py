@@ -24,7 +24,7 @@ class Slot:
         self.silent_turns = 0
         self.enforceable = None  # None until a status word was read
         self.state = supply.ON_UNKNOWN
-        self.meter_error_s = None
+        self.clock_age_s = None  # seconds since the meter's clock was asked for; None = not in this life
         self.forget()
 
     def forget(self):

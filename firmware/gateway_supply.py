@@ -97,7 +97,7 @@ class SupplyDesk:
             view.available_ucu = view.balance_ucu - slot.uncharged_ucu
         view.reading_at_s = slot.reading.at_s if slot.reading is not None else 0
         view.now_s, view.clock_quality, view.clock_error_s, view.meters_disagree = self._clock.state()
-        view.meter_clock_error_s = slot.meter_error_s
+        view.meter_clock_error_s = self._clock.meter_error_s(slot.index)
         view.flags = accounts.get(row, "flags")
         view.serial_ok = not slot.held
         if not slot.held and (slot.reading is None or slot.read_refused is not None):

@@ -153,6 +153,8 @@ class World:
 
         async def life():
             self.boots += 1
+            for meter in self.meters:
+                meter.begin_again()
             board = FakeBoard(self)
             self.firmware = Firmware(board, Site(board), (self.boots, 1))
             life_task = aio.create_task(self.firmware.run())

@@ -46,6 +46,10 @@ class FakeMeter:
         self._watt_ms = 0
         self._seen_ms = None
 
+    def begin_again(self):
+        """Virtual time starts anew with each life of the firmware."""
+        self._seen_ms = None
+
     def pass_time(self, now_ms):
         """Energy flows while the relay is closed."""
         if self._seen_ms is not None and not self.status & 0x10:

@@ -180,7 +180,7 @@ def _timing_failed(facts, policy):
 
 
 def _meter_clock_far(facts):
-    return facts.meter_clock_error_s is not None and facts.meter_clock_error_s > facts.meter_clock_error_s_max
+    return facts.meter_clock_error_s is None or facts.meter_clock_error_s > facts.meter_clock_error_s_max
 
 
 def _clock_known(facts, policy):

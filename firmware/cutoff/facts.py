@@ -32,7 +32,7 @@ class Facts:
         self.clock_quality = 0
         self.clock_error_s = None
         self.meters_disagree = False
-        self.meter_clock_error_s = None  # None = not read: the relay sequence reads it before it cuts
+        self.meter_clock_error_s = None  # None = not read, or no date
         self.flags = 0
         self.serial_ok = None
         self.journal_sound = None

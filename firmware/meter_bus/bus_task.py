@@ -3,6 +3,7 @@
 Two rules: an order is never kept waiting by a reading that has not begun, and a dead meter never by more than its own
 time-outs. What is learned goes to `sink` at once, synchronously: `on_reading(reading)`, `on_status(meter, word)`,
 `on_relay(outcome)`, `on_meter_clock(meter, local_s)`, `on_silence(meter, turns, malformed)`, `on_refused(meter, error_word)`.
+Each turn asks it `wants_clock(meter)`.
 """
 
 from firmware.base import aio, questions, relay, ticks
@@ -107,7 +108,7 @@ class MeterBus:
             sequence.on_load(self._protocol.power_w, now_ms)
 
     async def _read(self, index):
-        """One turn of one meter: registers, then its status word."""
+        """One turn of one meter: registers, then its status word, and now and then its clock."""
         meter = self._meters[index]
         result = await self._asker.ask(questions.READ_ENERGY, index, meter, None, self.plan.attempts(index))
         self._count_round()
@@ -123,6 +124,8 @@ class MeterBus:
         result = await self._asker.ask(questions.READ_STATUS, index, meter, None, 1)
         if result == ANSWERED:
             reading.status_word = self._protocol.status_word
+        if self._sink.wants_clock(index) and await self._asker.ask(questions.READ_CLOCK, index, meter, None, 1) in (ANSWERED, REFUSED):
+            self._sink.on_meter_clock(index, self._protocol.clock_s)  # None when it is refused
         self.plan.answered(index, aio.now_ms())
         self._sink.on_reading(reading)
 

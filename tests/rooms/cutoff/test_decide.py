@@ -104,6 +104,7 @@ TIMING = (
     (c.BRAKE, set_(brake_closed=True)),
     (c.SEEN, set_(seen=UNKNOWN)),
     (c.METER_CLOCK, set_(meter_clock_error_s=601)),
+    (c.METER_CLOCK, set_(meter_clock_error_s=None)),
 )
 
 
@@ -260,7 +261,6 @@ def test_each_limit_is_met_exactly():
             ({"clock_error_s": 60},),
             ({"clock_quality": 2},),
             ({"meter_clock_error_s": 600},),
-            ({"meter_clock_error_s": None},),
             ({"standing": 1},),
             ({"available_ucu": -5_000_000_000},),
             ({"flags": c.FLAG_CARE, "visited": True},),

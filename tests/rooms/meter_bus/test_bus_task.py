@@ -42,6 +42,9 @@ class Sink:
     def on_relay(self, outcome):
         self.phases.append((outcome.meter, outcome.action, outcome.phase, outcome.detail))
 
+    def wants_clock(self, meter):
+        return False
+
     def on_meter_clock(self, meter, local_s):
         self.clocks.append((meter, local_s))
 

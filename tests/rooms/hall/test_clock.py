@@ -1,0 +1,121 @@
+"""What time it is for the gateway as a whole: meters that date it, veto it, confirm a step; notices across a step."""
+
+from firmware.base import aio
+from firmware.clock import clock as clocks
+from firmware.cutoff import conditions, supply
+from firmware.cutoff.decide import failed_conditions
+from tests.fake_board import START_S, UTC_OFFSET_MIN, World, policy
+from tests.kit import eq
+
+TRIP = 0x1A
+COIN = 1_000_000
+HEAD_END = 1  # NOTICE channel
+BY_HEAD_END = {"level": "5.00", "period_s": 10, "channels": ["head_end"]}
+
+
+async def until(condition, within_ms=600_000):
+    """Wait until condition() holds -> True, or False when the time is over."""
+    for _ in range(within_ms // 100):
+        if condition():
+            return True
+        await aio.sleep_ms(100)
+    return False
+
+
+def in_contact(world):
+    """The head-end spoke a moment ago."""
+    world.gateway.head_end.last_contact_s = world.gateway.clock_view.stamp()[0]
+
+
+async def owes(world, index=0):
+    """The account owes money and was told by the head-end."""
+    in_contact(world)
+    world.credit(-COIN, index)
+    eq(await until(lambda: world.row("episode_open", index)), True, "no episode")
+    world.gateway.supply.notice_delivered(world.slot(index), HEAD_END)
+
+
+def network(world, at_s):
+    """The head-end tells the time."""
+    gateway = world.gateway
+    gateway._note_clock(gateway.clock.on_network_time(at_s, gateway._ticks_ms(), 100))
+
+
+def failed(world, index=0):
+    """Conditions of a cut that do not hold now."""
+    return failed_conditions(*world.gateway.supply.facts_of(world.slot(index)))
+
+
+def silent_policy(**changes):
+    """Nothing shows on the meter, so no relay order reads its clock by the way."""
+    return policy(notice=BY_HEAD_END, alarm=False, **changes)
+
+
+def test_a_gateway_without_a_clock_is_dated_by_its_meters_and_cuts_nobody():
+    world = World(meters=2, policies=[silent_policy()])
+    world.rtc.at_s = 0
+
+    async def script(world):
+        eq(world.gateway.clock.quality, clocks.NONE)
+        eq(await until(lambda: world.gateway.clock.quality == clocks.METERS, 20_000), True, "never dated")
+        eq(abs(world.gateway.clock_view.stamp()[0] - START_S) < 60, True)
+        await owes(world)
+        await aio.sleep_ms(60_000)
+        eq(world.slot().uncharged_ucu is None, False, "nothing is charged without a date")
+        eq(failed(world), conditions.CLOCK)
+
+    world.run(script)
+    eq(world.meters[0].orders.count(TRIP), 0)
+
+
+def test_a_wrong_clock_is_vetoed_by_the_meters_before_the_first_cut():
+    world = World(meters=3, policies=[silent_policy()])
+    for meter in world.meters:
+        meter.clock_s -= 5 * 3_600  # it is night, and our clock says that it is day
+
+    async def script(world):
+        await owes(world)
+        await aio.sleep_ms(60_000)
+        eq(failed(world) & (conditions.CLOCK | conditions.METER_CLOCK), conditions.CLOCK | conditions.METER_CLOCK)
+
+    world.run(script)
+    eq(world.meters[0].orders.count(TRIP), 0)
+
+
+def test_the_same_with_clocks_that_agree_is_cut():
+    world = World(meters=3, policies=[silent_policy()])
+
+    async def script(world):
+        await owes(world)
+        eq(await until(lambda: world.row("seen") == supply.OPEN), True)
+
+    world.run(script)
+
+
+def test_a_step_of_days_is_confirmed_by_the_meters():
+    world = World(meters=2, policies=[silent_policy()])
+    world.rtc.at_s -= 2 * 86_400
+    for meter in world.meters:
+        meter.clock_s = START_S + UTC_OFFSET_MIN * 60
+
+    async def script(world):
+        await aio.sleep_ms(20_000)
+        network(world, START_S + 20)
+        eq(await until(lambda: not world.gateway.clock.pending, 900_000), True, "waits for ever")
+        eq(abs(world.gateway.clock_view.stamp()[0] - world.rtc.at_s - 2 * 86_400) < 60, True)
+
+    world.run(script)
+
+
+def test_a_meter_that_contradicted_our_wrong_clock_agrees_with_the_right_one():
+    world = World(policies=[silent_policy()])
+    world.rtc.at_s -= 3_000
+    world.meters[0].clock_s = START_S + UTC_OFFSET_MIN * 60
+
+    async def script(world):
+        await aio.sleep_ms(20_000)
+        eq(failed(world) & conditions.METER_CLOCK, conditions.METER_CLOCK)
+        network(world, START_S + 20)
+        eq(failed(world) & conditions.METER_CLOCK, 0, "still measured against the wrong clock")
+
+    world.run(script)
