@@ -15,7 +15,7 @@ from pathlib import Path
 from host_tools.head_end import commands, lists, show, state
 from host_tools.head_end.database import Database
 from host_tools.head_end.errors import BadInput
-from host_tools.head_end.reconcile import reconcile
+from host_tools.head_end.reconcile import notes, reconcile
 from host_tools.head_end.server import Server
 from host_tools.head_end.why import why
 from host_tools.journal_reader.words import money
@@ -47,7 +47,7 @@ def _now_s() -> int:
 
 
 def _gateways(db: Database, given: argparse.Namespace) -> int:
-    columns = ("gateway", "online", "epoch", "sequence", "readings_held", "comparison", "status_at_s")
+    columns = ("gateway", "online", "epoch", "sequence", "readings_held", "comparison", "missing", "status_at_s")
     show.show_rows(lists.gateways(db), columns, given.json, "gateways")
     return 0
 
@@ -135,16 +135,14 @@ def _gateway(db: Database, given: argparse.Namespace) -> int:
 def _reconcile(db: Database, given: argparse.Namespace) -> int:
     results, others = reconcile(db)
     differences = others + [sentence for result in results for sentence in result.differences]
+    unchecked = notes(db) + [sentence for result in results for sentence in result.notes]
     totals = {
         name: sum(getattr(result, name) for result in results)
         for name in ("credits_ucu", "pending_ucu", "charged_ucu", "charged_cwh", "balance_ucu", "gateway_balance_ucu")
     }
     if given.json:
-        print(
-            json.dumps(
-                {"accounts": [result.as_json() for result in results], "totals": totals, "differences": differences, "ok": not differences}
-            )
-        )
+        accounts = [result.as_json() for result in results]
+        print(json.dumps({"accounts": accounts, "totals": totals, "differences": differences, "notes": unchecked, "ok": not differences}))
         return 1 if differences else 0
     rows: list[show.Row] = [
         {
@@ -159,6 +157,7 @@ def _reconcile(db: Database, given: argparse.Namespace) -> int:
         for result in results
     ]
     show.show_rows(rows, ("account", "credits", "pending", "charged", "balance", "gateway says", "differences"), False, "reconciliation")
+    show.show_lines(["note: " + sentence for sentence in unchecked])
     show.show_lines(differences or [f"all {len(results)} accounts agree, balances together {money(totals['balance_ucu'])}"])
     return 1 if differences else 0
 

@@ -6,14 +6,14 @@ The command line talks to the database only; a running server notices the new ro
 import sqlite3
 from pathlib import Path
 
-from host_tools.head_end import documents
+from host_tools.head_end import documents, openings
 from host_tools.head_end.amounts import parse_top_up
 from host_tools.head_end.database import Database
 from host_tools.head_end.errors import BadInput
 from host_tools.journal_reader.words import CONDITIONS, money
 
 ISSUER = 1
-TOTAL_MAX_UCU = 2**62
+TOTAL_MAX_UCU = 10**17  # a gateway takes no higher total
 ORDER_CODES = {"cut": 1, "restore": 2, "hold": 3, "release": 4, "release-held": 10}
 CUT_EXPIRES_MIN = 60
 OTHER_EXPIRES_MIN = 7 * 24 * 60
@@ -53,10 +53,7 @@ def top_up(db: Database, account_text: str, amount_text: str, reference: str, no
                     "reference", f"{reference} was used for another payment: account {old['account']}, {money(old['amount_ucu'])}"
                 )
             return _credit_answer("exists", old)
-        last = db.row(
-            "SELECT number, total_ucu FROM credits WHERE account = ? AND issuer = ? ORDER BY number DESC LIMIT 1", account, issuer
-        )
-        number, total_ucu = (int(last["number"]), int(last["total_ucu"])) if last else (0, 0)
+        number, total_ucu = openings.last_credit(db, account, issuer)
         if total_ucu + amount_ucu > TOTAL_MAX_UCU:
             raise BadInput("amount", "makes the total of this account too large")
         db.run(
@@ -101,10 +98,7 @@ def order(db: Database, account_text: str, what: str, expires_min: int | None, n
         bits |= 1 << OVERRIDES[name]
     with db.transaction():
         known = known_account(db, account)
-        number = 1 + max(
-            db.number("SELECT max(number) FROM orders WHERE account = ?", account),
-            db.number("SELECT max(json_extract(fields, '$.number')) FROM records WHERE account = ? AND kind = 16", account),
-        )
+        number = 1 + openings.last_order(db, account)
         credit = db.number("SELECT max(number) FROM credits WHERE account = ? AND issuer = ?", account, ISSUER)
         expires_at_s = now_s + 60 * expires_min
         db.run(
@@ -136,7 +130,7 @@ def release_brake(db: Database, gateway: str, now_s: int) -> Answer:
         found = db.row("SELECT id FROM gateways WHERE name = ?", gateway)
         if found is None:
             raise BadInput("gateway", f"{gateway} is unknown")
-        number = 1 + db.number("SELECT max(number) FROM orders WHERE gateway_id = ? AND account = 0", found["id"])
+        number = 1 + openings.last_gateway_order(db, int(found["id"]))
         db.run(
             "INSERT INTO orders (gateway_id, account, number, code, expires_at_s, credit_number, at_s) VALUES (?, 0, ?, 7, ?, 0, ?)",
             found["id"],

@@ -3,6 +3,7 @@
 import json
 import time
 
+from host_tools.head_end import gaps
 from host_tools.head_end.database import Database
 from host_tools.head_end.folding import fold, records_of
 from host_tools.journal_reader import parse_record, words
@@ -27,6 +28,12 @@ def gateways(db: Database) -> list[Row]:
                 "chain": bytes(row["chain"]).hex(),
                 "readings_held": row["readings_held"],
                 "comparison": word(COMPARISON, row["comparison"]),
+                "missing": [
+                    f"{what} {first}-{last}"
+                    for what in (gaps.RECORDS, gaps.READINGS)
+                    for first, last in gaps.kept(db, int(row["id"]), what)
+                ],
+                "doubted": row["doubted"] is not None,
                 "status_at_s": row["status_at_s"],
                 "status": status,
                 "counters": counters,

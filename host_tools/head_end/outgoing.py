@@ -3,12 +3,15 @@
 The broker is not storage: a credit is done when its journal record is here, not when somebody acknowledged a packet.
 Back-off lives in memory; a gateway that connects or sends a new status gets everything open at once.
 
-Trap avoided: an offline gateway gets each message once, not once a second; its session at the broker would fill up.
+Traps avoided: an offline gateway gets each message once, not once a second; its session at the broker would fill up. A database
+that has none of a gateway's records yet sends it no credit: its numbers and totals may lie below those of an earlier database.
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
+from host_tools.head_end import gaps
 from host_tools.head_end.database import Database
 from host_tools.head_end.heard import Heard
 from host_tools.head_end.messages import countersign, seal, topic
@@ -58,7 +61,7 @@ class Outgoing:
                 self.db.run("UPDATE orders SET state = 'expired' WHERE state = 'pending' AND expires_at_s < ?", now_s)
         makers: list[Callable[[], Parcel]] = []
         seen: set[tuple[object, ...]] = set()
-        for key, online, make in [*self._credits(), *self._orders(), *self._documents()]:
+        for key, online, make in [*self._credits(), *self._orders(), *self._documents(), *self._missing(now_ms, now_s)]:
             seen.add(key)
             if len(makers) < AT_ONCE_MAX and self._is_due(key, online, now_ms):
                 makers.append(make)
@@ -80,7 +83,7 @@ class Outgoing:
     def _credits(self) -> Iterator[_Open]:
         for row in self.db.rows(
             "SELECT c.*, g.name AS gateway, g.key, g.online FROM credits c JOIN accounts a USING (account)"
-            " JOIN gateways g ON g.id = a.gateway_id WHERE c.receipt = 'pending' ORDER BY c.at_s, c.account, c.number"
+            " JOIN gateways g ON g.id = a.gateway_id WHERE c.receipt = 'pending' AND g.sequence > 0 ORDER BY c.at_s, c.account, c.number"
         ):
             body = {1: row["account"], 2: row["issuer"], 3: row["number"], 4: row["amount_ucu"], 5: row["total_ucu"], 6: row["at_s"]}
             key = (row["gateway"], "credit", row["account"], row["issuer"], row["number"])
@@ -114,6 +117,19 @@ class Outgoing:
             body = {1: TARIFF if row["what"] == 1 else POLICY, 2: 0, 3: row["version"], 4: NEVER_S, 5: 0, 6: 0, 7: row["text"]}
             key = (row["gateway"], "document", row["what"], row["id"], row["version"])
             yield key, row["online"] != 0, _parcel(row["gateway"], row["key"], "down/orders", body)
+
+    def _missing(self, now_ms: int, now_s: int) -> Iterator[_Open]:
+        """What is missing is asked for again, also when nothing new comes from the gateway."""
+        for row in self.db.rows(
+            "SELECT g.name, g.online, f.what, f.wanted FROM offers f JOIN gateways g ON g.id = f.gateway_id"
+            " WHERE f.wanted = CASE f.what WHEN 'records' THEN g.sequence ELSE g.readings_held END + 1"
+        ):
+            heard = Heard(row["name"], "missing")
+            if row["what"] == gaps.RECORDS:
+                heard.resend_from = row["wanted"]
+            else:
+                heard.resend_readings_from = row["wanted"]
+            yield (row["name"], "missing", row["what"], row["wanted"]), row["online"] != 0, partial(self.acknowledge, heard, now_ms, now_s)
 
     def acknowledge(self, heard: Heard, now_ms: int, now_s: int) -> Parcel:
         """What the database holds of this gateway, countersigned, and what it is asked for again."""

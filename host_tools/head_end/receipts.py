@@ -3,8 +3,9 @@
 Trap avoided: PUBACK and even a gateway's word prove nothing; only the record with its chain ends the resending.
 """
 
+from host_tools.head_end import openings
 from host_tools.head_end.database import Database
-from host_tools.journal_reader import Record, kinds
+from host_tools.journal_reader import Record, kinds, parse_row
 
 NO_CHANGE = 9
 
@@ -13,6 +14,11 @@ def apply(db: Database, gateway_id: int, gateway: str, record: Record, now_s: in
     """Change what `record` answers. Called inside the transaction that stores it."""
     if record.kind in (kinds.CREDIT, kinds.CREDIT_REFUSED):
         _credit(db, gateway, record, now_s)
+    elif record.kind == kinds.SNAPSHOT_ROW:
+        row = parse_row(record.octets("row"))
+        for issuer, number, total_ucu in row.issuers:
+            _applied(db, record.sequence, row.account, issuer, number, total_ucu)
+            openings.renumber(db, gateway, row.account, issuer, number, total_ucu, now_s)
     elif record.kind == kinds.ORDER:
         _order(db, gateway_id, record)
     elif record.kind == kinds.DOCUMENT:
@@ -37,6 +43,8 @@ def _credit(db: Database, gateway: str, record: Record, now_s: int) -> None:
             f"sequence {record.sequence}: credit {number} of issuer {issuer} for "
             f"account {account}, total {record.number('total_ucu')} ucu, {what}",
         )
+        if record.kind == kinds.CREDIT:
+            openings.renumber(db, gateway, account, issuer, number, record.number("total_ucu"), now_s)
         return
     if record.kind == kinds.CREDIT_REFUSED:
         db.run(
@@ -49,14 +57,21 @@ def _credit(db: Database, gateway: str, record: Record, now_s: int) -> None:
             number,
         )
         return
-    # the total of a higher number contains every lower one, also those that were lost or refused on the way
+    _applied(db, record.sequence, account, issuer, number, record.number("total_ucu"))
+
+
+def _applied(db: Database, sequence: int, account: int, issuer: int, number: int, total_ucu: int) -> None:
+    """The total of a higher number contains every lower one, also those that were lost or refused on the way."""
     db.run(
         "UPDATE credits SET receipt = 'applied', receipt_sequence = ?, receipt_reason = NULL"
-        " WHERE account = ? AND issuer = ? AND number <= ? AND receipt != 'applied'",
-        record.sequence,
+        " WHERE account = ? AND issuer = ? AND number <= ? AND receipt != 'applied' AND EXISTS (SELECT 1 FROM credits c"
+        " WHERE c.account = credits.account AND c.issuer = credits.issuer AND c.number = ? AND c.total_ucu = ?)",
+        sequence,
         account,
         issuer,
         number,
+        number,
+        total_ucu,
     )
 
 

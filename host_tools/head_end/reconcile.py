@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from host_tools.head_end.database import Database
 from host_tools.head_end.documents import Tariff
 from host_tools.head_end.folding import fold, records_of
+from host_tools.head_end.gaps import READINGS, RECORDS, kept
+from host_tools.head_end.openings import beginning
 from host_tools.journal_reader import AccountRow, Record, kinds, parse_record, parse_row, verify_chain
 from host_tools.journal_reader.words import energy, money, price
 
@@ -44,6 +46,7 @@ class Result:
     charges: int = 0
     charges_seen_in_readings: int = 0
     differences: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)  # what could not be checked, and why
 
     @property
     def balance_ucu(self) -> int:
@@ -61,6 +64,7 @@ class Result:
             "charges": self.charges,
             "charges_seen_in_readings": self.charges_seen_in_readings,
             "differences": self.differences,
+            "notes": self.notes,
         }
 
 
@@ -83,7 +87,13 @@ def _gateways(db: Database) -> list[str]:
         ]
         report = verify_chain(records)
         name = gateway["name"]
-        found += [f"gateway {name}: records {first} to {last} are missing" for first, last in report.gaps]
+        missing = [(1, records[0].sequence - 1)] if records and records[0].sequence > 1 else []
+        known_lost = kept(db, int(gateway["id"]), RECORDS)
+        found += [
+            f"gateway {name}: records {first} to {last} are missing"
+            for first, last in missing + report.gaps
+            if (first, last) not in known_lost
+        ]
         found += [f"gateway {name}: {sentence}" for _, sentence in report.breaks]
         if records and records[-1].sequence != gateway["sequence"]:
             found.append(f"gateway {name}: acknowledged to {gateway['sequence']}, held to {records[-1].sequence}")
@@ -93,6 +103,16 @@ def _gateways(db: Database) -> list[str]:
     return found
 
 
+def notes(db: Database) -> list[str]:
+    """What the gateways themselves hold no more, so that nobody can check it."""
+    return [
+        f"gateway {row['name']}: {what} {first} to {last} were lost before they were held here"
+        for row in db.rows("SELECT id, name FROM gateways ORDER BY name")
+        for what in (RECORDS, READINGS)
+        for first, last in kept(db, int(row["id"]), what)
+    ]
+
+
 class _Account:
     def __init__(self, db: Database, account: int, tariffs: dict[tuple[int, int], Tariff]) -> None:
         self.db = db
@@ -100,6 +120,7 @@ class _Account:
         self.result = Result(account)
         self.segment: Segment | None = None
         self.total_gap_ucu = 0  # between the gateway's running total and ours, named when it changes
+        self.opening: dict[int, tuple[int, int]] = {}  # issuer -> (number, total) before these books begin
         known = db.row("SELECT * FROM accounts WHERE account = ?", account)
         assert known is not None
         self.tariff, self.gateway_id = int(known["tariff"]), int(known["gateway_id"])
@@ -108,8 +129,21 @@ class _Account:
         where = "" if record is None else f" sequence {record.sequence}:"
         self.result.differences.append(f"account {self.result.account}:{where} {sentence}")
 
+    def note(self, sentence: str) -> None:
+        self.result.notes.append(f"account {self.result.account}: {sentence}")
+
     def run(self) -> Result:
         records = list(records_of(self.db, self.result.account))
+        row = fold(self.result.account, records)
+        self.result.gateway_balance_ucu = row.balance_ucu
+        lost = kept(self.db, self.gateway_id, RECORDS)
+        if lost:
+            first = beginning(records, lost[-1][1])
+            if first is None:
+                self.note("no snapshot is held behind the lost records: nothing is checked")
+                return self.result
+            self._open(first)
+            records = [record for record in records if record.sequence >= first.sequence]
         credits = self._credits()
         for record in records:
             if record.kind == kinds.SEGMENT:
@@ -122,18 +156,34 @@ class _Account:
                 self._credit(record, credits)
             elif record.kind == kinds.SNAPSHOT_ROW:
                 self._snapshot(record)
-        row = fold(self.result.account, records)
-        self.result.gateway_balance_ucu = row.balance_ucu
         self._totals(row, credits)
         self._conserve()
         return self.result
 
+    def _open(self, record: Record) -> None:
+        """The books begin with this record: what it says of the time before is taken as it is, and said so."""
+        if record.kind != kinds.SNAPSHOT_ROW:
+            return
+        row = parse_row(record.octets("row"))
+        used = [0] if row.rates == 0 else list(range(1, row.rates + 1))
+        if row.serial != bytes(6):
+            start = {rate: row.charged_cwh[rate] for rate in used}
+            self.segment = Segment(row.serial, record.at_s, start, reached=dict(start))
+        self.result.charged_ucu = row.total_charged_ucu
+        self.opening = {issuer: (number, total_ucu) for issuer, number, total_ucu in row.issuers}
+        self.note(f"checked from sequence {record.sequence} on, opened with balance {money(row.balance_ucu)} as the gateway has it")
+
     def _credits(self) -> dict[tuple[int, int], tuple[int, int]]:
         """(issuer, number) -> (amount, running sum of amounts): our own addition, not the stored totals."""
         sums: dict[int, int] = {}
+        behind: set[int] = set()
         found: dict[tuple[int, int], tuple[int, int]] = {}
         for row in self.db.rows("SELECT * FROM credits WHERE account = ? ORDER BY issuer, number", self.result.account):
             issuer = int(row["issuer"])
+            opened = self.opening.get(issuer)
+            if opened is not None and int(row["number"]) > opened[0] and issuer not in behind:
+                sums[issuer] = opened[1]
+                behind.add(issuer)
             sums[issuer] = sums.get(issuer, 0) + int(row["amount_ucu"])
             found[(issuer, int(row["number"]))] = (int(row["amount_ucu"]), sums[issuer])
             if sums[issuer] != row["total_ucu"]:
@@ -160,13 +210,14 @@ class _Account:
             )
 
     def _totals(self, row: AccountRow, credits: dict[tuple[int, int], tuple[int, int]]) -> None:
-        for issuer in sorted({place[0] for place in credits} | {place[0] for place in row.issuers}):
+        for issuer in sorted({place[0] for place in credits} | {place[0] for place in row.issuers} | set(self.opening)):
             applied = self.db.number(
                 "SELECT max(number) FROM credits WHERE account = ? AND issuer = ? AND receipt = 'applied'",
                 self.result.account,
                 issuer,
             )
-            ours = credits[(issuer, applied)][1] if applied else 0
+            opened = self.opening.get(issuer, (0, 0))
+            ours = credits[(issuer, applied)][1] if applied > opened[0] else opened[1]
             theirs = next((place[2] for place in row.issuers if place[0] == issuer), 0)
             self.result.credits_ucu += ours
             if ours != theirs:

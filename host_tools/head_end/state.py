@@ -9,7 +9,9 @@ import sqlite3
 
 import cbor2
 
+from host_tools.head_end import openings
 from host_tools.head_end.database import Database
+from host_tools.head_end.errors import BadInput
 from host_tools.head_end.folding import fold, records_of
 from host_tools.head_end.outgoing import NEVER_S, STATE
 from host_tools.journal_reader import AccountRow, pack_row
@@ -26,12 +28,16 @@ def give_when_behind(db: Database, gateway: str, now_s: int, comparisons: tuple[
         row = db.row("SELECT * FROM gateways WHERE name = ?", gateway)
         if row is None or row["comparison"] not in comparisons or row["given_epoch"] > row["epoch"]:
             return False
-        give(db, gateway, now_s)
+        try:
+            give(db, gateway, now_s)
+        except BadInput as fault:
+            db.report(gateway, now_s, "state_not_given", str(fault))
+            return False
         return True
 
 
 def give(db: Database, gateway: str, now_s: int) -> int:
-    """Make the orders of a new epoch -> the epoch. Documents are delivered again."""
+    """Make the orders of a new epoch -> the epoch. Documents are delivered again. BadInput when the books here do not suffice."""
     with db.transaction():
         row = db.row("SELECT * FROM gateways WHERE name = ?", gateway)
         assert row is not None
@@ -41,10 +47,14 @@ def give(db: Database, gateway: str, now_s: int) -> int:
         accounts = [
             int(found["account"]) for found in db.rows("SELECT account FROM accounts WHERE gateway_id = ? ORDER BY account", gateway_id)
         ]
+        unknown = openings.accounts_without_beginning(db, gateway_id)
+        if not row["sequence"] or unknown:
+            which = f"the books of {', '.join(map(str, unknown[:5]))} begin behind lost records" if unknown else "no record of it is held"
+            raise BadInput("gateway", f"{gateway} can be given no state, {which}: its balances would be wrong")
         rows = [pack_row(account_row(db, account)) for account in accounts]
         groups = [rows[at : at + ROWS_PER_PART] for at in range(0, len(rows), ROWS_PER_PART)] or [[]]
         db.run("UPDATE orders SET state = 'overtaken' WHERE gateway_id = ? AND code = ? AND state = 'pending'", gateway_id, STATE)
-        number = db.number("SELECT max(number) FROM orders WHERE gateway_id = ? AND account = 0", gateway_id)
+        number = openings.last_gateway_order(db, gateway_id)
         for part, group in enumerate(groups):
             document = cbor2.dumps({1: epoch, 2: first, 3: part + 1, 4: len(groups), 5: group}, canonical=True)
             db.run(

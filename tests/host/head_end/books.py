@@ -95,6 +95,7 @@ def honest_story(books: Books) -> None:
     for number in (1, 2):
         commands.top_up(books.db, "1001", "5.00", f"ref-{number}", NOW_S)
     books.gateway.begin()
+    books.journal(1)
     for body in books.sent("credits"):
         books.gateway.credit(body)
     for start, end in ((100_000, 100_010), (100_010, 100_500), (100_500, 100_501)):

@@ -6,12 +6,13 @@ import hmac
 import queue
 import struct
 import time
+import zlib
 from typing import Any
 
 import cbor2
 import paho.mqtt.client as mqtt
 
-from host_tools.journal_reader import ROW_SIZE, pack_record, parse_record
+from host_tools.journal_reader import ROW_SIZE, AccountRow, pack_record, pack_row, parse_record
 
 TIMEOUT_S = 15
 NOW_S = 1_900_000_000
@@ -72,6 +73,16 @@ class SimulatedGateway:
             "marks": 0,
         }
         return self.append("CHARGE", **(fields | other))
+
+    def snapshot(
+        self, account: int, from_cwh: int, charged_cwh: int, issuers: list[tuple[int, int, int]], acked: int, readings: int
+    ) -> int:
+        """A whole snapshot of one account."""
+        row = AccountRow(account, serial=bytes.fromhex("000000000001")[::-1], issuers=issuers)
+        row.from_cwh[0], row.charged_cwh[0], row.total_charged_ucu = from_cwh, charged_cwh, self.total_charged.get(account, 0)
+        self.append("SNAPSHOT_BEGIN", rows=1, acked_epoch=1, acked_sequence=acked, acked_readings=readings, brake=0)
+        self.append("SNAPSHOT_ROW", row=pack_row(row))
+        return self.append("SNAPSHOT_END", rows=1, rows_crc=zlib.crc32(pack_row(row)))
 
     # messages
 

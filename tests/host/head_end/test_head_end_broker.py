@@ -238,6 +238,7 @@ def test_reconcile_finds_one_planted_ucu_in_what_came_over_the_wire(site):
     assert json.loads(document[7]) == TARIFF
     site.run("topup", "1001", "2.00", "--reference", "r")
     gateway.begin()
+    gateway.send_journal(1)
     gateway.credit(gateway.wait("credits"))
     gateway.charge(100_000, 100_123)
     gateway.send_journal(1)

@@ -9,6 +9,7 @@ import pytest
 from host_tools.head_end import commands, state
 from host_tools.head_end.database import Database
 from host_tools.head_end.heard import Heard
+from host_tools.head_end.ingest import ingest
 from host_tools.head_end.outgoing import Outgoing
 from tests.host.head_end.simulated_gateway import NOW_S, SimulatedGateway
 
@@ -30,10 +31,12 @@ def test_everything_sent_down_fits_the_cddl(tmp_path):
     commands.add_gateway(db, "gw-001", gateway.key)
     for account in range(1001, 1040):
         commands.add_account(db, "gw-001", account, f"{account:012d}", 1, 1)
+    gateway.begin()
+    assert ingest(db, gateway.topic("up/journal"), gateway.journal_payload(1), NOW_S) is not None
     commands.top_up(db, "1001", "12.50", "ref-1", NOW_S)
     commands.order(db, "1001", "cut", 30, NOW_S, ["hours"])
     commands.release_brake(db, "gw-001", NOW_S)
-    assert state.give(db, "gw-001", NOW_S) == 1
+    assert state.give(db, "gw-001", NOW_S) == 2
     outgoing, rules = Outgoing(db), {"credits": "credit", "orders": "order", "acks": "ack"}
     parcels = outgoing.due(0, NOW_S)
     parcels.append(outgoing.acknowledge(Heard("gw-001", "journal", 7, 9, bytes(8)), 0, NOW_S))

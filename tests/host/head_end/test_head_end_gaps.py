@@ -51,3 +51,118 @@ def test_a_malformed_copy_of_a_reading_that_is_held_changes_nothing(books):
     books.hear("up/readings", readings(item(1)))
     assert books.hear("up/readings", readings(item(1, "x")))[5] == 1
     assert books.db.number("SELECT count(*) FROM gaps") == 0
+
+
+# records and readings that the gateway pruned before this database had them
+
+
+def long_life(books) -> None:
+    """A gateway whose first records are gone: what it has begins with a snapshot."""
+    gateway = books.gateway
+    gateway.begin()
+    gateway.append("CREDIT", account=1001, issuer=1, number=4, amount_ucu=9_000_000, total_ucu=20_000_000)
+    gateway.charge(100_000, 100_010)
+    gateway.snapshot(1001, from_cwh=100_000, charged_cwh=100_010, issuers=[(1, 4, 20_000_000)], acked=3, readings=40)
+    gateway.charge(100_010, 100_020)
+
+
+def offer_until_taken(books, first: int, tries: int = 10) -> Any:
+    for _ in range(tries):
+        ack = books.journal(first, after_s=3)
+        if ack[9] is None and ack[2] >= first:
+            return ack
+    raise AssertionError(f"still asks for {ack[9]}, holds {ack[2]}")
+
+
+def test_pruned_records_are_asked_for_a_few_times_then_named_and_passed_over(books, capsys):
+    long_life(books)
+    assert [books.journal(5, after_s=3)[9] for _ in range(3)] == [1, 1, 1]
+    ack = offer_until_taken(books, 5)
+    assert (ack[1], ack[2], ack[3], ack[8], ack[9]) == (1, books.gateway.sequence, books.gateway.chain, 0, None)
+    assert books.counter("records_lost") == 1
+    assert books.run("gateways") == 0
+    assert "1-4" in capsys.readouterr().out
+    books.gateway.charge(100_020, 100_030)
+    assert books.journal(books.gateway.sequence)[2] == books.gateway.sequence, "the books go on"
+
+
+def test_a_burst_of_answers_to_one_request_counts_once(books):
+    long_life(books)
+    for _ in range(20):
+        assert books.journal(5)[2] == 0
+
+
+def test_a_gateway_that_does_hold_earlier_records_is_never_passed_over(books):
+    long_life(books)
+    for _ in range(10):
+        books.journal(6, after_s=3) if _ % 3 else books.journal(5, after_s=3)
+        assert books.db.number("SELECT count(*) FROM gaps") == 0 or _ >= 9
+    assert books.journal(1, after_s=3)[2] == books.gateway.sequence
+
+
+def test_what_is_missing_is_asked_for_again_without_waiting_for_news(books):
+    long_life(books)
+    books.journal(5)
+    assert [ack[9] for ack in books.sent("acks", 3_000)] == [1]
+    assert books.sent("acks", 100) == [] and [ack[9] for ack in books.sent("acks", 60_000)] == [1]
+    books.journal(1)
+    assert books.sent("acks", 60_000) == []
+
+
+def test_books_that_begin_behind_a_gap_are_reconciled_from_the_snapshot(books, capsys):
+    long_life(books)
+    offer_until_taken(books, 5)
+    assert books.differences() == []
+    assert books.run("reconcile") == 0
+    assert "records 1 to 4" in capsys.readouterr().out
+    books.gateway.charge(100_020, 100_030, error_ucu=1)
+    books.journal(books.gateway.sequence)
+    assert any("difference 1 ucu" in said for said in books.differences())
+
+
+def test_a_payment_after_the_database_was_lost_goes_on_behind_the_gateways_number(books):
+    long_life(books)
+    offer_until_taken(books, 5)
+    books.run("topup", "1001", "5.00", "--reference", "new")
+    (body,) = books.sent("credits")
+    assert (body[3], body[4], body[5]) == (5, 5_000_000, 25_000_000)
+    books.gateway.credit(body)
+    books.journal(books.gateway.sequence)
+    assert books.receipt(5) == "applied" and books.differences() == []
+
+
+def test_a_payment_booked_before_the_gateway_was_heard_is_renumbered_behind_its_own(books):
+    books.run("topup", "1001", "5.00", "--reference", "early")
+    books.run("topup", "1001", "2.00", "--reference", "early-2")
+    long_life(books)
+    offer_until_taken(books, 5)
+    bodies = books.sent("credits", 60_000)
+    assert [(body[3], body[5]) for body in bodies] == [(5, 25_000_000), (6, 27_000_000)]
+    for body in bodies:
+        books.gateway.credit(body)
+    books.journal(books.gateway.sequence - 1)
+    assert books.receipt(6) == "applied" and books.differences() == []
+
+
+def test_no_state_is_given_from_books_that_do_not_reach_back_to_the_account(books, capsys):
+    books.gateway.begin()
+    books.gateway.charge(100_000, 100_010)
+    assert books.run("gateway", "give-state", "gw-001") == 2, "nothing is held at all"
+    offer_until_taken(books, 3)
+    assert books.run("gateway", "give-state", "gw-001") == 2
+    assert "1001" in capsys.readouterr().err
+    books.gateway.snapshot(1001, from_cwh=100_000, charged_cwh=100_010, issuers=[], acked=3, readings=0)
+    books.journal(4)
+    assert books.run("gateway", "give-state", "gw-001") == 0
+
+
+def test_pruned_readings_are_passed_over_only_as_far_as_a_head_end_once_had_them(books):
+    long_life(books)
+    offer_until_taken(books, 5)  # its ACKED says 40 readings
+    asked = [books.hear("up/readings", readings(item(60)), after_s=3)[10] for _ in range(6)]
+    assert asked[:3] == [1, 1, 1] and asked[-1] == 41
+    assert books.db.number("SELECT readings_held FROM gateways") == 40
+    assert books.counter("readings_lost") == 1
+    books.gateway.append("READINGS_GAP", first=41, last=59)
+    books.journal(books.gateway.sequence)
+    assert books.hear("up/readings", readings(item(61)), after_s=3)[5] == 61

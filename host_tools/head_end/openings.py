@@ -1,0 +1,92 @@
+"""Books that another database began: where credits go on, and which accounts are known from their beginning.
+
+A gateway takes a higher number of an issuer with its total and ignores a lower one. A database that was lost, restored or that joined
+late would number payments again from where it stands, and they would be ignored or take earlier money away. So a number is
+counted on from whichever is higher, ours or the gateway's own record.
+"""
+
+from collections.abc import Iterable
+
+from host_tools.head_end import gaps
+from host_tools.head_end.database import Database
+from host_tools.head_end.folding import fold, records_of
+from host_tools.journal_reader import Record, kinds
+
+
+def last_credit(db: Database, account: int, issuer: int) -> tuple[int, int]:
+    """(number, total_ucu) of the newest credit of this issuer, in our table or in the gateway's records; (0, 0) when there is none."""
+    ours = db.row("SELECT number, total_ucu FROM credits WHERE account = ? AND issuer = ? ORDER BY number DESC LIMIT 1", account, issuer)
+    places = [(place[1], place[2]) for place in fold(account, records_of(db, account)).issuers if place[0] == issuer]
+    return max([(int(ours["number"]), int(ours["total_ucu"])) if ours else (0, 0), *places], key=lambda place: place[0])
+
+
+def last_order(db: Database, account: int) -> int:
+    """The highest order number of an account, sent from here or consumed there."""
+    ours = db.number("SELECT max(number) FROM orders WHERE account = ?", account)
+    return max(ours, fold(account, records_of(db, account)).order)
+
+
+def last_gateway_order(db: Database, gateway_id: int) -> int:
+    """The highest number of the gateway's own orders 7 and 8; tariffs and policies are numbered by themselves."""
+    return max(
+        db.number("SELECT max(number) FROM orders WHERE gateway_id = ? AND account = 0", gateway_id),
+        db.number(
+            "SELECT max(json_extract(fields, '$.number')) FROM records WHERE gateway_id = ? AND kind = ? AND account = 0"
+            " AND json_extract(fields, '$.order') IN (7, 8)",
+            gateway_id,
+            kinds.ORDER,
+        ),
+        db.number("SELECT max(json_extract(fields, '$.order')) FROM records WHERE gateway_id = ? AND kind = ?", gateway_id, kinds.BRAKE),
+    )
+
+
+def renumber(db: Database, gateway: str, account: int, issuer: int, number: int, total_ucu: int, now_s: int) -> None:
+    """The gateway holds credit `number` with `total_ucu`. When that is none of ours, what we have open goes on behind it."""
+    ours = db.row("SELECT total_ucu FROM credits WHERE account = ? AND issuer = ? AND number = ?", account, issuer, number)
+    applied = db.number("SELECT max(number) FROM credits WHERE account = ? AND issuer = ? AND receipt = 'applied'", account, issuer)
+    if number <= applied or (ours is not None and int(ours["total_ucu"]) == total_ucu):
+        return
+    waiting = db.rows(
+        "SELECT number, amount_ucu, reference FROM credits WHERE account = ? AND issuer = ? AND number > ? ORDER BY number",
+        account,
+        issuer,
+        applied,
+    )
+    if not waiting:
+        return
+    top = max(int(waiting[-1]["number"]), number)  # first out of the way, then to their places: numbers are unique
+    for place, row in enumerate(waiting):
+        db.run("UPDATE credits SET number = ? WHERE reference = ?", top + 1 + place, row["reference"])
+    for place, row in enumerate(waiting):
+        total_ucu += int(row["amount_ucu"])
+        db.run(
+            "UPDATE credits SET number = ?, total_ucu = ?, receipt = 'pending', receipt_sequence = NULL, receipt_reason = NULL"
+            " WHERE reference = ?",
+            number + 1 + place,
+            total_ucu,
+            row["reference"],
+        )
+    db.report(
+        gateway,
+        now_s,
+        "credits_renumbered",
+        f"account {account}: {len(waiting)} open credits of issuer {issuer} go on behind number {number}, which was not issued here",
+    )
+
+
+def accounts_without_beginning(db: Database, gateway_id: int) -> list[int]:
+    """Accounts whose records are held neither from sequence 1 on nor from a snapshot behind the last gap."""
+    lost = gaps.kept(db, gateway_id, gaps.RECORDS)
+    if not lost:
+        return []
+    accounts = [int(row["account"]) for row in db.rows("SELECT account FROM accounts WHERE gateway_id = ? ORDER BY account", gateway_id)]
+    return [account for account in accounts if beginning(records_of(db, account), lost[-1][1]) is None]
+
+
+def beginning(records: Iterable[Record], lost_to: int) -> Record | None:
+    """The record behind lost ones from which an account's books are whole: its first snapshot, or its birth without a meter."""
+    for record in records:
+        if record.sequence > lost_to:
+            if record.kind == kinds.SNAPSHOT_ROW or (record.kind == kinds.SEGMENT and record.octets("serial") == bytes(6)):
+                return record
+    return None
