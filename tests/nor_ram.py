@@ -73,14 +73,8 @@ class RamRegion:
             at = offset + byte
             unit_end = at // unit * unit + unit
 
-            def torn(image, salt):
-                source = start + at - offset
-                for place in range(at, unit_end):
-                    salt = (salt * 1103515245 + 12345) & 0x7FFFFFFF
-                    image[place] &= buf[source + place - at] | (salt >> 12 & 0xFF)
-
             self.torn_unit = at // unit
-            self.on_point(self, torn)
+            self.on_point(self, _half_programmed(at, unit_end, buf, start + byte))
             self.programmed[at // unit] = 1
             self.flash[at] &= buf[start + byte]
 
@@ -93,15 +87,9 @@ class RamRegion:
         for part in range(ERASE_PARTS):
             # blocks with an even number lose their first bytes first, the others their last
             at = offset + (part if offset // size % 2 == 0 else ERASE_PARTS - 1 - part) * piece
-
-            def torn(image, salt):
-                for place in range(at, at + piece):
-                    salt = (salt * 1103515245 + 12345) & 0x7FFFFFFF
-                    image[place] |= salt >> 12 & 0xFF
-
             self.torn_unit = -1
             if self.on_point is not None:
-                self.on_point(self, torn)
+                self.on_point(self, _half_erased(at, at + piece))
             self.flash[at : at + piece] = b"\xff" * piece
         first = offset // self.program_unit
         units = size // self.program_unit
@@ -121,6 +109,28 @@ class RamRegion:
     def _driver(self, name):
         if self.fail_next == name:
             raise StorageFault("driver refuses to " + name)
+
+
+def _half_programmed(at, end, buf, source):
+    """torn() of a unit from byte `at` on: some of the bits that buf[source:] would clear are cleared."""
+
+    def torn(image, salt):
+        for place in range(at, end):
+            salt = (salt * 1103515245 + 12345) & 0x7FFFFFFF
+            image[place] &= buf[source + place - at] | (salt >> 12 & 0xFF)
+
+    return torn
+
+
+def _half_erased(at, end):
+    """torn() of a piece of a block: some of its bits are set."""
+
+    def torn(image, salt):
+        for place in range(at, end):
+            salt = (salt * 1103515245 + 12345) & 0x7FFFFFFF
+            image[place] |= salt >> 12 & 0xFF
+
+    return torn
 
 
 def _nothing(image, salt):

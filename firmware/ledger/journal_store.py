@@ -109,6 +109,8 @@ class Journal(JournalReading):
         replay = self._replay
         covered = len(self.ring) > 1 and self.block_first[self.ring[1]] - 1 <= self.released
         replay.finish(covered)
+        if covered and not self.block_epoch[self.ring[0]]:
+            self.ring.pop(0)  # what an erase left that was cut: nobody needs it, and its records cannot be sent
         self.damage = replay.damage
         self.torn = replay.torn
         self._corrupt = replay.damaged > 0 or (replay.first_sequence > 1 and replay.first_sequence - 1 > self.released)

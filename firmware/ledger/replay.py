@@ -29,7 +29,7 @@ class Replay:
         self._fold = fold
         self._on_gap = on_gap
         self.sequence = 0
-        self.epoch = 0
+        self.epoch = 0  # 0 = not known yet: no chain can be checked
         self.chain = FIRST_CHAIN
         self.first_sequence = 0
         self.records = 0
@@ -46,13 +46,9 @@ class Replay:
 
     def block(self, block_at, header, front):
         """Replay one block. `header` = (epoch, first sequence, chain before it), None when its header is lost."""
+        if header is not None:
+            self._begin_at(*header)
         self._front = front
-        if header is not None and self.records == 0:
-            self.epoch, first, self.chain = header
-            self.sequence = first - 1
-            self.first_sequence = first
-            if first != 1:
-                self._on_gap()
         scanner = self._scanner
         scanner.begin(block_at, self._first_offset)
         while scanner.next():
@@ -64,6 +60,22 @@ class Replay:
         if self.torn_tail:
             self._bad_before = True
         self.head_used = scanner.used_end
+
+    def _begin_at(self, epoch, first, chain):
+        """A block with a header begins: the first of all says what came before."""
+        if self.records == 0:
+            self.epoch, self.chain = epoch, chain
+            self.sequence = first - 1
+            self.first_sequence = first
+            if first != 1:
+                self._on_gap()
+            return
+        if not self.epoch:
+            self.epoch = epoch  # the front block had lost its header
+        if self._front and first > self.sequence + 1:  # and this one its end
+            self._damage(MISSING, self.sequence + 1, first - 1)
+            self._on_gap()
+            self.sequence, self.chain = first - 1, chain
 
     def finish(self, front_covered):
         """Close the account: `front_covered` says that what the oldest block lost is held elsewhere."""
@@ -95,7 +107,7 @@ class Replay:
         if sequence != expected:
             self._damage(MISSING, expected, sequence - 1)
             self._on_gap()
-        elif chain_after(self.chain, self.epoch, buf, start, length) != chain_of(buf, start, length):
+        elif self.epoch and chain_after(self.chain, self.epoch, buf, start, length) != chain_of(buf, start, length):
             self._damage(BROKEN_CHAIN, sequence, sequence)
         elif self._bad_before:
             self.torn += 1

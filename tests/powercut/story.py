@@ -14,6 +14,7 @@ ACCOUNTS = 2
 METER = b"\x01\x02\x03\x04\x05\x06"
 PRICE = 5_000
 READINGS_BLOCKS = 2
+ROUNDS_MAX = 20  # of acknowledgement and housekeeping, until a full journal must have room again
 # unit -> (erase size, blocks of the journal): small enough that 60 records turn the ring
 SHAPES = {1: (768, 11), 32: (768, 11), 256: (1536, 11)}
 LIMITS = Limits(accounts_max=ACCOUNTS, journal_credit_reserve_blocks=1, snapshot_rows_per_tick=2, readings_gap_min=1000)
@@ -213,10 +214,14 @@ class Witness:
     def _life_goes_on(self, ledger):
         """One more credit must get the next sequence and survive; what was torn stays sealed."""
         sums, numbers = self.story.sums_at(ledger.sequence)
-        sequence = begin_life(ledger, self.region)
+        begin_life(ledger, self.region)
+        if not ledger.may_record(kinds.CREDIT_CLASS):
+            trouble = self._make_room(ledger)
+            if trouble:
+                return trouble
         if ledger.accounts.row_of(1) < 0:
             ledger.record(kinds.SEGMENT, (1, METER, 0, 0, 0, 0, 0, 0))
-            sequence += 1
+        sequence = ledger.journal.sequence
         row = ledger.accounts.row_of(1)
         total = ledger.accounts.get(row, "total_0") + 1
         if ledger.record(kinds.CREDIT, (1, 1, numbers[0] + 1, 1, total)) != sequence + 1:
@@ -228,3 +233,13 @@ class Witness:
         if not again.sound:
             return "after going on not sound: %r, damage %r" % (again.troubles, again.journal.damage)
         return self._sums(again, (sums[0] + 1,) + sums[1:])
+
+    def _make_room(self, ledger):
+        """A full journal must come free by what the head-end and the ledger's own housekeeping do, and by nothing else."""
+        ledger.commit()
+        for _ in range(ROUNDS_MAX):
+            ledger.acked(ledger.epoch, ledger.sequence, ledger.chain, bytes(8), 0)
+            ledger.on_tick()
+            if ledger.may_record(kinds.CREDIT_CLASS):
+                return None
+        return "full for ever: %d blocks free" % ledger.journal.free_blocks
