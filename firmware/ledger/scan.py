@@ -9,10 +9,11 @@ ones off the unit boundary; and a unit that was torn may begin with FFH, so blan
 """
 
 from firmware.base.port import const
-from firmware.ledger.block import align, is_blank
+from firmware.ledger.block import is_blank
 from firmware.ledger.record import LENGTH_MAX, is_record, mend_one_bit
 
 WINDOW_BYTES = const(1024)
+BLANK_PIECE = const(256)  # bytes that are looked at together
 
 
 class BlockScanner:
@@ -104,25 +105,16 @@ class BlockScanner:
         return False
 
     def _behind_padding(self, at):
-        """End of the unit when the rest of it is blank, and of all blank units behind it; `at` itself when it is not."""
-        after = min(self._erase_size, align(at + 1, self._unit))
-        if self._unit == 1:
-            return self._behind_blank(at)
-        reached = at
-        while reached < after:
-            piece = min(after - reached, WINDOW_BYTES // 2)
-            start = self._load_bytes(reached, piece)
-            if not is_blank(self.buf, start, start + piece):
-                return at
-            reached += piece
-        return after
+        """Start of the first unit that is not blank from `at` to its end; `at` itself when its own unit is not."""
+        first = self._behind_blank(at)
+        return first if first == self._erase_size else max(at, first // self._unit * self._unit)
 
     def _behind_blank(self, at):
         """First offset at or behind `at` that is not FFH."""
         while at < self._erase_size:
-            piece = min(256, self._erase_size - at)
+            piece = min(BLANK_PIECE, self._erase_size - at)
             start = self._load_bytes(at, piece)
-            if is_blank(self.buf, start, start + piece):
+            if self.buf[start] == 0xFF and is_blank(self.buf, start, start + piece):
                 at += piece
                 continue
             while self.buf[start] == 0xFF:
