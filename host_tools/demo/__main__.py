@@ -3,129 +3,157 @@
 Exit status: 0 every check holds, 1 one does not or a process died, 2 bad input, 130 interrupted.
 """
 
-import argparse
 import asyncio
-import random
+import os
 import signal
 import sys
 import tempfile
 import time
+import traceback
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from rich.console import Console as Terminal
 
-from host_tools.demo import cast, feed, scenery, screen
+from host_tools.demo import feed, scenery, screen
 from host_tools.demo.act import Act
 from host_tools.demo.checks import Checks
 from host_tools.demo.headless import JsonTeller
-from host_tools.demo.processes import ChildDied, free_port
+from host_tools.demo.options import BadOption, Options, parse, short_enough
+from host_tools.demo.panels import verdict_lines
+from host_tools.demo.plain import PlainTeller
+from host_tools.demo.processes import ChildDied, free_ports
 from host_tools.demo.scenery import Scenery
 from host_tools.demo.screen import ScreenTeller
 from host_tools.demo.stage import Stage
 from host_tools.demo.story import tell
 from host_tools.set_up.paths import NotSetUp
 
-SECONDS, SECONDS_LEAST, SECONDS_MOST = 90, 30, 3_600
 LOOK_EACH_S = 0.2
+INTERRUPTED = 130
+
+AnyTeller = JsonTeller | PlainTeller | ScreenTeller
 
 
 def main(arguments: list[str] | None = None) -> int:
-    given = _parser().parse_args(arguments)
-    fault = _fault_of(given)
-    if fault:
+    try:
+        options = parse(arguments)
+        with _folder(options) as folder:
+            return asyncio.run(_run(options, short_enough("TMPDIR", Path(folder))))
+    except (BadOption, NotSetUp) as fault:
         print(fault, file=sys.stderr)
         return 2
-    seed = random.SystemRandom().randrange(10_000) if given.seed is None else given.seed
-    try:
-        with _folder(given.keep) as folder:
-            return asyncio.run(_run(given, Path(folder), seed))
     except KeyboardInterrupt:
-        return 130
-    except NotSetUp as missing:
-        print(missing, file=sys.stderr)
-        return 2
+        return INTERRUPTED
+    except OSError as fault:
+        if sys.stdout.closed or not _reader_gone(fault):
+            raise
+        return 1
 
 
-def _folder(keep: Path | None) -> AbstractContextManager[str | Path]:
-    if keep is None:
-        return tempfile.TemporaryDirectory(prefix="lamplighter-demo-", ignore_cleanup_errors=True)
-    keep.mkdir(parents=True, exist_ok=True)
-    return nullcontext(keep.resolve())
+def _folder(options: Options) -> AbstractContextManager[str | Path]:
+    if options.keep is not None:
+        return nullcontext(options.keep)
+    return tempfile.TemporaryDirectory(prefix="lamplighter-demo-", ignore_cleanup_errors=True)
 
 
-def _fault_of(given: argparse.Namespace) -> str:
-    """The sentence about the first field that is wrong, or ""."""
-    if not cast.METERS_LEAST <= given.meters <= cast.METERS_MOST:
-        return f"meters: must be from {cast.METERS_LEAST} to {cast.METERS_MOST}, got {given.meters}"
-    if not SECONDS_LEAST <= given.seconds <= SECONDS_MOST:
-        return f"seconds: must be from {SECONDS_LEAST} to {SECONDS_MOST}, got {given.seconds}"
-    if given.seed is not None and given.seed < 0:
-        return f"seed: must not be negative, got {given.seed}"
-    keep: Path | None = given.keep
-    if keep is not None and keep.exists() and (not keep.is_dir() or any(keep.iterdir())):
-        return f"keep: {keep} must be a new or empty folder"
-    return ""
+def _reader_gone(fault: OSError) -> bool:
+    """True when whoever read our output has gone; then there is nobody to tell it to either."""
+    if not isinstance(fault, BrokenPipeError) and fault.errno not in (5, 6):  # EIO, ENXIO: the terminal was closed
+        return False
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains at its end
+    return True
 
 
-async def _run(given: argparse.Namespace, folder: Path, seed: int) -> int:
-    # a round of readings takes the wire longer with more meters, and every period of the story is some rounds
-    stretch = max(1.0, given.seconds / SECONDS, given.meters / 12)
-    set_ = scenery.build(folder, given.meters, seed, free_port(), free_port(), stretch)
-    terminal = Terminal()
-    headless = given.headless or not terminal.is_terminal
-    teller: JsonTeller | ScreenTeller = (
-        JsonTeller() if headless else ScreenTeller(terminal, {one.account: one.role for one in set_.households}))
-    checks = Checks(teller, stretch)
-    teller.event(f"seed {seed}, {given.meters} meters, about {given.seconds} s", "dim")
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    assert task is not None
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, task.cancel)
-    trouble, interrupted = "", False
-    with nullcontext() if isinstance(teller, JsonTeller) else teller.live:
+async def _run(options: Options, folder: Path) -> int:
+    set_ = scenery.build(folder, options.meters, options.seed, *free_ports(), options.stretch)
+    terminal = Terminal(highlight=False)
+    teller = _teller(options, terminal, {one.account: one.role for one in set_.households})
+    checks = Checks(teller, options.stretch)
+    teller.event(f"seed {options.seed}, {options.meters} meters, about {options.about_s:.0f} s", "dim")
+    interrupted = _on_signals()
+    trouble = ""
+    with teller.live if isinstance(teller, ScreenTeller) else nullcontext():
         try:
-            await _perform(Stage(set_, seed), checks, set_, teller, given.seconds)
+            await _perform(Stage(set_, options.seed), checks, set_, teller, options.about_s, interrupted)
         except ChildDied as death:
             trouble = str(death)
-        except asyncio.CancelledError:
-            interrupted = True
-    ok = checks.ok and not trouble and not interrupted
-    summary = checks.summary() | {"seed": seed, "meters": given.meters}
-    if trouble or interrupted:
-        summary["trouble"] = trouble or "interrupted"
-    if isinstance(teller, JsonTeller):
-        teller.finish(summary, ok)
-    else:
-        terminal.print(screen.last_table(checks.done, ok, time.monotonic() - checks.started))
-        terminal.print(f"Run it again with --seed {seed}." + (f" Everything is kept in {folder}." if given.keep else ""))
+        except OSError:
+            raise
+        except Exception as fault:  # the demo's own bug must not look like a story that held
+            traceback.print_exc()
+            trouble = f"the demo itself failed: {fault!r}"
+    if interrupted.is_set():
+        trouble = "interrupted"
+    checks.end()
+    ok = checks.ok and not trouble
+    _finish(options, checks, teller, terminal, trouble)
     if trouble:
         print(trouble, file=sys.stderr)
-    return 130 if interrupted else 0 if ok else 1
+    return INTERRUPTED if interrupted.is_set() else 0 if ok else 1
 
 
-async def _perform(stage: Stage, checks: Checks, set_: Scenery, teller: JsonTeller | ScreenTeller, seconds: float) -> None:
-    """The story against the death of a child, whichever comes first; the children end in any case."""
-    looking = asyncio.create_task(_look(stage, set_, teller))
-    story: asyncio.Task[None] | None = None
+def _teller(options: Options, terminal: Terminal, roles: dict[int, str]) -> AnyTeller:
+    if options.headless:
+        return JsonTeller()
+    if not terminal.is_terminal or terminal.is_dumb_terminal:
+        return PlainTeller(roles)
+    return ScreenTeller(terminal, roles, options.about_s)
+
+
+def _on_signals() -> asyncio.Event:
+    """Set by the first of them; the others change nothing, for the children are being ended by then."""
+    interrupted = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, interrupted.set)
+    return interrupted
+
+
+def _finish(options: Options, checks: Checks, teller: AnyTeller, terminal: Terminal, trouble: str) -> None:
+    seconds, ok = time.monotonic() - checks.started, checks.ok and not trouble
+    if isinstance(teller, JsonTeller):
+        summary = checks.summary() | {"seed": options.seed, "meters": options.meters}
+        teller.finish(summary | ({"trouble": trouble} if trouble else {}), ok)
+        return
+    if isinstance(teller, PlainTeller):
+        teller.finish(checks.done, ok, seconds, checks.missing)
+    else:
+        if checks.done:
+            terminal.print(screen.last_table(checks.done))
+        for line in verdict_lines(checks.done, ok, seconds, checks.missing):
+            terminal.print(line)
+    print(f"Run it again with --seed {options.seed}." + (f" Everything is kept in {options.keep}." if options.keep else ""))
+
+
+async def _perform(
+    stage: Stage, checks: Checks, set_: Scenery, teller: AnyTeller, seconds: float, interrupted: asyncio.Event
+) -> None:
+    """The story against the death of a child and a signal, whichever comes first; the children end in any case."""
+    story = asyncio.create_task(_play(stage, checks, seconds))
+    looking = asyncio.create_task(_look(stage, checks, set_, teller))
+    stopping = asyncio.create_task(interrupted.wait())
     try:
-        await stage.open(int(time.time()))
-        story = asyncio.create_task(tell(Act(stage, checks), seconds))
-        await asyncio.wait({story, stage.children.died, looking}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({story, stage.children.died, looking, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if interrupted.is_set():
+            return
         if stage.children.died.done():
             stage.children.died.result()
         if looking.done():
             looking.result()
         await story
     finally:
-        for task in (looking, story):
-            if task is not None:
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
+        for task in (looking, story, stopping):
+            task.cancel()
+        await asyncio.gather(looking, story, stopping, return_exceptions=True)
         await stage.close()
 
 
-async def _look(stage: Stage, set_: Scenery, teller: JsonTeller | ScreenTeller) -> None:
+async def _play(stage: Stage, checks: Checks, seconds: float) -> None:
+    await stage.open(int(time.time()))
+    await tell(Act(stage, checks), seconds)
+
+
+async def _look(stage: Stage, checks: Checks, set_: Scenery, teller: AnyTeller) -> None:
     """Show the present, and new records as events, a few times a second."""
     names = {one.account: one.role for one in set_.households}
     told = 0
@@ -135,21 +163,8 @@ async def _look(stage: Stage, set_: Scenery, teller: JsonTeller | ScreenTeller) 
             if words is not None:
                 teller.event(*words)
         told = len(stage.console.noted)
-        teller.look(stage.console)
+        teller.look(stage.console, checks.waiting)
         await asyncio.sleep(LOOK_EACH_S)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m host_tools.demo",
-        description="Broker, head-end, meters and gateway as real processes; a story of eight steps, each one checked.",
-    )
-    parser.add_argument("--headless", action="store_true", help="lines of JSON instead of the screen")
-    parser.add_argument("--meters", type=int, default=12, metavar="N", help="meters on the line (default 12, at least 8)")
-    parser.add_argument("--seconds", type=int, default=SECONDS, metavar="S", help="about how long it takes (default 90)")
-    parser.add_argument("--seed", type=int, default=None, metavar="K", help="decides the moment of the kill, keys, loads")
-    parser.add_argument("--keep", type=Path, default=None, metavar="DIR", help="keep databases, region and settings there")
-    return parser
 
 
 if __name__ == "__main__":

@@ -1,26 +1,23 @@
 """What the steps of the story share: the stage, the checks, and small stage directions."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from host_tools.demo.cast import TARIFF_TOTAL, Household
-from host_tools.demo.checks import Checks
+from host_tools.demo.checks import Checks, Verdict
 from host_tools.demo.scenery import PRICE
 from host_tools.demo.stage import Stage
 
 
 @dataclass
 class Act:
-    """`notes` carries what one step leaves for a later one."""
+    """`down_since` and `queued` are what one step leaves for a later one."""
 
     stage: Stage
     checks: Checks
-    region: Path | None = None
     down_since: float = 0.0
-    journal_at_return: int = 0
     queued: list[tuple[int, int]] = field(default_factory=list)  # (account, credit number)
-    sequence_at_kill: int = 0
 
     @property
     def homes(self) -> list[Household]:
@@ -29,8 +26,13 @@ class Act:
     def of(self, role: str) -> Household:
         return self.stage.scenery.of(role)
 
-    def begin(self, number: int, title: str, should: str) -> None:
-        self.checks.begin(number, title, should)
+    @property
+    def accounts(self) -> list[int]:
+        return [one.account for one in self.homes]
+
+    def note(self, name: str, should: str, verdict: Verdict) -> None:
+        """A check that needs no waiting."""
+        self.checks.note(name, should, *verdict)
 
     def say(self, text: str, style: str = "") -> None:
         self.checks.teller.event(text, style)
@@ -40,13 +42,16 @@ class Act:
         view = self.stage.console.accounts.get(one.account)
         return view.available_ucu if view else None
 
-    async def use_energy(self, one: Household, target_ucu: int) -> None:
-        """Let the household consume, at once, what brings its available balance down to about `target_ucu`."""
-        assert one.tariff == TARIFF_TOTAL
-        left = self.available(one)
-        cwh = max(0, (left - target_ucu) // PRICE) if left is not None else 0
-        await self.stage.site.ask("add_energy", meter=one.address, cwh=cwh)
-        self.say(f"account {one.account} ({one.role}) uses {cwh / 100:.2f} kWh at once", "dim")
+    async def use_energy(self, targets: Mapping[Household, int]) -> None:
+        """Let households consume, at once, what brings each one's available balance down to about its target, ucu."""
+        used = []
+        for one, target_ucu in targets.items():
+            assert one.tariff == TARIFF_TOTAL
+            left = self.available(one)
+            cwh = max(0, (left - target_ucu) // PRICE) if left is not None else 0
+            await self.stage.site.ask("add_energy", meter=one.address, cwh=cwh)
+            used.append(f"{one.account} {cwh / 100:.2f} kWh")
+        self.say("an evening's energy flows at once: " + ", ".join(used), "cyan")
 
     def seconds_since(self, moment: float) -> float:
         return time.monotonic() - moment

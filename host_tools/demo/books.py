@@ -5,6 +5,7 @@ import json
 import sys
 from typing import Any
 
+from host_tools.demo.claims_return import Backlog
 from host_tools.demo.scenery import GATEWAY, Scenery
 from host_tools.head_end import commands, lists
 from host_tools.head_end.database import Database
@@ -55,27 +56,44 @@ class Books:
         """The `topup` command without the start of an interpreter, for a moment that is being measured."""
         return commands.top_up(self.db, str(account), amount, reference, now_s)
 
-    def readings_of(self, account: int) -> int:
-        return self.db.number("SELECT count(*) FROM readings WHERE account = ?", account)
+    def reading_counts(self) -> dict[int, int]:
+        """How many readings of each account the database holds."""
+        return {int(row[0]): int(row[1]) for row in self.db.rows("SELECT account, count(*) FROM readings GROUP BY account")}
 
-    def records(self, name: str, account: int | None = None, **fields: int) -> int:
-        """How many records of a kind the database holds, with these values."""
-        where, values = "name = ?", [name]
-        if account is not None:
-            where, values = where + " AND account = ?", [*values, str(account)]
-        for key, value in fields.items():
-            where, values = where + f" AND json_extract(fields, '$.{key}') = ?", [*values, value]  # type: ignore[list-item]
-        return self.db.number(f"SELECT count(*) FROM records WHERE {where}", *values)
+    def registers(self) -> dict[int, int]:
+        """The newest total register of each account, cwh."""
+        rows = self.db.rows("SELECT account, max(number), total_cwh FROM readings WHERE total_cwh IS NOT NULL GROUP BY account")
+        return {int(row["account"]): int(row["total_cwh"]) for row in rows}
+
+    def fields_of(self, name: str) -> list[dict[str, Any]]:
+        """All records of a kind, in the order of the journal."""
+        return [json.loads(row[0]) for row in self.db.rows("SELECT fields FROM records WHERE name = ? ORDER BY sequence", name)]
+
+    def raw_records(self) -> dict[int, bytes]:
+        return {int(row[0]): bytes(row[1]) for row in self.db.rows("SELECT sequence, raw FROM records")}
 
     def held(self) -> tuple[int, int]:
         """(journal sequence, reading number) up to which the database holds everything."""
         row = self.db.row("SELECT sequence, readings_held FROM gateways WHERE name = ?", GATEWAY)
         return (int(row[0]), int(row[1])) if row else (0, 0)
 
-    def pending_credits(self) -> int:
-        return self.db.number("SELECT count(*) FROM credits WHERE receipt = 'pending'")
+    def backlog(self, since: tuple[int, int], upto: tuple[int, int]) -> Backlog:
+        """One moment: what lacks behind `since` up to `upto` (record, reading), and what is there of the time after."""
+        row = self.db.row(
+            "SELECT (SELECT count(*) FROM records WHERE sequence > ? AND sequence <= ?),"
+            " (SELECT count(*) FROM readings WHERE number > ? AND number <= ?), (SELECT count(*) FROM readings WHERE number > ?)",
+            since[0], upto[0], since[1], upto[1], upto[1],
+        )
+        assert row is not None
+        return Backlog(upto[0] - since[0] - int(row[0]), upto[1] - since[1] - int(row[1]), int(row[2]))
+
+    def receipts(self, *numbers: tuple[int, int]) -> list[str]:
+        """Receipts of credits named by (account, number), of all when none is named."""
+        rows = {(int(row[0]), int(row[1])): str(row[2]) for row in self.db.rows("SELECT account, number, receipt FROM credits")}
+        return [rows.get(number, "") for number in numbers] if numbers else list(rows.values())
 
     def order_state(self, account: int, number: int) -> tuple[str, int]:
+        """(state, reason) of an order."""
         row = self.db.row("SELECT state, reason FROM orders WHERE account = ? AND number = ?", account, number)
         return (str(row[0]), int(row[1] or 0)) if row else ("", 0)
 

@@ -35,7 +35,7 @@ class Household:
     protected: bool = False
     load_w: int = 600
     start_cwh: int = 100_000
-    extra: dict[str, object] = field(default_factory=dict)
+    extra: dict[str, object] = field(default_factory=dict, hash=False)
 
 
 _NAMED: tuple[tuple[str, str, dict[str, object]], ...] = (

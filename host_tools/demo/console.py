@@ -58,12 +58,13 @@ class Console:
         """One line; what is not understood is kept, never raised: the console is not a promise."""
         try:
             said = json.loads(line)
-        except ValueError:
-            said = None
-        if not isinstance(said, dict):
+            if not isinstance(said, dict):
+                raise ValueError("no object")
+            self._take(said, time.monotonic())
+        except (ValueError, LookupError, TypeError):
             self.other = [*self.other[-20:], line]
-            return
-        moment = time.monotonic()
+
+    def _take(self, said: dict[str, Any], moment: float) -> None:
         if "record" in said:
             self.noted.append(Noted(moment, self.lives, record_of(said["record"])))
         elif "accounts" in said:

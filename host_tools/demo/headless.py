@@ -21,8 +21,9 @@ class JsonTeller:
     def tell(self, **fields: object) -> None:
         self._write(json.dumps({"t": round(time.monotonic() - self._started, 2), **fields}))
 
-    def step_changed(self, step: Step) -> None:
-        self.tell(step=step.number, title=step.title, should=step.should, state=step.state)
+    def step_changed(self, step: Step, checks: list[Check]) -> None:
+        over = {"took_s": round(step.took_s, 2), "held": sum(check.ok for check in checks)} if step.state != "runs" else {}
+        self.tell(step=step.number, title=step.title, should=step.should, state=step.state, **over)
 
     def check_done(self, check: Check) -> None:
         self.tell(**check.as_json())
@@ -34,7 +35,7 @@ class JsonTeller:
         """The last line."""
         self._write(json.dumps({"summary": summary, "ok": ok}))
 
-    def look(self, console: Console) -> None:
+    def look(self, console: Console, waiting: str) -> None:
         """The state of meters, bus, link and journal, every few seconds."""
         moment = time.monotonic()
         if moment - self._meters_at < METERS_EACH_S or not console.accounts:
@@ -47,4 +48,4 @@ class JsonTeller:
             for view in console.accounts.values()
         ]
         self.tell(meters=meters, bus=console.part("bus"), link=console.part("link"), journal=console.part("journal"),
-                  readings=console.part("readings"))
+                  readings=console.part("readings"), waiting=waiting)

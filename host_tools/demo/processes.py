@@ -15,6 +15,7 @@ from pathlib import Path
 
 LINE_MAX = 1 << 20
 LAST_LINES = 12
+ERROR_LINES = 50
 STOP_TIMEOUT_S = 5.0
 
 OnLine = Callable[[str], None]
@@ -26,11 +27,12 @@ class ChildDied(Exception):
 
 @dataclass
 class Child:
-    """One process and its last words."""
+    """One process, its last words, and what it wrote to its standard error."""
 
     name: str
     process: asyncio.subprocess.Process
     last: deque[str] = field(default_factory=lambda: deque(maxlen=LAST_LINES))
+    errors: deque[str] = field(default_factory=lambda: deque(maxlen=ERROR_LINES))
     expected_to_end: bool = False
     readers: list[asyncio.Task[None]] = field(default_factory=list)
 
@@ -65,7 +67,8 @@ class Children:
         child = Child(name, process)
         assert process.stdout is not None and process.stderr is not None
         child.readers = [
-            asyncio.create_task(_read(child, process.stdout, on_line)), asyncio.create_task(_read(child, process.stderr, None)),
+            asyncio.create_task(_read(child, process.stdout, on_line)),
+            asyncio.create_task(_read(child, process.stderr, child.errors.append)),
         ]
         watcher = asyncio.create_task(self._watch(child))
         self._watchers.add(watcher)
@@ -93,6 +96,10 @@ class Children:
             await child.process.wait()
         await asyncio.gather(*child.readers, return_exceptions=True)
 
+    def errors_of(self, name: str) -> list[str]:
+        """What all lives of one process wrote to their standard error."""
+        return [line for child in self._all if child.name == name for line in child.errors]
+
     async def stop_all(self) -> None:
         """End every child that still runs, the last one started first."""
         for child in reversed(self._all):
@@ -106,7 +113,7 @@ async def _read(child: Child, stream: asyncio.StreamReader, on_line: OnLine | No
     while data := await stream.readline():
         line = data.decode(errors="replace").rstrip()
         child.last.append(line[:300])
-        if on_line is not None:
+        if on_line is not None and data.endswith(b"\n"):  # a process that is killed may leave half a line
             on_line(line)
 
 
@@ -118,10 +125,9 @@ def _send(child: Child, number: int) -> None:
             pass  # it ended in this moment
 
 
-def free_port() -> int:
-    """A loopback port that is free now; whoever uses it binds it at once."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    assert isinstance(port, int)
-    return port
+def free_ports() -> tuple[int, int]:
+    """Two different loopback ports that are free now; whoever uses them binds them at once."""
+    with socket.socket() as one, socket.socket() as other:
+        one.bind(("127.0.0.1", 0))
+        other.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1]), int(other.getsockname()[1])

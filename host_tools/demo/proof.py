@@ -2,7 +2,8 @@
 
 The region is a copy of the file taken while the gateway was dead. A credit that was acknowledged has its record once; one that
 a later total already contained needs none of its own (SPEC: a higher number sets the total). An acknowledged order has
-its verdict once; what the head-end countersigned, and what was published, is there with the same bytes.
+its verdict once, an acknowledged document its digest; what the head-end countersigned, and what was published, is there
+with the same bytes.
 """
 
 from collections import Counter
@@ -15,41 +16,50 @@ from host_tools.journal_reader import JournalImage, Record, kinds, parse_row, re
 
 ERASE_SIZE, PROGRAM_UNIT, JOURNAL_BYTES = 4096, 32, 512 * 1024  # board_configs/unix/board.py
 NUMBER_USED = 3
-TARIFF, POLICY, STATE = 5, 6, 8
+STATE = 8  # an order answered by an epoch, which is not part of this story
 
 
 @dataclass
 class Proof:
-    """`faults` are sentences; there is none when everything acknowledged is there exactly once."""
+    """`faults` are sentences; there is none when everything acknowledged is there exactly once. `unkept` likewise for
+    what was published."""
 
     image: JournalImage
     credits: int = 0
     orders: int = 0
+    documents: int = 0
     countersigned: int = 0
     published: int = 0
     faults: list[str] = field(default_factory=list)
+    unkept: list[str] = field(default_factory=list)
 
     @property
     def acknowledgements(self) -> int:
-        return self.credits + self.orders + self.countersigned
+        return self.credits + self.orders + self.documents + self.countersigned
 
     def words(self) -> str:
+        """What was proven, or the first fault."""
         if self.faults:
             return f"{len(self.faults)} faults, first: {self.faults[0]}"
-        return (f"{self.acknowledgements} acknowledgements ({self.credits} credits, {self.orders} orders, "
-                f"{self.countersigned} countersigned), each once")
+        return (f"{self.acknowledgements} acknowledgements ({self.credits} credits, {self.orders} orders, {self.documents} "
+                f"documents, {self.countersigned} countersigned), each once")
 
 
 def prove(log: WireLog, region: Path) -> Proof:
-    """Compare the wire with a region image."""
-    proof = Proof(read_region(region, ERASE_SIZE, PROGRAM_UNIT, JOURNAL_BYTES))
-    records = proof.image.records
+    """Compare the wire with the region that the gateway left."""
+    return compare(log, read_region(region, ERASE_SIZE, PROGRAM_UNIT, JOURNAL_BYTES))
+
+
+def compare(log: WireLog, image: JournalImage) -> Proof:
+    """Compare the wire with what stands on flash."""
+    proof = Proof(image)
+    records = image.records
     twice = [number for number, count in Counter(record.sequence for record in records).items() if count > 1]
     proof.faults += [f"sequence {number} stands twice" for number in twice]
-    proof.faults += [f"sequence {number} was published with two contents" for number in log.records_changed]
     by_sequence = {record.sequence: record for record in records}
     _credits(proof, log, records)
     _orders(proof, log, records)
+    _documents(proof, log, records)
     for _, sequence, chain in log.head_end_acks:
         if not sequence:
             continue
@@ -57,11 +67,12 @@ def prove(log: WireLog, region: Path) -> Proof:
         found = by_sequence.get(sequence)
         if found is None or found.chain != chain:
             proof.faults.append(f"the head-end countersigned sequence {sequence}, which is not here with that hash")
+    proof.unkept += [f"sequence {number} was published with two contents" for number in log.records_changed]
     for sequence, raw in log.records_sent.items():
         proof.published += 1
         found = by_sequence.get(sequence)
         if found is None or found.raw != raw:
-            proof.faults.append(f"sequence {sequence} was published and is not here with those bytes")
+            proof.unkept.append(f"sequence {sequence} was published and is not here with those bytes")
     return proof
 
 
@@ -76,38 +87,45 @@ def records_of(image: JournalImage, account: int, last: int) -> Iterator[Record]
 
 def _credits(proof: Proof, log: WireLog, records: list[Record]) -> None:
     booked: Counter[tuple[int, int, int]] = Counter()
+    applied: dict[tuple[int, int, int], tuple[int, int]] = {}
     highest: dict[tuple[int, int], int] = {}
     for record in records:
         if record.kind not in (kinds.CREDIT, kinds.CREDIT_REFUSED):
             continue
-        account, issuer, number = record.number("account"), record.number("issuer"), record.number("number")
-        booked[(account, issuer, number)] += 1
+        name = account, issuer, number = record.number("account"), record.number("issuer"), record.number("number")
+        booked[name] += 1
         if record.kind == kinds.CREDIT:
+            applied[name] = record.number("amount_ucu"), record.number("total_ucu")
             highest[(account, issuer)] = max(number, highest.get((account, issuer), 0))
     for name in log.credits_acked:
         proof.credits += 1
         account, issuer, number = name
         if booked[name] == 0 and highest.get((account, issuer), 0) <= number:
             proof.faults.append(f"credit {number} of account {account} was acknowledged and is not here")
+        elif name in applied and applied[name] != log.credit_money.get(name):
+            proof.faults.append(f"credit {number} of account {account} is here with another amount or total")
     proof.faults += [f"credit {name[2]} of account {name[0]} is here {count} times"
                      for name, count in booked.items() if count > 1]
 
 
 def _orders(proof: Proof, log: WireLog, records: list[Record]) -> None:
-    verdicts: Counter[tuple[int, int, int]] = Counter()
-    documents: set[tuple[int, int]] = set()
-    for record in records:
-        if record.kind == kinds.ORDER and record.number("reason") != NUMBER_USED:
-            verdicts[(record.number("order"), record.number("account"), record.number("number"))] += 1
-        elif record.kind == kinds.DOCUMENT:
-            documents.add((record.number("what"), record.number("version")))
+    verdicts = Counter(
+        (record.number("order"), record.number("account"), record.number("number")) for record in records
+        if record.kind == kinds.ORDER and record.number("reason") != NUMBER_USED
+    )
     for name in log.orders_acked:
         order, account, number = name
         if order == STATE:
-            continue  # answered by an epoch, which is not part of this story
+            continue
         proof.orders += 1
-        if order in (TARIFF, POLICY):
-            if (order - 4, number) not in documents and not verdicts[name]:
-                proof.faults.append(f"document order {order} version {number} was acknowledged and is not here")
-        elif verdicts[name] != 1:
+        if verdicts[name] != 1:
             proof.faults.append(f"order {number} of account {account} was acknowledged and is here {verdicts[name]} times")
+
+
+def _documents(proof: Proof, log: WireLog, records: list[Record]) -> None:
+    """A document that was acknowledged stands there by its digest, once, however often it was sent."""
+    kept = Counter(record.octets("digest") for record in records if record.kind == kinds.DOCUMENT)
+    for digest in log.documents_acked:
+        proof.documents += 1
+        if kept[digest] != 1:
+            proof.faults.append(f"the document with digest {digest.hex()} was acknowledged and is here {kept[digest]} times")

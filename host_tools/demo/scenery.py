@@ -4,8 +4,8 @@ Local time is put near noon by the choice of the offset: a midnight in the middl
 limits that differ from a real site are listed in LIMITS: they shorten waiting, no check is weakened by them.
 """
 
-import getpass
 import json
+import os
 import random
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
@@ -18,14 +18,17 @@ GATEWAY = "lamp-1"
 FULL_DAY = [{"days": [1, 2, 3, 4, 5, 6, 7], "from": "00:00", "to": "24:00"}]
 NOTICE_LEVEL, FLOOR, RESTORE = "5.00", "0.00", "1.00"
 PRICE = 5_500  # 0.0001 currency per kWh, of the total register
+RATE_PRICES = (10_000, 8_000, 5_500, 3_000)  # of four rate registers
+PRICES = {cast.TARIFF_TOTAL: {0: PRICE}, cast.TARIFF_RATES: dict(enumerate(RATE_PRICES, 1))}
 NOTICE_PERIOD_S = 4
-SILENT_PERIOD_S = 24  # the meter that falls silent has its notice behind it only when its reading is stale
-SILENT_FRESH_S = 8
+SILENT_PERIOD_S = 20  # the meter that falls silent has its notice behind it only when its reading is stale
+SILENT_FRESH_S = 5
 ENERGY_SPEED = 60  # a minute of consumption in each second
 LIMITS = {
     "plausible_slack_s": 600_000,  # the energy of an evening flows in seconds here
     "uncharged_max_ucu": 30_000,
     "back_off_first_ms": 4_000,
+    "back_off_max_ms": 4_000,
     "reconnect_first_ms": 500,
     "reconnect_max_ms": 2_000,
     "sync_batch_max_bytes": 400,  # a thin link: the backlog takes long enough to be watched
@@ -95,8 +98,9 @@ def build(folder: Path, count: int, seed: int, broker_port: int, tap_port: int, 
     _write(folder / "site.json", _site(scenery, seed))
     (folder / "mosquitto.conf").write_text(
         f"listener {broker_port} 127.0.0.1\nallow_anonymous true\npersistence true\nautosave_interval 1\n"
-        f"user {getpass.getuser()}\nset_tcp_nodelay true\n"  # as root the broker would give up the right to write its memory
-        f"autosave_on_changes false\npersistence_location {scenery.persistence.parent}/\nmax_queued_messages 5000\n"
+        + ("user root\n" if os.geteuid() == 0 else "")  # else the broker gives up the right to write its memory
+        + "set_tcp_nodelay true\n"
+        + f"autosave_on_changes false\npersistence_location {scenery.persistence.parent}/\nmax_queued_messages 5000\n"
         "log_dest stderr\nlog_type error\nlog_type warning\nlog_type notice\n"
     )
     return scenery
@@ -128,8 +132,7 @@ def _settings(scenery: Scenery) -> dict[str, object]:
 def _tariffs(today: date, offset_min: int) -> list[dict[str, object]]:
     head = {"version": 1, "effective": (today - timedelta(days=30)).isoformat(), "currency": "CNY",
             "utc_offset_min": offset_min}
-    price = f"{PRICE // 10_000}.{PRICE % 10_000:04d}"
-    rates = ["1.0000", "0.8000", "0.5500", "0.3000"]
+    price, *rates = [f"{value // 10_000}.{value % 10_000:04d}" for value in (PRICE, *RATE_PRICES)]
     return [
         {"tariff": cast.TARIFF_TOTAL, **head, "prices": {"total": price}},
         {"tariff": cast.TARIFF_RATES, **head, "prices": {"rates": rates}},

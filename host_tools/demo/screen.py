@@ -1,146 +1,137 @@
-"""The one live screen: meters, bus, link, journal, the steps with their checks, and what happens in plain words."""
+"""The one live screen: where the story is, the meters, the bus, the link, and what happens in plain words.
+
+Every line is laid out here for the terminal's present size, so nothing jumps and nothing is cut off that a person needs:
+from 80 x 24 on all twelve meters are there. Wider than `WIDE` the steps stand beside the meters.
+"""
 
 import time
 from collections import deque
 
+from rich import box
 from rich.console import Console as Terminal
 from rich.console import Group
-from rich.layout import Layout
 from rich.live import Live
-from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from host_tools.demo import programme
 from host_tools.demo.checks import Check, Step
-from host_tools.demo.console import AccountView, Console
-from host_tools.journal_reader.words import energy, money
-
-EVENTS_KEPT = 60
-STEPS = (
-    "meters are read", "a balance runs low", "the broker is stopped", "a floor is reached, offline", "the power goes",
-    "the broker returns, wiped", "the customer pays", "everything is counted",
+from host_tools.demo.console import Console
+from host_tools.demo.panels import (
+    METERS_WIDTH,
+    feed_lines,
+    head_line,
+    labelled,
+    meters_lines,
+    numbers_lines,
+    step_lines,
+    strip_line,
 )
-_MARK = {"waits": ("·", "dim"), "runs": ("▶", "bold cyan"), "holds": ("✔", "bold green"), "fails": ("✘", "bold red")}
-_SEEN = (("unknown", "yellow"), ("closed", "green"), ("OPEN", "bold red"), ("button", "bold yellow"))
-_WORD = {"ON": "green", "LOW": "yellow", "DUE": "bold yellow", "OFF": "bold red", "WAITING": "cyan", "FAULT": "magenta",
-         "PRESS BUTTON": "bold yellow", "UNKNOWN": "dim"}
-STALE_S = 30
+
+EVENTS_KEPT = 200
+WIDE = 124
+FEED_LEAST = 4
+METERS_EXPECTED = 12
 
 
 class ScreenTeller:
     """Draws when told to by `look`; keeps what it was told in between."""
 
-    def __init__(self, terminal: Terminal, roles: dict[int, str]) -> None:
+    def __init__(self, terminal: Terminal, roles: dict[int, str], about_s: float) -> None:
         self._terminal = terminal
         self._roles = roles
+        self._about_s = about_s
         self._started = time.monotonic()
-        self._events: deque[Text] = deque(maxlen=EVENTS_KEPT)
+        self._events: deque[tuple[float, str, str]] = deque(maxlen=EVENTS_KEPT)
         self._steps: dict[int, Step] = {}
         self._checks: list[Check] = []
         self.live = Live(console=terminal, screen=True, auto_refresh=False, redirect_stdout=False, redirect_stderr=False)
 
-    def step_changed(self, step: Step) -> None:
+    def step_changed(self, step: Step, checks: list[Check]) -> None:
         self._steps[step.number] = step
         if step.state == "runs":
-            self.event(f"step {step.number}: {step.should}", "bold cyan")
+            self.event(f"step {step.number}: {step.title}", "bold cyan")
+        else:
+            held, verdict = sum(check.ok for check in checks), "holds" if step.state == "holds" else "FAILS"
+            self.event(f"step {step.number} {verdict}: {held} of {len(checks)} checks, {step.took_s:.0f} s",
+                       "bold green" if step.state == "holds" else "bold red")
 
     def check_done(self, check: Check) -> None:
         self._checks.append(check)
-        mark, style = _MARK["holds" if check.ok else "fails"]
-        self.event(f"{mark} {check.should}: {check.number}", style)
+        self.event(f"{'ok' if check.ok else 'FAILED'}: {check.should}: {check.number}", "green" if check.ok else "bold red")
 
     def event(self, text: str, style: str) -> None:
-        line = Text(f"{time.monotonic() - self._started:6.1f} ", style="dim", no_wrap=True, overflow="ellipsis")
-        line.append(text, style=style or "default")
-        self._events.append(line)
+        self._events.append((time.monotonic() - self._started, text, style))
 
-    def look(self, console: Console) -> None:
-        self.live.update(self.picture(console), refresh=True)
+    def look(self, console: Console, waiting: str) -> None:
+        width, height = self._terminal.size
+        lines = self.picture(console, waiting, width, height)
+        self.live.update(Group(*lines), refresh=True)
 
-    def picture(self, console: Console) -> Layout:
-        """The whole screen for the terminal's present size."""
-        meters = len(console.accounts) + 4 if console.accounts else 10
-        layout = Layout()
-        layout.split_column(
-            Layout(self._head(), size=1), Layout(name="upper", size=max(12, min(meters, self._terminal.size.height - 14))),
-            Layout(self._feed(), ratio=1),
+    def picture(self, console: Console, waiting: str, width: int, height: int) -> list[Text]:
+        """Exactly `height` lines, none longer than `width`."""
+        step = self._steps.get(len(self._steps))
+        lines = [head_line(step, time.monotonic() - self._started, self._about_s, width)]
+        lines += (self._wide if width >= WIDE else self._narrow)(console, step, waiting, width, height)
+        lines += [Text("")] * (height - len(lines))
+        for line in lines:
+            line.no_wrap = True
+            line.truncate(width, overflow="ellipsis")
+        return lines[:height]
+
+    def _meters(self, console: Console, rows: int) -> list[Text]:
+        views = list(console.accounts.values())
+        lines = meters_lines(views, self._roles, rows)
+        expected = min(rows, max(len(views), METERS_EXPECTED) + 1)
+        return lines + [Text("")] * (expected - len(lines))
+
+    def _narrow(self, console: Console, step: Step | None, waiting: str, width: int, height: int) -> list[Text]:
+        lines = [strip_line(self._steps, self._checks)]
+        lines += labelled(" should", step.should if step else "", width, 2)
+        lines += labelled(" waits until" if waiting else " ", waiting, width, 1, "cyan")
+        below = 2 + FEED_LEAST
+        lines += self._meters(console, max(2, height - 1 - len(lines) - below))
+        lines += numbers_lines(console, full=False)
+        rows = height - 1 - len(lines)
+        if rows > FEED_LEAST + 1:
+            lines.append(Text(" what happens ".center(width, "-"), style="dim"))
+            rows -= 1
+        return lines + feed_lines(self._events, width, rows)
+
+    def _wide(self, console: Console, step: Step | None, waiting: str, width: int, height: int) -> list[Text]:
+        left = [Text(""), *self._meters(console, max(2, height - 8 - FEED_LEAST)), Text(""), *numbers_lines(console, full=True)]
+        room = width - METERS_WIDTH - 4
+        right = [strip_tally(self._checks), *step_lines(self._steps, self._checks), Text("")]
+        right += labelled("should", step.should if step else "", room, 4)
+        right += labelled("waits until" if waiting else "", waiting, room, 3, "cyan")
+        lines = []
+        for place in range(max(len(left), len(right))):
+            line = left[place].copy() if place < len(left) else Text("")
+            line.pad_right(max(0, METERS_WIDTH + 2 - line.cell_len))
+            lines.append(line.append(" ").append_text(right[place]) if place < len(right) else line)
+        lines.append(Text(" what happens ".center(width, "-"), style="dim"))
+        return lines + feed_lines(self._events, width, height - 1 - len(lines))
+
+
+def strip_tally(checks: list[Check]) -> Text:
+    """How many of all checks hold so far."""
+    failed = sum(not check.ok for check in checks)
+    line = Text(f"{len(checks) - failed} of {len(programme.ALL_CHECKS)} checks ok")
+    return line.append(f", {failed} FAILED", style="bold red") if failed else line
+
+
+def last_table(checks: list[Check]) -> Table:
+    """Every check with its number, step by step."""
+    table = Table(box=box.SIMPLE, header_style="bold", padding=(0, 1), pad_edge=False, show_edge=False)
+    table.add_column("step", justify="right")
+    table.add_column("")
+    table.add_column("what should happen", overflow="fold", ratio=1)
+    table.add_column("what was measured", overflow="fold", ratio=1)
+    for place, check in enumerate(checks):
+        new = place == 0 or checks[place - 1].step != check.step
+        last = place + 1 == len(checks) or checks[place + 1].step != check.step
+        table.add_row(
+            str(check.step) if new else "", Text("ok" if check.ok else "FAILED", style="green" if check.ok else "bold red"),
+            Text(check.should), Text(check.number, style="" if check.ok else "bold red"), end_section=last,
         )
-        layout["upper"].split_row(
-            Layout(Panel(_meters(console, self._roles), title="meters", border_style="dim"), ratio=3),
-            Layout(Group(Panel(_numbers(console), border_style="dim"), self._story()), ratio=2),
-        )
-        return layout
-
-    def _head(self) -> Text:
-        running = next((step for step in self._steps.values() if step.state == "runs"), None)
-        text = Text(f" Lamplighter  {time.monotonic() - self._started:5.1f} s  ", style="bold white on blue", no_wrap=True)
-        if running is not None:
-            text.append(f" {running.number}/{len(STEPS)} {running.title} ", style="bold cyan")
-            text.append(running.should, style="cyan")
-        return text
-
-    def _story(self) -> Table:
-        table = Table.grid(padding=(0, 1))
-        for number, title in enumerate(STEPS, 1):
-            step = self._steps.get(number)
-            mark, style = _MARK[step.state if step else "waits"]
-            mine = [check for check in self._checks if check.step == number]
-            count = f"{sum(check.ok for check in mine)}/{len(mine)}" if mine else ""
-            table.add_row(Text(mark, style=style), Text(f"{number} {title}", style=style), Text(count, style="dim"))
-        return table
-
-    def _feed(self) -> Panel:
-        room = max(3, self._terminal.size.height - 16)
-        return Panel(Group(*list(self._events)[-room:]), title="what happens", border_style="dim", height=None)
-
-
-def _meters(console: Console, roles: dict[int, str]) -> Table:
-    table = Table(box=None, expand=True, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
-    for name, justify in (("account", "left"), ("register", "right"), ("available", "right"), ("age", "right"),
-                          ("wished", "left"), ("seen", "left"), ("", "left"), ("", "left")):
-        table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
-    for view in console.accounts.values():
-        table.add_row(*_row(view, roles.get(view.account, "")))
-    return table
-
-
-def _row(view: AccountView, role: str) -> list[Text]:
-    left = view.available_ucu
-    seen, seen_style = _SEEN[view.seen]
-    stale = view.age_s is None or view.age_s > STALE_S
-    return [
-        Text(str(view.account)), Text(energy(view.register_cwh).removesuffix(" kWh") if view.register_cwh is not None else "-"),
-        Text(f"{money(left // 10_000 * 10_000)}" if left is not None else "-",
-             style="bold red" if left is not None and left <= 0 else ""),
-        Text(f"{view.age_s} s" if view.age_s is not None else "-", style="yellow" if stale else "dim"),
-        Text("OFF" if view.wish else "on", style="bold red" if view.wish else "green"), Text(seen, style=seen_style),
-        Text(view.word, style=_WORD.get(view.word, "")), Text(role, style="dim"),
-    ]
-
-
-def _numbers(console: Console) -> Table:
-    bus, link, journal = console.part("bus"), console.part("link"), console.part("journal")
-    readings, clock = console.part("readings"), console.part("clock")
-    up = bool(link.get("connected"))
-    table = Table.grid(padding=(0, 1))
-    table.add_row("bus", f"cycle {bus.get('cycle_ms', 0) / 1000:.1f} s, {bus.get('answered', 0)} answered, "
-                         f"{bus.get('silent', 0)} silent, {bus.get('orders', 0)} orders")
-    table.add_row("link", Text("connected" if up else "DOWN", style="green" if up else "bold red").append(
-        ", books compared" if link.get("gate_open") else "", style="green"))
-    table.add_row("journal", f"record {journal.get('sequence', 0)}, head-end holds {journal.get('acked', 0)}, "
-                             + ("sound" if journal.get("sound") else "not sound"))
-    table.add_row("readings", f"{readings.get('last', 0)}, head-end holds {readings.get('acked', 0)}")
-    table.add_row("clock", f"quality {clock.get('quality', 0)}, within {clock.get('error_s')} s")
-    return table
-
-
-def last_table(checks: list[Check], ok: bool, seconds: float) -> Table:
-    """Every check with its number."""
-    title = f"{'All' if ok else sum(check.ok for check in checks)} of {len(checks)} checks hold, {seconds:.0f} s"
-    table = Table(title=title, title_style="bold green" if ok else "bold red", header_style="dim")
-    for name in ("", "step", "what should happen", "what was measured"):
-        table.add_column(name, overflow="fold")
-    for check in checks:
-        mark, style = _MARK["holds" if check.ok else "fails"]
-        table.add_row(Text(mark, style=style), str(check.step), Text(check.should), Text(check.number, style=style))
     return table

@@ -60,7 +60,7 @@ class Stage:
         self.broker = await self.children.start(
             "broker", [str(paths.mosquitto()), "-c", str(self.scenery.folder / "mosquitto.conf")], self.scenery.folder
         )
-        await self._listening(self.scenery.broker_port)
+        await self._listening()
 
     async def stop_broker(self) -> None:
         assert self.broker is not None
@@ -73,18 +73,23 @@ class Stage:
         path.unlink(missing_ok=True)
         return size
 
-    async def _listening(self, port: int) -> None:
+    async def broker_reachable(self) -> bool:
+        """Whether anybody answers at the broker's port."""
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", self.scenery.broker_port)
+        except OSError:
+            return False
+        writer.close()
+        return True
+
+    async def _listening(self) -> None:
         for _ in range(int(START_TIMEOUT_S / POLL_S)):
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-            except OSError:
-                if self.children.died.done():
-                    self.children.died.result()
-                await asyncio.sleep(POLL_S)
-                continue
-            writer.close()
-            return
-        raise ChildDied(f"broker does not listen on port {port} after {START_TIMEOUT_S:.0f} s")
+            if self.children.died.done():
+                self.children.died.result()
+            if await self.broker_reachable():
+                return
+            await asyncio.sleep(POLL_S)
+        raise ChildDied(f"broker does not listen on port {self.scenery.broker_port} after {START_TIMEOUT_S:.0f} s")
 
     # meters
 
@@ -117,6 +122,15 @@ class Stage:
     async def meter_events(self, address: str, kind: str) -> list[SiteEvent]:
         return [event for event in await self.site.events() if event.meter == address and event.kind == kind]
 
+    async def registers(self) -> dict[int, int]:
+        """What each meter shows now, cwh, by account."""
+        site = await self.site.state()
+        return {one.account: site.meter(one.address).forward_cwh for one in self.scenery.households}
+
+    async def replies(self) -> dict[str, int]:
+        """How often each meter has answered, by its own count."""
+        return {meter.address: meter.replies for meter in (await self.site.state()).meters}
+
     # gateway
 
     async def start_gateway(self) -> None:
@@ -140,3 +154,9 @@ class Stage:
         copy = self.scenery.folder / name
         shutil.copyfile(self.scenery.root / "region.bin", copy)
         return copy
+
+    def complaints(self) -> dict[str, list[str]]:
+        """What a process says only when it stumbled: the gateway anything but JSON, the others a traceback."""
+        others = {name: [line for line in self.children.errors_of(name) if "Traceback" in line or "Error: " in line]
+                  for name in ("head-end", "meters", "broker")}
+        return {"gateway": self.console.other + self.children.errors_of("gateway"), **others}

@@ -2,98 +2,74 @@
 
 Proof comes from where it cannot be talked into: the head-end's database, the simulated meters, the wire, the flash. The
 energy of an evening is added to single meters so that the story fits into a minute and a half; amounts and decisions
-follow from the meters' registers alone.
+follow from the meters' registers alone. What counts as true is judged in `claims_*`, never here.
 """
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
-from host_tools.demo import cast, story_outage, story_return
+from host_tools.demo import claims_running, programme, story_outage, story_return
 from host_tools.demo.act import Act
 from host_tools.demo.cast import LOW
-from host_tools.journal_reader.words import energy, money
+from host_tools.demo.checks import Verdict
+from host_tools.demo.scenery import NOTICE_LEVEL, PRICES
+from host_tools.head_end.amounts import parse_decimal
 
 LOW_TARGET_UCU = 4_200_000
-STARTS = (0.0, 0.2, 0.32, 0.40, 0.70, 0.76, 0.88, 0.96)  # of the time given: no step begins earlier
+NOTICE_LEVEL_UCU = parse_decimal(NOTICE_LEVEL, 6, "level")
 
-Scene = Callable[[Act], Awaitable[None]]
+Play = Callable[[Act], Awaitable[None]]
 
 
 async def tell(act: Act, seconds: float) -> None:
     """Run all steps; a claim that fails is noted and the story goes on as far as it can."""
     began = time.monotonic()
-    for place, scene in enumerate(SCENES):
-        await asyncio.sleep(max(0.0, began + STARTS[place] * seconds - time.monotonic()))
-        await scene(act)
+    for number, (scene, play) in enumerate(zip(programme.SCENES, PLAYS, strict=True), 1):
+        await act.checks.rest(began + scene.starts * seconds)
+        act.checks.begin(number)
+        await play(act)
     act.checks.end()
 
 
 async def readings_arrive(act: Act) -> None:
-    act.begin(1, "Meters are read", "readings and charges of every account reach the head-end")
-    books, homes = act.stage.books, act.homes
+    books, accounts, until = act.stage.books, act.accounts, act.checks.until
+    before = await act.stage.registers()
 
-    def all_read() -> tuple[bool, str]:
-        counts = [books.readings_of(one.account) for one in homes]
-        there = sum(count > 0 for count in counts)
-        return there == len(homes), f"{there} of {len(homes)} meters, {sum(counts)} readings"
+    async def registers() -> Verdict:
+        held = books.registers()
+        return claims_running.registers_between(before, held, await act.stage.registers())
 
-    def all_charged() -> tuple[bool, str]:
-        counts = [books.records("CHARGE", one.account) for one in homes]
-        there = sum(count > 0 for count in counts)
-        return there == len(homes), f"{there} of {len(homes)} accounts, {sum(counts)} charges"
+    await until("readings_at_head_end", "each meter's reading is in the head-end's database",
+                lambda: claims_running.every_account(books.reading_counts(), accounts, "meters", "readings"), 60)
+    await until("opening_credits", "each opening credit was applied",
+                lambda: claims_running.credits_applied(books.receipts(), len(accounts)), 30)
 
-    def credits_booked() -> tuple[bool, str]:
-        pending = books.pending_credits()
-        return pending == 0, f"{len(homes) - pending} of {len(homes)} credits have their receipt"
+    def charged() -> Verdict:
+        charges = books.fields_of("CHARGE")
+        counts = {account: sum(charge["account"] == account for charge in charges) for account in accounts}
+        return claims_running.every_account(counts, accounts, "accounts", "charges")
 
-    await act.checks.until("readings_at_head_end", "every meter has a reading in the head-end's database", all_read, 60)
-    await act.checks.until("opening_credits", "every opening credit has its receipt", credits_booked, 30)
-    await act.checks.until("charges_at_head_end", "every account has a charge in the head-end's database", all_charged, 60)
-    await act.checks.until(
-        "registers_agree", "what the database holds are the meters' registers, never ahead of them",
-        lambda: _registers(act), 15,
-    )
-
-
-async def _registers(act: Act) -> tuple[bool, str]:
-    rows = {
-        int(row["account"]): int(row["total_cwh"]) for row in act.stage.books.db.rows(
-            "SELECT account, max(number), total_cwh FROM readings WHERE total_cwh IS NOT NULL GROUP BY account")
-    }
-    site = await act.stage.meters()
-    behind = [site.meter(one.address).forward_cwh - rows.get(one.account, -1) for one in act.homes if one.account in rows]
-    good = len(behind) == len(act.homes) and all(0 <= cwh < 2_000 for cwh in behind)
-    return good, f"{len(behind)} meters, at most {energy(max(behind, default=0))} behind the live register"
+    await until("charges_at_head_end", "each account's charge is in the head-end's database", charged, 60)
+    await until("charges_exact", "each charge is energy x price to 0.000001, and none has a gap",
+                lambda: claims_running.charges_exact(books.fields_of("CHARGE"), PRICES, accounts), 1)
+    await until("registers_agree", "the database holds what the meters show", registers, 15)
 
 
 async def balance_runs_low(act: Act) -> None:
-    low = act.of(LOW)
-    act.begin(2, "A balance runs low", f"account {low.account} gets a notice through the head-end, nobody else")
-    books = act.stage.books
-    await act.use_energy(low, LOW_TARGET_UCU)
+    low, books, until = act.of(LOW), act.stage.books, act.checks.until
+    await act.use_energy({low: LOW_TARGET_UCU})
 
-    def told() -> tuple[bool, str]:
-        given = books.records("NOTICE", low.account, channel=1, outcome=1)
-        left = act.available(low)
-        return given == 1, f"{given} notice, {money(left) if left is not None else 'nothing known'} left"
+    def of_low() -> list[dict[str, object]]:
+        return [notice for notice in books.fields_of("NOTICE") if notice["account"] == low.account]
 
-    def arrived() -> tuple[bool, str]:
-        count = books.records("NOTICE", low.account, channel=1, outcome=2)
-        return count == 1, f"{count} journalled as delivered"
-
-    def others() -> tuple[bool, str]:
-        count = books.records("NOTICE") - books.records("NOTICE", low.account)
-        return count == 0, f"{count} notices to others"
-
-    await act.checks.until("notice_given", "the notice is in the head-end's database, once", told, 40)
-    await act.checks.until("notice_delivered", "the gateway knows that it arrived", arrived, 20)
-    await act.checks.until("notice_to_nobody_else", "nobody else is bothered", others, 1)
+    await until("notice_given", f"account {low.account} gets its notice, once",
+                lambda: claims_running.notice_given(of_low(), NOTICE_LEVEL_UCU), 40)
+    await until("notice_delivered", "the gateway knows that it arrived", lambda: claims_running.notice_delivered(of_low()), 20)
+    await until("notice_to_nobody_else", "nobody else is bothered",
+                lambda: claims_running.nobody_else(books.fields_of("NOTICE"), low.account), 1)
 
 
-SCENES: tuple[Scene, ...] = (
+PLAYS: tuple[Play, ...] = (
     readings_arrive, balance_runs_low, story_outage.broker_stops, story_outage.balance_reaches_floor,
     story_outage.gateway_is_killed, story_return.broker_returns, story_return.customer_pays, story_return.all_is_told,
 )
-
-assert len(SCENES) == len(STARTS) and len(cast.STAY_ON) == 4

@@ -1,95 +1,100 @@
 """Steps 3 to 5: the broker is gone, a balance reaches its floor, the power goes.
 
-The five accounts that fall below zero use the same energy down to the same amount. What keeps four of them on is read from
+The five accounts that fall below zero differ from each other in one thing each. What keeps four of them on is read from
 the evidence in the journal (SPEC 6, `failed`): exactly one condition, and the one of their part.
 """
 
 import asyncio
 import time
 
-from host_tools.demo import cast, console
+from host_tools.demo import claims_outage, claims_running, console
 from host_tools.demo.act import Act
 from host_tools.demo.cast import BELOW_ZERO, CUT, HOURS, PROTECTED, QUEUED, SILENT, STAY_ON, UNWARNED, Household
+from host_tools.demo.checks import Verdict
+from host_tools.demo.programme import stays_on
 from host_tools.demo.proof import prove
-from host_tools.journal_reader.words import CONDITIONS, conditions, money
+from host_tools.demo.scenery import NOTICE_PERIOD_S
 
-LOW_TARGET_UCU, BELOW_TARGET_UCU = 4_000_000, -800_000
+LOW_TARGET_UCU, CUT_TARGET_UCU, BELOW_TARGET_UCU = 4_000_000, -800_000, -1_000_000
 ALARM, DELIVERED, VERIFIED = 2, 2, 5
-DECIDED_CUT = 1
 ACTION_CUT = 1
 KILL_LATEST_S = 4.0
-KEEPS_ON = {PROTECTED: 1 << 1, HOURS: 1 << 17, SILENT: 1 << 16, UNWARNED: 1 << 18}
 WHY_ON = {
-    PROTECTED: "it is protected", HOURS: "it is outside its allowed hours",
-    SILENT: "its meter fell silent and its reading is old", UNWARNED: "its only notice could not be delivered",
+    PROTECTED: "it is protected", HOURS: "outside its allowed hours", SILENT: "its meter fell silent", UNWARNED: "not yet warned",
 }
 
 
 async def broker_stops(act: Act) -> None:
-    act.begin(3, "The broker is stopped", "the gateway notices, and goes on reading and charging")
-    told, stage = act.stage.console, act.stage
+    told, stage, until = act.stage.console, act.stage, act.checks.until
+    replies_before = await stage.replies()
     await stage.stop_broker()
     act.down_since = time.monotonic()
     act.say("the broker is stopped", "bold red")
-    readings_before = int(told.part("readings").get("last", 0))
-    wanted = len(act.homes)
+    numbered_before = int(told.part("readings").get("last", 0))
 
-    def noticed() -> tuple[bool, str]:
-        down = told.now_at > act.down_since and told.part("link").get("connected") is False
-        return down, f"link {'down' if down else 'still up'}"
+    async def gone() -> Verdict:
+        assert stage.broker is not None
+        return claims_running.broker_gone(stage.broker.process.returncode, await stage.broker_reachable())
 
-    def reads() -> tuple[bool, str]:
-        count = int(told.part("readings").get("last", 0)) - readings_before
-        return count >= wanted, f"{count} readings since, cycle {told.part('bus').get('cycle_ms', 0) / 1000:.1f} s"
+    def noticed() -> Verdict:
+        return claims_running.outage_noticed(told.now_at > act.down_since, told.part("link").get("connected"))
 
-    def charges() -> tuple[bool, str]:
-        count = len(told.records("CHARGE", since=act.down_since))
-        return count >= wanted // 2, f"{count} charges journalled since"
+    async def reads() -> Verdict:
+        numbered = int(told.part("readings").get("last", 0)) - numbered_before
+        return claims_running.reads_go_on(numbered, replies_before, await stage.replies())
 
-    await act.checks.until("outage_noticed", "the gateway knows that its link is down", noticed, 20)
-    await act.checks.until("reads_without_uplink", "a full round of readings without an uplink", reads, 30)
-    await act.checks.until("charges_without_uplink", "charges go on into the journal", charges, 30)
+    def charges() -> Verdict:
+        noted = told.records("CHARGE", since=act.down_since)
+        counts = {account: sum(one.record.account == account for one in noted) for account in act.accounts}
+        return claims_running.every_account(counts, act.accounts, "accounts", "charges since")
+
+    await until("broker_gone", "the broker has ended", gone, 10)
+    await until("outage_noticed", "the gateway knows that its link is down", noticed, 20)
+    await until("reads_without_uplink", "a full round of readings goes on", reads, 30)
+    await until("charges_without_uplink", "each account is charged, into the journal", charges, 30)
 
 
 async def balance_reaches_floor(act: Act) -> None:
     customer = act.of(CUT)
-    act.begin(4, "A balance reaches its floor, offline",
-              f"account {customer.account} is warned on its meter, cut and read back; four others as far below zero stay on")
     paying = asyncio.create_task(_pay_while_down(act))
     silence = asyncio.create_task(_fall_silent(act, act.of(SILENT)))
-    await _warn(act)
-    await _fall_below_zero(act, silence)
-    await _see_the_cut(act, customer)
-    for role in STAY_ON:
-        await _stays_on(act, act.of(role), role)
-    await act.checks.until("others_not_cut", "no other meter was ever told to trip", lambda: _trips(act, customer), 1)
-    await paying
+    try:
+        await _warn(act)
+        await _fall_below_zero(act, silence)
+        await _see_the_cut(act, customer)
+        for role in STAY_ON:
+            await _stays_on(act, act.of(role), role)
+        await act.checks.until("others_not_cut", "no other meter was ever told to trip", lambda: _trips(act, customer), 1)
+        await paying
+    finally:
+        for task in (paying, silence):
+            task.cancel()
+        await asyncio.gather(paying, silence, return_exceptions=True)
 
 
 async def _warn(act: Act) -> None:
     warned = [act.of(role) for role in BELOW_ZERO if role != UNWARNED]
-    for one in warned:
-        await act.use_energy(one, LOW_TARGET_UCU)
+    await act.use_energy({one: LOW_TARGET_UCU for one in warned})
 
-    async def alarms() -> tuple[bool, str]:
-        on = [event.meter for event in await act.stage.site.events() if event.kind == "alarm" and event.on]
-        there = sum(one.address in on for one in warned)
-        return there == len(warned), f"{there} of {len(warned)} meters sound their alarm"
+    async def alarms() -> Verdict:
+        return claims_outage.alarms_sound(await act.stage.site.events(), [one.address for one in warned])
 
-    def counted() -> tuple[bool, str]:
-        told = act.stage.console
-        there = sum(bool(told.records("NOTICE", one.account, channel=ALARM, outcome=DELIVERED)) for one in warned)
-        return there == len(warned), f"{there} of {len(warned)} notices journalled as delivered"
+    def counted() -> Verdict:
+        counts = {one.account: len(_alarm_notices(act, one)) for one in warned}
+        return claims_running.every_account(counts, list(counts), "accounts", "notices journalled as delivered")
 
-    await act.checks.until("alarm_on_meters", "the simulated meters sound the alarm", alarms, 40)
-    await act.checks.until("alarm_counts", "an alarm that was verified counts as the notice", counted, 20)
+    await act.checks.until("alarm_on_meters", "four meters sound their alarm", alarms, 40)
+    await act.checks.until("alarm_counts", "an alarm that was read back counts as the notice", counted, 20)
+
+
+def _alarm_notices(act: Act, one: Household) -> list[console.Noted]:
+    return act.stage.console.records("NOTICE", one.account, channel=ALARM, outcome=DELIVERED)
 
 
 async def _fall_silent(act: Act, one: Household) -> None:
     """Below zero as soon as it is warned, and silent from the moment that reading is known: what follows is the silence alone."""
-    told = act.stage.console
-    await act.checks.wait(lambda: bool(told.records("NOTICE", one.account, channel=ALARM, outcome=DELIVERED)), 40)
-    await act.use_energy(one, BELOW_TARGET_UCU)
+    await act.checks.wait(lambda: bool(_alarm_notices(act, one)), 40)
+    await act.use_energy({one: BELOW_TARGET_UCU})
     await act.checks.wait(lambda: (act.available(one) or 0) < 0, 30)
     await act.stage.site.set(one.address, silent=True)
     act.say(f"the meter of account {one.account} falls silent", "red")
@@ -97,65 +102,53 @@ async def _fall_silent(act: Act, one: Household) -> None:
 
 async def _fall_below_zero(act: Act, silence: asyncio.Task[None]) -> None:
     homes = [act.of(role) for role in BELOW_ZERO]
-    for one in homes:
-        if one.role != SILENT:
-            await act.use_energy(one, BELOW_TARGET_UCU)
+    await act.use_energy({one: CUT_TARGET_UCU if one.role == CUT else BELOW_TARGET_UCU for one in homes if one.role != SILENT})
     await silence
-
-    def below() -> tuple[bool, str]:
-        left = {one.account: act.available(one) for one in homes}
-        words = ", ".join(f"{account} {money(ucu)}" for account, ucu in left.items() if ucu is not None)
-        return all(ucu is not None and ucu <= 0 for ucu in left.values()), words
-
-    await act.checks.until("five_below_zero", "five accounts are at or below zero", below, 30)
+    await act.checks.until(
+        "five_below_zero", "one account is below zero, four others as far or further",
+        lambda: claims_outage.below_zero({one.account: act.available(one) for one in homes}, act.of(CUT).account), 30,
+    )
 
 
 async def _see_the_cut(act: Act, customer: Household) -> None:
-    told = act.stage.console
+    told, until = act.stage.console, act.checks.until
 
-    def decided() -> tuple[bool, str]:
-        found = told.records("DECISION", customer.account, verdict=DECIDED_CUT)
-        failed = [noted.record.number("failed") for noted in found]
-        return failed == [0], f"{len(found)} cut decided, {sum(map(bool, failed))} conditions missing"
+    def decisions() -> list[console.Noted]:
+        return told.records("DECISION", customer.account)
 
-    async def opened() -> tuple[bool, str]:
-        moves = [event.open for event in await act.stage.meter_events(customer.address, "relay_moved")]
-        return moves == [True], f"relay of the simulated meter moved {len(moves)} times"
+    async def moves() -> Verdict:
+        return claims_outage.relay_moved(await act.stage.meter_events(customer.address, "relay_moved"), [True])
 
-    def read_back() -> tuple[bool, str]:
-        orders = told.records("DECISION", customer.account, verdict=DECIDED_CUT)
-        seen = told.records("SEEN", customer.account, seen=console.OPEN)
-        verified = told.records("RELAY", customer.account, action=ACTION_CUT, phase=VERIFIED)
-        if not (orders and seen and verified):
-            return False, "not read back"
-        return True, f"seen OPEN {max(seen[0].at, verified[0].at) - orders[0].at:.1f} s after the decision"
+    async def back() -> Verdict:
+        cuts = told.records("DECISION", customer.account, verdict=claims_outage.DECIDED_CUT)
+        good, words = claims_outage.read_back(
+            cuts[0].at if cuts else None, await act.stage.meter_events(customer.address, "relay_moved"),
+            (await act.stage.meters()).meter(customer.address).status3,
+            told.records("SEEN", customer.account, seen=console.OPEN),
+            told.records("RELAY", customer.account, action=ACTION_CUT, phase=VERIFIED), console.OPEN,
+        )
+        return good, f"decision to read back {words}"
 
-    await act.checks.until("cut_decided", "one cut, with every condition fulfilled", decided, 30)
-    await act.checks.until("relay_open", "the simulated relay opened, once", opened, 20)
-    await act.checks.until("cut_read_back", "the relay was read back open", read_back, 20)
+    async def warned() -> Verdict:
+        return claims_outage.warned_first(await act.stage.site.events(), customer.address, NOTICE_PERIOD_S)
+
+    await until("cut_decided", f"account {customer.account} is cut: every condition holds",
+                lambda: claims_outage.cut_decided(decisions()), 30)
+    await until("relay_open", "the meter's contacts opened, once", moves, 20)
+    await until("warned_first", "its meter had sounded the alarm before", warned, 1)
+    await until("cut_read_back", "the relay was read back open", back, 20)
 
 
 async def _stays_on(act: Act, one: Household, role: str) -> None:
-    told = act.stage.console
+    async def stays() -> Verdict:
+        relay = (await act.stage.meters()).meter(one.address).relay
+        return claims_outage.stays_on(relay, act.stage.console.records("DECISION", one.account), act.available(one), role)
 
-    async def stays() -> tuple[bool, str]:
-        meter = await act.stage.site.state()
-        relay = meter.meter(one.address).relay
-        closed = relay is not None and not relay.open and relay.movements == 0
-        found = told.records("DECISION", one.account)
-        failed = found[-1].record.number("failed") if found else 0
-        left = act.available(one)
-        words = f"{money(left) if left is not None else '?'}, supply {'on' if closed else 'OFF'}, "
-        return closed and failed == KEEPS_ON[role], words + "does not hold: " + ("; ".join(conditions(failed)) or "-")
-
-    name = "stays_on_" + role.replace(" ", "_")
-    await act.checks.until(name, f"account {one.account} stays on: {WHY_ON[role]}", stays, 60)
+    await act.checks.until(stays_on(role), f"account {one.account} stays on: {WHY_ON[role]}", stays, 60)
 
 
-async def _trips(act: Act, customer: Household) -> tuple[bool, str]:
-    trips = [event.meter for event in await act.stage.site.events() if event.kind == "relay_command" and event.code == "1A"]
-    others = sum(address != customer.address for address in trips)
-    return others == 0, f"{len(trips)} trip commands, {others} to others"
+async def _trips(act: Act, customer: Household) -> Verdict:
+    return claims_outage.only_one_tripped(await act.stage.site.events(), customer.address)
 
 
 async def _pay_while_down(act: Act) -> None:
@@ -169,47 +162,33 @@ async def _pay_while_down(act: Act) -> None:
         answers.append(str(answer.get("answer", answer.get("error"))))
         if answer.get("answer") == "created":
             act.queued.append((account, int(answer["number"])))
-    act.checks.note("payments_while_offline", "three payments are booked, the repeated reference answers 'exists'",
-                    answers == ["created", "created", "created", "exists"], ", ".join(answers))
+    act.note("payments_while_offline", "three payments are booked; a reference used twice 'exists'",
+             claims_outage.payments_booked(answers))
 
 
 async def gateway_is_killed(act: Act) -> None:
-    act.begin(5, "The power goes", "killed at a random moment: every acknowledgement ever seen on the wire is in the journal, once")
-    stage, told, customer = act.stage, act.stage.console, act.of(CUT)
+    stage, told, customer, until = act.stage, act.stage.console, act.of(CUT), act.checks.until
     moment_s = stage.random.uniform(0.2, KILL_LATEST_S)
     await asyncio.sleep(moment_s)
-    boots = int(told.boot.get("boot_count", 0))
-    code = await stage.kill_gateway()
-    act.sequence_at_kill = int(told.part("journal").get("sequence", 0))
+    boots, lives = int(told.boot.get("boot_count", 0)), told.lives
+    status = await stage.kill_gateway()
     act.say(f"SIGKILL after {moment_s:.2f} s", "bold red")
-    act.checks.note("killed", "the gateway died of SIGKILL", code == -9, f"exit status {code}, {moment_s:.2f} s into the step")
+    act.note("killed", "the gateway died of SIGKILL, at a moment that the seed chose",
+             (status == claims_outage.KILLED, f"status {status}, {moment_s:.2f} s into the step"))
     proof = prove(stage.log, stage.copy_region("region_killed.bin"))
-    act.checks.note("journal_sound", "the journal reader finds it sound", proof.image.sound,
-                    f"{len(proof.image.records)} records, {len(proof.image.torn)} torn, {len(proof.image.corrupt)} corrupt")
-    act.checks.note("acknowledged_once", "every acknowledgement seen on the wire is in the journal exactly once",
-                    not proof.faults and proof.credits >= len(act.homes), proof.words())
-    act.checks.note("published_kept", "every record ever published is there with the same bytes",
-                    not proof.faults and proof.published > 0, f"{proof.published} records")
-    lives = told.lives
+    act.note("journal_sound", "an independent reader finds the journal sound", claims_outage.journal_sound(proof.image))
+    act.note("acknowledged_once", "all that was acknowledged on the wire is in the journal, once",
+             claims_outage.acknowledged_once(proof, len(act.homes)))
+    act.note("published_kept", "all that was published is there, byte for byte", claims_outage.published_kept(proof))
+    act.note("told_kept", "all that the console told is there", claims_outage.told_kept([one.record for one in told.noted], proof.image))
     await stage.start_gateway()
 
-    def again() -> tuple[bool, str]:
-        boot = told.boot
-        sequence = int(boot.get("sequence", 0))
-        good = (told.lives == lives + 1 and boot.get("sound") is True and boot.get("boot_count") == boots + 1
-                and sequence >= proof.image.chain.last_sequence)
-        return good, f"boot {boot.get('boot_count')}, sequence {sequence}, sound {boot.get('sound')}"
+    def again() -> Verdict:
+        return claims_outage.starts_again(told.boot, told.lives, lives, boots, proof.image.chain.last_sequence or 0)
 
-    async def still_cut() -> tuple[bool, str]:
-        view = told.accounts.get(customer.account)
-        relay = (await stage.site.state()).meter(customer.address).relay
-        good = (told.lives == lives + 1 and view is not None and (view.wish, view.seen) == (console.OFF, console.OPEN)
-                and relay is not None and relay.open and relay.movements == 1)
-        return good, f"relay moved {relay.movements if relay else 0} time" if good else "not read back yet"
+    async def still_cut() -> Verdict:
+        relay = (await stage.meters()).meter(customer.address).relay
+        return claims_outage.cut_stands(told.accounts.get(customer.account), relay, told.lives == lives + 1)
 
-    await act.checks.until("starts_again", "the next life replays the journal and goes on behind it", again, 20)
-    await act.checks.until("cut_stands", "the cut stands: read back open, not ordered again", still_cut, 30)
-
-
-assert set(KEEPS_ON) == set(STAY_ON) and all(bit.bit_length() - 1 in CONDITIONS for bit in KEEPS_ON.values())
-assert cast.CUT == CUT
+    await until("starts_again", "the next life replays the journal and goes on behind it", again, 20)
+    await until("cut_stands", "the cut stands: read back, not ordered again", still_cut, 30)

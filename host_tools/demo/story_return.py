@@ -3,116 +3,108 @@
 import asyncio
 import time
 
-from host_tools.demo import console
+from host_tools.demo import claims_outage, claims_return, console
 from host_tools.demo.act import Act
-from host_tools.demo.cast import CUT
+from host_tools.demo.cast import CUT, Household
+from host_tools.demo.checks import Verdict
+from host_tools.demo.claims_return import Backlog
 from host_tools.demo.mqtt_packets import Publish
 from host_tools.demo.proof import prove, records_of
 from host_tools.head_end.folding import fold
-from host_tools.journal_reader.words import money
 
 PAYMENT = "20.00"
 PAID_TO_CLOSED_MAX_S = 15.0
-ORDER_CUT, REFUSED, OVERTAKEN = 1, 2, 2
+ISSUER, ORDER_CUT, REFUSED = 1, 1, 2
+ACTION_RESTORE, VERIFIED = 2, 5
 WATCH_S = 2.0
+THIN_BYTES_PER_S = 700  # a queue that takes half a minute to drain: long enough to see what passes it
 
 
 async def broker_returns(act: Act) -> None:
-    act.begin(6, "The broker returns, its memory wiped",
-              "queued credits arrive, the backlog drains while live readings flow, both books agree")
-    stage, told, books = act.stage, act.stage.console, act.stage.books
+    """The uplink is thin until fresh readings were seen to pass the backlog, or until there is none left to pass."""
+    stage, told, books, until = act.stage, act.stage.console, act.stage.books, act.checks.until
     size = stage.wipe_broker()
-    readings, journal = told.part("readings"), told.part("journal")
-    last_reading, last_sequence = int(readings.get("last", 0)), int(journal.get("sequence", 0))
     held = books.held()
-    waiting = f"{last_sequence - held[0]} records and {last_reading - held[1]} readings wait"
-    act.say(f"the broker returns after {act.seconds_since(act.down_since):.0f} s, its {size} bytes of memory gone; {waiting}",
-            "bold green")
+    last = int(told.part("journal").get("sequence", 0)), int(told.part("readings").get("last", 0))
+    before = books.backlog(held, last)
+    act.say(f"the broker returns after {act.seconds_since(act.down_since):.0f} s, its {size} bytes of memory gone; "
+            f"{before.records_missing} records and {before.readings_missing} readings wait", "bold green")
     known = len(stage.log.session_present)
     began = time.monotonic()
+    stage.tap.thin(THIN_BYTES_PER_S / act.checks.stretch)
     await stage.start_broker()
+    moments: list[Backlog] = []
 
-    def forgotten() -> tuple[bool, str]:
-        sessions = stage.log.session_present[known:]
-        return size > 0 and bool(sessions) and not sessions[0], f"{size} bytes wiped, sessions present {sessions}"
+    def live() -> Verdict:
+        moments.append(books.backlog(held, last))
+        return claims_return.live_passes_backlog(moments)
 
-    def arrived() -> tuple[bool, str]:
-        pending = books.pending_credits()
-        good = pending == 0 and len(act.queued) == 3
-        return good, f"{len(act.queued)} credits, {pending} without receipt, {act.seconds_since(began):.1f} s after its return"
+    def drained() -> Verdict:
+        now = books.backlog(held, last)
+        return claims_return.backlog_drained(now, before.records_missing, before.readings_missing, act.seconds_since(began))
 
-    def drained() -> tuple[bool, str]:
-        now = books.held()
-        good = now[0] >= last_sequence and now[1] >= last_reading
-        return good, f"{now[0] - held[0]} records and {now[1] - held[1]} readings in {act.seconds_since(began):.1f} s"
+    def arrived() -> Verdict:
+        booked = {(one["account"], one["number"]) for one in books.fields_of("CREDIT") if one["issuer"] == ISSUER}
+        return claims_return.queued_arrived(
+            books.receipts(*act.queued) if act.queued else [], [name in booked for name in act.queued], act.seconds_since(began))
 
-    await act.checks.until("broker_forgot", "the broker has no session left", forgotten, 20)
-    await act.checks.until("backlog_drained", "the head-end's database holds everything from the outage", drained, 60)
-    ended = time.monotonic()
-    await act.checks.until("queued_credits_arrived", "the head-end resends credits from its database", arrived, 30)
-    live = [sent for sent in stage.log.readings if sent.live and began <= sent.at <= ended]
-    act.checks.note("live_beside_backlog", "live readings were sent while the backlog drained",
-                    bool(live), f"{len(live)} live messages within {ended - began:.1f} s")
-    await act.checks.until("books_agree", "reconcile finds no difference, and both balances are equal to 0.000001",
-                           lambda: _reconciled(act), 40)
+    await until("broker_forgot", "the broker has lost its session",
+                lambda: claims_return.broker_forgot(size, stage.log.session_present[known:]), 20)
+    await until("live_beside_backlog", "live readings pass the backlog", live, 40)
+    stage.tap.thin(0)
+    await until("backlog_drained", "the database holds all of the outage", drained, 60)
+    await until("queued_credits_arrived", "the payments that waited were sent again", arrived, 30)
+    await until("books_agree", "reconcile finds no difference; balances equal to 0.000001", lambda: _reconciled(act), 40)
 
 
-async def _reconciled(act: Act) -> tuple[bool, str]:
+async def _reconciled(act: Act) -> Verdict:
     before = {number: view.balance_ucu for number, view in act.stage.console.accounts.items()}
-    code, answer = await act.stage.books.command("reconcile")
+    status, answer = await act.stage.books.command("reconcile")
     theirs = act.stage.books.balances()
     after = {number: view.balance_ucu for number, view in act.stage.console.accounts.items()}
-    compared = [number for number in before if before[number] == after[number]]
-    apart = [number for number in compared if theirs.get(number) != before[number]]
-    if code or not answer.get("ok"):
-        faults = answer.get("differences") or [answer.get("error")]
-        return False, f"{len(faults)} differences, first: {faults[0]}"
-    total = answer["totals"]["balance_ucu"]
-    good = not apart and len(compared) >= len(act.homes) // 2
-    return good, (f"{len(answer['accounts'])} accounts, 0 differences, balances together {money(total)}, "
-                  f"{len(apart)} of {len(compared)} differ from the gateway's own")
+    return claims_return.books_agree(status, answer, before, theirs, after)
 
 
 async def customer_pays(act: Act) -> None:
     customer = act.of(CUT)
-    act.begin(7, "The customer pays", f"account {customer.account} has supply again; a cut order from before arrives late and is refused")
-    stage, told, books = act.stage, act.stage.console, act.stage.books
-    number = await _late_order(act, customer.account)
+    stage, told, books, until = act.stage, act.stage.console, act.stage.books, act.checks.until
+    number = await _order_that_is_late(act, customer)
     paid_at = time.monotonic()
     answer = books.pay(customer.account, PAYMENT, "counter-1", int(time.time()))
     act.say(f"account {customer.account} pays {PAYMENT} at the counter", "bold green")
-    credit = (customer.account, 1, int(answer["number"]))
+    credit = (customer.account, ISSUER, int(answer["number"]))
 
-    async def closed() -> tuple[bool, str]:
+    async def closed() -> Verdict:
         moves = await stage.meter_events(customer.address, "relay_moved")
-        if not moves or moves[-1].open:
-            return False, "relay still open"
-        closes = sum(event.open is False for event in moves)
-        return closes == 1, f"contacts closed {moves[-1].mono_ms / 1000 - paid_at:.2f} s after the payment"
+        good, words = claims_outage.relay_moved(moves, [True, False])
+        return good, words + (f" {moves[-1].mono_ms / 1000 - paid_at:.2f} s after the payment" if good else "")
 
-    def read_back() -> tuple[bool, str]:
-        seen = told.records("SEEN", customer.account, since=paid_at, seen=console.CLOSED)
-        if not seen:
-            return False, "not read back closed"
-        took_s, wire_s = seen[0].at - paid_at, stage.log.credit_at.get(credit, paid_at) - paid_at
-        return took_s <= PAID_TO_CLOSED_MAX_S, f"{took_s:.2f} s from payment to read back closed ({wire_s:.2f} s to the gateway)"
+    async def back() -> Verdict:
+        good, words = claims_outage.read_back(
+            paid_at, await stage.meter_events(customer.address, "relay_moved"),
+            (await stage.meters()).meter(customer.address).status3,
+            told.records("SEEN", customer.account, since=paid_at, seen=console.CLOSED),
+            told.records("RELAY", customer.account, since=paid_at, action=ACTION_RESTORE, phase=VERIFIED), console.CLOSED,
+        )
+        return good and act.seconds_since(paid_at) <= PAID_TO_CLOSED_MAX_S, f"payment to read back {words}"
 
-    await act.checks.until("supply_returns", "the simulated relay closes, once", closed, 30)
-    await act.checks.until("payment_to_closed", f"read back closed within {PAID_TO_CLOSED_MAX_S:.0f} s of the payment", read_back, 30)
+    await until("supply_returns", "the meter's contacts close, once", closed, 30)
+    await until("payment_to_closed", f"read back closed within {PAID_TO_CLOSED_MAX_S:.0f} s of the payment", back, 30)
     stage.tap.release()
     act.say("the network hands over the cut order from before the payment", "yellow")
 
-    def refused() -> tuple[bool, str]:
-        found = told.records("ORDER", customer.account, number=number, order=ORDER_CUT, verdict=REFUSED, reason=OVERTAKEN)
-        state, reason = books.order_state(customer.account, number)
-        return bool(found) and (state, reason) == ("refused", OVERTAKEN), f"order {number} {state or '?'}, reason {reason}"
+    def refused() -> Verdict:
+        found = told.records("ORDER", customer.account, number=number, order=ORDER_CUT, verdict=REFUSED, reason=claims_return.OVERTAKEN)
+        return claims_return.late_cut_refused(
+            found, books.order_state(customer.account, number),
+            stage.log.order_at.get((ORDER_CUT, customer.account, number)), stage.log.credit_at.get(credit))
 
-    await act.checks.until("late_cut_refused", "the late cut order is refused: overtaken by the credit", refused, 30)
+    await until("late_cut_refused", "the late cut order is refused", refused, 30)
     await asyncio.sleep(WATCH_S)
-    await act.checks.until("supply_stays", "supply stays on", lambda: _moves(act), 1)
+    await until("supply_stays", "supply stays on, and nobody else's ever moved", lambda: _moves(act), 1)
 
 
-async def _late_order(act: Act, account: int) -> int:
+async def _order_that_is_late(act: Act, customer: Household) -> int:
     """An order to cut, written before the payment, that the network keeps back."""
     tap, log = act.stage.tap, act.stage.log
 
@@ -120,47 +112,41 @@ async def _late_order(act: Act, account: int) -> int:
         if not message.topic.endswith("/down/orders"):
             return False
         body = log.content(message)
-        return body is not None and (body.get(1), body.get(2)) == (ORDER_CUT, account)
+        return body is not None and (body.get(1), body.get(2)) == (ORDER_CUT, customer.account)
 
     tap.hold(ours)
-    _, answer = await act.stage.books.command("order", str(account), "cut")
-    await act.checks.until("cut_order_queued", "a cut order from before the payment is on its way, and late",
-                           lambda: (tap.holds, f"order {answer.get('number')} knows credit {answer.get('credit_number')}"), 20)
+    _, answer = await act.stage.books.command("order", str(customer.account), "cut")
+    await act.checks.until(
+        "cut_order_held_back", "a cut order from before the payment is on its way",
+        lambda: (tap.holds, f"order {answer.get('number')}, written when credit {answer.get('credit_number')} was the last"), 20,
+    )
     return int(answer.get("number", 0))
 
 
-async def _moves(act: Act) -> tuple[bool, str]:
+async def _moves(act: Act) -> Verdict:
     site = await act.stage.meters()
-    moved = {one.account: relay.movements for one in act.homes
-             if (relay := site.meter(one.address).relay) is not None and relay.movements}
-    relay = site.meter(act.of(CUT).address).relay
-    good = moved == {act.of(CUT).account: 2} and relay is not None and not relay.open
-    return good, "relay movements of all meters: " + (", ".join(f"{key}: {value}" for key, value in moved.items()) or "none")
+    relays = {one.account: site.meter(one.address).relay for one in act.homes}
+    movements = {account: relay.movements for account, relay in relays.items() if relay is not None}
+    customer = act.of(CUT).account
+    return claims_return.moved_twice(movements, relays[customer], customer)
 
 
 async def all_is_told(act: Act) -> None:
-    act.begin(8, "Everything is counted once more", "wire, flash, meters and both books tell the same story")
-    stage, books = act.stage, act.stage.books
+    stage, books, note = act.stage, act.stage.books, act.note
     target = int(stage.console.part("journal").get("sequence", 0))
     await act.checks.until("all_acknowledged", "the head-end holds everything up to now",
-                           lambda: (books.held()[0] >= target, f"sequence {books.held()[0]} of {target}"), 30)
+                           lambda: (books.held()[0] >= target > 0, f"record {books.held()[0]} of {target}"), 30)
     await stage.kill_gateway()
     proof = prove(stage.log, stage.copy_region("region_end.bin"))
-    act.checks.note("acknowledged_once_at_end", "every acknowledgement of the whole story is in the journal exactly once",
-                    not proof.faults, proof.words())
-    act.checks.note("journal_sound_at_end", "the journal of both lives is sound", proof.image.sound,
-                    f"{len(proof.image.records)} records, {len(proof.image.readings)} readings")
-    ours = {record.sequence: record.raw for record in proof.image.records}
-    rows = books.db.rows("SELECT sequence, raw FROM records")
-    same = sum(ours.get(int(row["sequence"])) == bytes(row["raw"]) for row in rows)
-    act.checks.note("flash_equals_database", "every record in the database stands on the gateway's flash, byte for byte",
-                    bool(rows) and same == len(rows), f"{same} of {len(rows)} records")
+    note("acknowledged_once_at_end", "all that was ever acknowledged is in the journal, once",
+         claims_outage.acknowledged_once(proof, len(act.homes) + len(act.queued) + 1))
+    note("published_kept_at_end", "all that was ever published is there, byte for byte", claims_outage.published_kept(proof))
+    note("journal_sound_at_end", "the journal of both lives is sound", claims_outage.journal_sound(proof.image))
+    note("flash_equals_database", "the database equals the gateway's flash, byte for byte",
+         claims_return.flash_equals_database({record.sequence: record.raw for record in proof.image.records}, books.raw_records()))
     held = books.held()[0]
-    theirs = books.balances()
-    apart = [one.account for one in act.homes
-             if fold(one.account, records_of(proof.image, one.account, held)).balance_ucu != theirs.get(one.account)]
-    act.checks.note("balances_equal", "balances folded from flash equal the head-end's, to 0.000001", not apart,
-                    f"{len(act.homes) - len(apart)} of {len(act.homes)} accounts, together {money(sum(theirs.values()))}")
-    act.checks.note("wire_understood", "every message on the wire was authentic and readable", stage.log.unreadable == 0,
-                    f"{stage.log.packets_up + stage.log.packets_down} packets, {stage.log.connections} connections, "
-                    f"{stage.log.unreadable} unreadable")
+    flash = {account: fold(account, records_of(proof.image, account, held)).balance_ucu for account in act.accounts}
+    note("balances_equal", "balances from flash equal the head-end's to 0.000001",
+         claims_return.balances_equal(flash, books.balances()))
+    note("wire_understood", "every message on the wire was authentic and readable", claims_return.wire_understood(stage.log))
+    note("nobody_complained", "no process complained", claims_return.nobody_complained(stage.complaints()))

@@ -2,12 +2,12 @@
 
 It passes bytes on after a fixed delay each way, as a mobile network does, and whole packets only. When the broker is away the
 gateway finds its connection closed. One kind of message can be held and let go later: a network may be late with one
-topic and not with another, and MQTT promises order only within a topic.
+topic and not with another, and MQTT promises order only within a topic. `thin` makes the way up narrow for a while.
 """
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from host_tools.demo.mqtt_packets import PUBLISH, NotMqtt, Packet, PacketReader, Publish, parse_publish
 from host_tools.demo.wire_log import WireLog
@@ -32,6 +32,7 @@ class Tap:
         self._to_gateway: asyncio.Queue[tuple[float, Packet]] | None = None
         self._wanted: Wanted | None = None
         self._held: Packet | None = None
+        self._up_bytes_per_s = 0.0  # 0 = as fast as it comes
 
     @property
     def holds(self) -> bool:
@@ -58,6 +59,10 @@ class Tap:
             self._to_gateway.put_nowait((time.monotonic(), self._held))
         self._wanted = self._held = None
 
+    def thin(self, up_bytes_per_s: float) -> None:
+        """From now on the way up passes no more than this; 0 makes it wide again."""
+        self._up_bytes_per_s = up_bytes_per_s
+
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
@@ -78,9 +83,9 @@ class Tap:
         self._held = None
         parts = [
             asyncio.create_task(_listen(reader, upwards, self._said)),
-            asyncio.create_task(_speak(upwards, far_writer, None)),
+            asyncio.create_task(_speak(upwards, far_writer, self._squeeze)),
             asyncio.create_task(_listen(far_reader, downwards, self._passes)),
-            asyncio.create_task(_speak(downwards, writer, self.log.down)),
+            asyncio.create_task(_speak(downwards, writer, self._note)),
         ]
         try:
             done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
@@ -97,6 +102,13 @@ class Tap:
     def _said(self, packet: Packet) -> bool:
         self.log.up(packet)  # before the delay: what the gateway said it has said, also when it dies in this moment
         return True
+
+    async def _squeeze(self, packet: Packet) -> None:
+        if self._up_bytes_per_s:
+            await asyncio.sleep(len(packet.raw) / self._up_bytes_per_s)
+
+    async def _note(self, packet: Packet) -> None:
+        self.log.down(packet)
 
     def _passes(self, packet: Packet) -> bool:
         if packet.kind != PUBLISH or self._wanted is None or not self._wanted(parse_publish(packet)):
@@ -115,12 +127,11 @@ async def _listen(reader: asyncio.StreamReader, queue: asyncio.Queue[tuple[float
 
 
 async def _speak(
-    queue: asyncio.Queue[tuple[float, Packet]], writer: asyncio.StreamWriter, note: Callable[[Packet], None] | None
+    queue: asyncio.Queue[tuple[float, Packet]], writer: asyncio.StreamWriter, before: Callable[[Packet], Awaitable[None]]
 ) -> None:
     while True:
         due, packet = await queue.get()
         await asyncio.sleep(max(0.0, due - time.monotonic()))
-        if note is not None:
-            note(packet)
+        await before(packet)
         writer.write(packet.raw)
         await writer.drain()

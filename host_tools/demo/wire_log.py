@@ -5,6 +5,7 @@ must be in the journal, once. A journal record counts from the moment it was pub
 of the head-end from the moment the gateway took it.
 """
 
+import hashlib
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from host_tools.head_end.messages import decode, parse_journal, parse_readings, 
 
 CreditName = tuple[int, int, int]  # account, issuer, number
 OrderName = tuple[int, int, int]  # order, account, number
+TARIFF, POLICY = 5, 6  # orders that carry a document
 
 
 @dataclass(frozen=True)
@@ -35,13 +37,16 @@ class WireLog:
     connections: int = 0
     session_present: list[bool] = field(default_factory=list)
     credits_acked: Counter[CreditName] = field(default_factory=Counter)
-    orders_acked: Counter[OrderName] = field(default_factory=Counter)
+    credit_money: dict[CreditName, tuple[int, int]] = field(default_factory=dict)  # amount, total; of acknowledged ones
+    orders_acked: Counter[OrderName] = field(default_factory=Counter)  # without documents
+    documents_acked: Counter[bytes] = field(default_factory=Counter)  # by digest
     head_end_acks: list[tuple[int, int, bytes]] = field(default_factory=list)  # epoch, sequence, chain; PUBACKed
     records_sent: dict[int, bytes] = field(default_factory=dict)
     records_changed: list[int] = field(default_factory=list)  # sequences that came with two contents
     journal_at: list[float] = field(default_factory=list)
     readings: list[ReadingsSent] = field(default_factory=list)
     credit_at: dict[CreditName, float] = field(default_factory=dict)  # delivered to the gateway
+    order_at: dict[OrderName, float] = field(default_factory=dict)  # delivered to the gateway
     unreadable: int = 0
     packets_up: int = 0
     packets_down: int = 0
@@ -49,7 +54,9 @@ class WireLog:
 
     @property
     def acked_messages(self) -> int:
-        return sum(self.credits_acked.values()) + sum(self.orders_acked.values()) + len(self.head_end_acks)
+        """How many messages the gateway has acknowledged."""
+        orders = sum(self.orders_acked.values()) + sum(self.documents_acked.values())
+        return sum(self.credits_acked.values()) + orders + len(self.head_end_acks)
 
     def up(self, packet: Packet) -> None:
         """A packet of the gateway."""
@@ -73,8 +80,9 @@ class WireLog:
             message = parse_publish(packet)
             if message.packet_id:
                 self._open[message.packet_id] = message
-            if message.topic.endswith("/down/credits") and (body := self.content(message)) is not None:
-                self.credit_at.setdefault((_whole(body[1]), _whole(body[2]), _whole(body[3])), time.monotonic())
+            if message.topic.endswith(("/down/credits", "/down/orders")) and (body := self.content(message)) is not None:
+                moments = self.credit_at if message.topic.endswith("credits") else self.order_at
+                moments.setdefault(_name(body), time.monotonic())
 
     def content(self, message: Publish) -> dict[int, object] | None:
         """The authenticated map of a message to the gateway; None (and counted) when it is none."""
@@ -90,9 +98,13 @@ class WireLog:
         if body is None:
             return
         if message.topic.endswith("/down/credits"):
-            self.credits_acked[(_whole(body[1]), _whole(body[2]), _whole(body[3]))] += 1
+            self.credits_acked[_name(body)] += 1
+            self.credit_money[_name(body)] = (_whole(body[4]), _whole(body[5]))
         elif message.topic.endswith("/down/orders"):
-            self.orders_acked[(_whole(body[1]), _whole(body[2]), _whole(body[3]))] += 1
+            if body[1] in (TARIFF, POLICY) and isinstance(body[7], bytes):
+                self.documents_acked[hashlib.sha256(body[7]).digest()[:8]] += 1
+            else:
+                self.orders_acked[_name(body)] += 1
         elif message.topic.endswith("/down/acks") and isinstance(body[3], bytes):
             self.head_end_acks.append((_whole(body[1]), _whole(body[2]), body[3]))
 
@@ -110,6 +122,10 @@ class WireLog:
                 self.readings.append(ReadingsSent(time.monotonic(), told.live, numbers))
         except BadMessage:
             self.unreadable += 1
+
+
+def _name(body: dict[int, object]) -> tuple[int, int, int]:
+    return _whole(body[1]), _whole(body[2]), _whole(body[3])
 
 
 def _whole(value: object) -> int:
