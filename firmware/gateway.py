@@ -11,7 +11,7 @@ handler commits before it returns; a repeated message leaves no second record.
 from firmware.base.faults import Fault, Refused, StorageFault
 from firmware.base.port import const
 from firmware.clock import clock as clocks
-from firmware.cutoff import decide
+from firmware.cutoff import conditions, decide
 from firmware.cutoff.brake import Brake
 from firmware.cutoff.throttle import Throttle
 from firmware.gateway_billing import HELD_NO_VALUE, HELD_OTHER_SERIAL, HELD_TOO_FAR, NO_SERIAL, Billing
@@ -132,6 +132,10 @@ class Gateway:
                 self._jumps.pop(account, None)
         elif kind == kinds.SEGMENT:
             self._jumps.pop(values[0], None)
+        elif kind == kinds.CREDIT and values[0] in self._overrides:
+            self._overrides[values[0]] &= ~conditions.MONEY  # the order did not know of this payment
+        elif kind == kinds.EPISODE:
+            self.supply.brake.replay_paid(values[0])
         elif kind == kinds.BRAKE:
             if not values[0]:
                 self.supply.brake.release()
@@ -142,7 +146,7 @@ class Gateway:
             self.head_end.last_contact_s = at_s
 
     def _replay_decision(self, values, at_s):
-        account, verdict, failed, order = values[0], values[1], values[3], values[12]
+        account, verdict, reason, failed, order = values[0], values[1], values[2], values[3], values[12]
         if verdict == decide.CUT:
             self.supply.throttle.on_cut(at_s)
             self._overrides[account] = failed if order else 0
@@ -150,6 +154,8 @@ class Gateway:
             self._overrides[account] = 0
         if verdict in (decide.CUT, decide.NOT_PERMITTED, decide.DELAYED):
             self.supply.brake.replay(account, at_s)  # found due then: not newly due after this restart
+        elif verdict == decide.RESTORE and reason in (decide.RESTORE_REACHED, decide.CREDIT_DURING_CUT):
+            self.supply.brake.replay_paid(account)
 
     def slot_of(self, account):
         """The supply point of an account, or None."""
@@ -271,6 +277,7 @@ class Gateway:
         self.head_end.last_contact_s = self.clock_view.stamp()[0] or self.head_end.last_contact_s
         if verdict == CREATED and slot is not None:
             self.supply.end_cut_order(slot)  # a payment overtakes a cut order that still waits
+            slot.override &= ~conditions.MONEY
             self.supply.judge(slot, credited=True)
         self._wake()
 

@@ -283,6 +283,8 @@ class SupplyDesk:
         elif action == supply.WITHDRAW:
             view, policy = self.facts_of(slot)
             self._evidence(slot, view, policy, decide.Decision(decide.WITHDRAWN, 0, 0), slot.cut_order)
+            if not slot.cut_order:
+                slot.override = 0  # its order expired while the cut was under way
         elif action == supply.FAULT_OF_OUTCOME:
             note(self._ledger, kinds.FAULT, (slot.account, supply.fault_of(outcome), outcome.word))
         elif action == supply.FAULT_FOUND_OFF:

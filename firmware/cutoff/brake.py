@@ -4,8 +4,9 @@ It counts the accounts that became DUE within the window. More than max(accounts
 stays closed, over restarts too (BRAKE record, SNAPSHOT_BEGIN.brake), until a signed order releases it. Accounts counted
 before the release do not close it again; new ones do.
 
-Restart: `replay(account, at_s)` with the time of the DECISION that first found the account due. Without it, every due
-account counts from its first look after the restart: rather a brake too early than a street dark.
+Restart: `replay(account, at_s)` with the time of the DECISION that first found the account due, `replay_paid(account)` for
+what ended it. Without them, every due account counts from its first look after the restart: rather a brake too early than
+a street dark.
 """
 
 from firmware.base.faults import require
@@ -25,9 +26,17 @@ class Brake:
 
     def replay(self, account, at_s):
         """The journal says: this account was found due at `at_s`. Replay BRAKE records in their order with `closed`, `release`."""
-        if account not in self._due_at_s and len(self._due_at_s) < self._capacity:
+        if self._still_due.get(account, False):
+            return
+        if account in self._due_at_s or len(self._due_at_s) < self._capacity:
             self._due_at_s[account] = at_s
             self._still_due[account] = True
+            self._forgiven.pop(account, None)
+
+    def replay_paid(self, account):
+        """The journal says: this account was not due any more; the next time counts anew."""
+        if account in self._still_due:
+            self._still_due[account] = False
 
     def on_money(self, account, due, at_s, policy, accounts):
         """Tell whether `account` is due now; `accounts` on this gateway. -> True when the brake closes by this."""

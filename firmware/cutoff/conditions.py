@@ -32,8 +32,9 @@ TIMING = const(0x1FF << 16)
 ALL = const((0x1FF << 16) | ((1 << 11) - 1))
 
 # No order reaches past these: protection and brake by design; the others because the gateway could not, or must not,
-# act at all (somebody else's purse, unsound books, a replaced board, a relay whose state is not known).
-NEVER_OVERRIDDEN = const((1 << 1) | (1 << 6) | (1 << 8) | (1 << 10) | (1 << 22) | (1 << 23))
+# act at all (somebody else's purse, a policy that may protect in words it does not know, unsound books, a replaced board,
+# a relay whose state is not known).
+NEVER_OVERRIDDEN = const((1 << 1) | (1 << 6) | (1 << 8) | (1 << 9) | (1 << 10) | (1 << 22) | (1 << 23))
 
 FLAG_PROTECTED = const(1)
 FLAG_CARE = const(2)

@@ -346,7 +346,7 @@ def test_an_order_overrides_what_it_names_and_the_evidence_stays():
 
 
 def test_no_order_reaches_past_protection_brake_or_what_cannot_be_done():
-    eq(c.NEVER_OVERRIDDEN, c.PROTECTED | c.BRAKE | c.JOURNAL | c.ENFORCEABLE | c.HEAD_END | c.SEEN)
+    eq(c.NEVER_OVERRIDDEN, c.PROTECTED | c.BRAKE | c.JOURNAL | c.ENFORCEABLE | c.POLICY | c.HEAD_END | c.SEEN)
     for row in STANDING + TIMING:
         if row[0] & c.NEVER_OVERRIDDEN:
             facts, rules, bits = broken([row])

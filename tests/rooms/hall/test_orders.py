@@ -1,0 +1,161 @@
+"""What a cut order may override, for how long, and what the gateway remembers of it after a restart."""
+
+from firmware.base import aio
+from firmware.cutoff import conditions, supply
+from tests.fake_board import World, policy
+from tests.kit import eq
+
+TRIP = 0x1A
+COIN = 1_000_000
+CUT_ORDER = 1
+HOLD_ORDER = 3
+RELEASE_ORDER = 4
+TIMING = conditions.TIMING | conditions.CARE
+
+
+async def until(condition, within_ms=600_000):
+    """Wait until condition() holds -> True, or False when the time is over."""
+    for _ in range(within_ms // 100):
+        if condition():
+            return True
+        await aio.sleep_ms(100)
+    return False
+
+
+def in_contact(world):
+    """The head-end spoke a moment ago."""
+    world.gateway.head_end.last_contact_s = world.rtc.at_s
+
+
+def order(world, kind, number, overridden=0, expires_s=600):
+    world.gateway.on_order(kind, world.slot().account, number, world.rtc.at_s + expires_s, 99, overridden, None)
+
+
+async def cut_in_credit(world):
+    """A customer in credit is cut by an order that says so."""
+    in_contact(world)
+    world.credit(30 * COIN)
+    await until(lambda: world.slot().reading is not None and world.row("seen") == supply.CLOSED)
+    order(world, CUT_ORDER, 1, TIMING | conditions.MONEY)
+    eq(await until(lambda: world.row("seen") == supply.OPEN, 60_000), True, "not cut by the order")
+
+
+def test_an_order_cuts_in_spite_of_credit_until_the_customer_pays():
+    world = World()
+
+    async def script(world):
+        await cut_in_credit(world)
+        await aio.sleep_ms(700_000)
+        eq(world.row("wish"), 1, "what it overrode holds while its cut lasts")
+        world.credit(COIN)
+        eq(await until(lambda: world.meters[0].status & 0x10 == 0, 20_000), True, "paid and dark")
+
+    world.run(script)
+
+
+def test_a_payment_that_a_restart_interrupted_ends_the_cut_of_an_order():
+    world = World()
+
+    async def first(world):
+        await cut_in_credit(world)
+        world.gateway.supply.judge = lambda slot, credited=False: None  # killed as soon as the credit is durable
+        world.credit(COIN)
+
+    world.run(first)
+
+    async def second(world):
+        eq(await until(lambda: world.meters[0].status & 0x10 == 0, 60_000), True, "paid and dark")
+
+    world.run(second)
+
+
+def test_what_an_order_overrode_does_not_outlive_its_cut():
+    world = World()
+
+    async def script(world):
+        in_contact(world)
+        world.credit(-COIN)
+        await until(lambda: world.slot().reading is not None and world.row("seen") == supply.CLOSED)
+        order(world, HOLD_ORDER, 1)
+        order(world, CUT_ORDER, 2, TIMING | conditions.HOLD, expires_s=120)
+        world.meters[0].silent = True
+        eq(world.row("wish"), 1)
+        await aio.sleep_ms(900_000)
+        world.meters[0].silent = False
+        eq(await until(lambda: world.row("wish") == 0), True, "a cut that did not leave is withdrawn")
+        order(world, RELEASE_ORDER, 3)
+        eq(await until(lambda: world.row("seen") == supply.OPEN, 5_000_000), True, "due, released and not cut")
+        order(world, HOLD_ORDER, 4)
+        eq(await until(lambda: world.meters[0].status & 0x10 == 0, 20_000), True, "an old order keeps it dark against the hold")
+
+    world.run(script)
+
+
+def test_no_order_overrides_a_policy_that_is_not_fully_understood():
+    world = World(policies=[policy(hot_days=["2026-09-21"])])
+
+    async def script(world):
+        in_contact(world)
+        world.credit(-COIN)
+        await until(lambda: world.row("seen") == supply.CLOSED)
+        order(world, CUT_ORDER, 1, conditions.ALL)
+        await aio.sleep_ms(60_000)
+
+    world.run(script)
+    eq(world.meters[0].orders.count(TRIP), 0)
+
+
+# the brake
+
+
+def test_debts_that_were_paid_long_ago_count_anew_after_a_restart():
+    brake = {"accounts_max": 2, "share_percent": 0, "window_s": 3_600}
+    world = World(meters=3, policies=[policy(brake=brake)], power_w=0)
+
+    async def first(world):
+        in_contact(world)
+        for index in range(3):
+            world.credit(50 * COIN, index)
+        for index in range(3):
+            world.credit(-52 * COIN, index)
+            eq(await until(lambda: world.row("seen", index) == supply.OPEN), True, "never cut")
+            world.credit(4 * COIN, index)  # above the restore amount, below the notice level
+            await aio.sleep_ms(3_700_000)
+        eq(world.gateway.supply.brake.closed, False)
+
+    world.run(first)
+
+    async def second(world):
+        in_contact(world)
+        for index in range(3):
+            world.credit(-10 * COIN, index)
+        await aio.sleep_ms(120_000)
+        eq(world.gateway.supply.brake.closed, True, "all three due at once, by one mistake of ours")
+
+    world.run(second)
+
+
+def test_a_debt_that_was_only_waiting_and_was_paid_counts_anew_after_a_restart():
+    brake = {"accounts_max": 0, "share_percent": 34, "window_s": 3_600}
+    world = World(meters=3, policies=[policy(brake=brake, hours=[])], power_w=0)
+
+    async def first(world):
+        in_contact(world)
+        for index in range(3):
+            world.credit(20 * COIN, index)
+        for index in range(3):
+            world.credit(-21 * COIN, index)
+            await aio.sleep_ms(30_000)
+            world.credit(50 * COIN, index)
+            await aio.sleep_ms(3_700_000)
+        eq(world.gateway.supply.brake.closed, False)
+
+    world.run(first)
+
+    async def second(world):
+        for index in range(3):
+            world.credit(-70 * COIN, index)
+        await aio.sleep_ms(120_000)
+        eq(world.gateway.supply.brake.closed, True)
+
+    world.run(second)
