@@ -15,9 +15,11 @@ from pathlib import Path
 from host_tools.head_end import commands, lists, show, state
 from host_tools.head_end.database import Database
 from host_tools.head_end.errors import BadInput
-from host_tools.head_end.reconcile import notes, reconcile
+from host_tools.head_end.reconcile import reconcile
+from host_tools.head_end.reconcile_gateways import notes
 from host_tools.head_end.server import Server
 from host_tools.head_end.why import why
+from host_tools.journal_reader import BadRecord
 from host_tools.journal_reader.words import money
 
 
@@ -32,6 +34,9 @@ def main(arguments: list[str] | None = None) -> int:
             db.close()
     except BadInput as fault:
         print(fault, file=sys.stderr)
+        return 2
+    except BadRecord as fault:
+        print(f"db: a record cannot be read, reconcile names it: {fault}", file=sys.stderr)
         return 2
     except BrokenPipeError:
         sys.stdout = open(os.devnull, "w")

@@ -224,8 +224,10 @@ def add_account(db: Database, gateway: str, account: int, meter: str, tariff: in
                 name,
                 account,
             )
+            db.run("INSERT OR IGNORE INTO account_tariffs VALUES (?, ?)", account, tariff)
             return {"answer": "exists", "account": account}
         db.run("INSERT INTO accounts VALUES (?, ?, ?, ?, ?, ?, ?)", account, found["id"], name, meter, tariff, policy, flags)
+        db.run("INSERT INTO account_tariffs VALUES (?, ?)", account, tariff)
     return {"answer": "created", "account": account}
 
 

@@ -6,7 +6,7 @@ The row it gives is the one of SPEC section 4. Reconciliation compares it with w
 from collections.abc import Iterable, Iterator
 
 from host_tools.head_end.database import Database
-from host_tools.journal_reader import AccountRow, Record, kinds, parse_record, parse_row
+from host_tools.journal_reader import AccountRow, BadRecord, Record, kinds, parse_record, parse_row
 
 HELD_FLAG = 16  # SPEC 4, bit 4: HELD records move it, FLAGS records do not
 DELIVERED = 2
@@ -14,13 +14,16 @@ FIXED_FEE = 6
 
 
 def records_of(db: Database, account: int) -> Iterator[Record]:
-    """Records of one account, oldest first. An account lives at one gateway."""
+    """Records of one account, oldest first; what cannot be read is left out (reconcile names it). An account lives at one gateway."""
     for row in db.run(
         "SELECT r.raw FROM records r JOIN accounts a ON a.account = r.account AND a.gateway_id = r.gateway_id"
         " WHERE r.account = ? ORDER BY r.sequence",
         account,
     ):
-        yield parse_record(bytes(row["raw"]))
+        try:
+            yield parse_record(bytes(row["raw"]))
+        except BadRecord:
+            continue
 
 
 def fold(account: int, records: Iterable[Record]) -> AccountRow:

@@ -46,7 +46,13 @@ def kept(db: Database, gateway_id: int, what: str) -> list[tuple[int, int]]:
 
 def advance_readings(db: Database, gateway_id: int) -> int:
     """The highest reading below which all are held or named as dropped; stored as readings_held."""
-    held = db.number("SELECT readings_held FROM gateways WHERE id = ?", gateway_id)
+    held = reach_of_readings(db, gateway_id, db.number("SELECT readings_held FROM gateways WHERE id = ?", gateway_id))
+    db.run("UPDATE gateways SET readings_held = ? WHERE id = ? AND readings_held < ?", held, gateway_id, held)
+    return held
+
+
+def reach_of_readings(db: Database, gateway_id: int, held: int) -> int:
+    """The same from `held` on; changes nothing."""
     dropped = [
         (int(gap["first"]), int(gap["last"]))
         for row in db.rows("SELECT fields FROM records WHERE kind = ? AND gateway_id = ?", kinds.READINGS_GAP, gateway_id)
@@ -63,9 +69,7 @@ def advance_readings(db: Database, gateway_id: int) -> int:
             if first <= held + 1 <= last:
                 held = last
         if held == before:
-            break
-    db.run("UPDATE gateways SET readings_held = ? WHERE id = ? AND readings_held < ?", held, gateway_id, held)
-    return held
+            return held
 
 
 def acknowledged_readings(db: Database, gateway_id: int) -> int:

@@ -6,7 +6,7 @@ import time
 from host_tools.head_end import gaps
 from host_tools.head_end.database import Database
 from host_tools.head_end.folding import fold, records_of
-from host_tools.journal_reader import parse_record, words
+from host_tools.journal_reader import BadRecord, parse_record, words
 from host_tools.journal_reader.account_row import FLAG_NAMES
 from host_tools.journal_reader.words import money, word
 
@@ -93,14 +93,19 @@ def journal(db: Database, account: int | None, limit: int) -> list[Row]:
     where = "" if account is None else "WHERE account = ?"
     values = () if account is None else (account,)
     rows = db.rows(
-        f"SELECT r.raw, r.epoch, r.received_s, g.name AS gateway FROM records r JOIN gateways g ON g.id = r.gateway_id {where}"
+        f"SELECT r.raw, r.sequence, r.epoch, r.received_s, g.name AS gateway FROM records r JOIN gateways g ON g.id = r.gateway_id {where}"
         " ORDER BY r.received_s DESC, r.gateway_id, r.sequence DESC LIMIT ?",
         *values,
         limit,
     )
     found: list[Row] = []
     for row in reversed(rows):
-        record = parse_record(bytes(row["raw"]))
+        try:
+            record = parse_record(bytes(row["raw"]))
+        except BadRecord as fault:
+            place = {"gateway": row["gateway"], "epoch": row["epoch"], "sequence": row["sequence"]}
+            found.append({**place, "words": f"cannot be read: {fault}", "received_s": row["received_s"]})
+            continue
         fields = record.as_json()
         found.append(
             {

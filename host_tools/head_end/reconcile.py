@@ -5,17 +5,20 @@ checked against readings. Nothing here adds up the gateway's own totals; they ar
 named with its sequence and its exact size.
 """
 
+import sqlite3
 from dataclasses import dataclass, field
 
+from host_tools.head_end import reconcile_gateways
 from host_tools.head_end.database import Database
-from host_tools.head_end.documents import Tariff
 from host_tools.head_end.folding import fold, records_of
-from host_tools.head_end.gaps import READINGS, RECORDS, kept
+from host_tools.head_end.gaps import RECORDS, kept
 from host_tools.head_end.openings import beginning
-from host_tools.journal_reader import AccountRow, Record, kinds, parse_record, parse_row, verify_chain
-from host_tools.journal_reader.words import energy, money, price
+from host_tools.head_end.reconcile_tariffs import Tariffs
+from host_tools.journal_reader import AccountRow, Record, kinds, parse_row
+from host_tools.journal_reader.words import CREDIT_REFUSED, address, energy, money, word
 
 ROLLOVER = 100_000_000
+SHORT_ROLLOVERS = (1_000_000, 10_000_000)  # registers of four and five whole digits
 HALF = ROLLOVER // 2
 FIXED_FEE = 6
 COLUMNS = ("total_cwh", "rate1_cwh", "rate2_cwh", "rate3_cwh", "rate4_cwh")
@@ -31,6 +34,10 @@ class Segment:
     charged: dict[int, int] = field(default_factory=dict)
     written_off: dict[int, int] = field(default_factory=dict)
     reached: dict[int, int] = field(default_factory=dict)
+    rollover: int = ROLLOVER
+
+    def goes_back(self, before: int, after: int) -> bool:
+        return (after - before) % self.rollover >= self.rollover // 2
 
 
 @dataclass
@@ -69,52 +76,29 @@ class Result:
 
 
 def reconcile(db: Database) -> tuple[list[Result], list[str]]:
-    """Results of all accounts, and the differences of whole gateways (chains, sequences)."""
-    tariffs = {
-        (int(row["id"]), int(row["version"])): Tariff.model_validate_json(bytes(row["text"]))
-        for row in db.rows("SELECT * FROM documents WHERE what = 1")
-    }
+    """Results of all accounts, and the differences of whole gateways and documents."""
+    tariffs = Tariffs(db)
     accounts = [int(row["account"]) for row in db.rows("SELECT account FROM accounts ORDER BY account")]
-    return [_Account(db, account, tariffs).run() for account in accounts], _gateways(db)
+    return [_Account(db, account, tariffs).run() for account in accounts], tariffs.differences + reconcile_gateways.differences(db)
 
 
-def _gateways(db: Database) -> list[str]:
-    found: list[str] = []
-    for gateway in db.rows("SELECT * FROM gateways ORDER BY name"):
-        records = [
-            parse_record(bytes(row["raw"]))
-            for row in db.run("SELECT raw FROM records WHERE gateway_id = ? ORDER BY sequence", gateway["id"])
-        ]
-        report = verify_chain(records)
-        name = gateway["name"]
-        missing = [(1, records[0].sequence - 1)] if records and records[0].sequence > 1 else []
-        known_lost = kept(db, int(gateway["id"]), RECORDS)
-        found += [
-            f"gateway {name}: records {first} to {last} are missing"
-            for first, last in missing + report.gaps
-            if (first, last) not in known_lost
-        ]
-        found += [f"gateway {name}: {sentence}" for _, sentence in report.breaks]
-        if records and records[-1].sequence != gateway["sequence"]:
-            found.append(f"gateway {name}: acknowledged to {gateway['sequence']}, held to {records[-1].sequence}")
-        known = {int(row["account"]) for row in db.rows("SELECT account FROM accounts WHERE gateway_id = ?", gateway["id"])}
-        strange = {record.account for record in records if record.kind in (kinds.CHARGE, kinds.CREDIT) and record.account not in known}
-        found += [f"gateway {name}: moves money of account {account}, which is not its own" for account in sorted(strange, key=str)]
-    return found
-
-
-def notes(db: Database) -> list[str]:
-    """What the gateways themselves hold no more, so that nobody can check it."""
+def _given_states(db: Database, gateway_id: int) -> list[tuple[int, int]]:
+    """(EPOCH, SNAPSHOT_END) around the rows of each signed state."""
     return [
-        f"gateway {row['name']}: {what} {first} to {last} were lost before they were held here"
-        for row in db.rows("SELECT id, name FROM gateways ORDER BY name")
-        for what in (RECORDS, READINGS)
-        for first, last in kept(db, int(row["id"]), what)
+        (int(row["first"]), int(row["last"] or 2**32))
+        for row in db.rows(
+            "SELECT e.sequence AS first, (SELECT min(sequence) FROM records s WHERE s.gateway_id = e.gateway_id AND s.kind = ?"
+            " AND s.sequence > e.sequence) AS last FROM records e WHERE e.gateway_id = ? AND e.kind = ?"
+            " AND json_extract(e.fields, '$.reason') = 2",
+            kinds.SNAPSHOT_END,
+            gateway_id,
+            kinds.EPOCH,
+        )
     ]
 
 
 class _Account:
-    def __init__(self, db: Database, account: int, tariffs: dict[tuple[int, int], Tariff]) -> None:
+    def __init__(self, db: Database, account: int, tariffs: Tariffs) -> None:
         self.db = db
         self.tariffs = tariffs
         self.result = Result(account)
@@ -123,7 +107,12 @@ class _Account:
         self.opening: dict[int, tuple[int, int]] = {}  # issuer -> (number, total) before these books begin
         known = db.row("SELECT * FROM accounts WHERE account = ?", account)
         assert known is not None
-        self.tariff, self.gateway_id = int(known["tariff"]), int(known["gateway_id"])
+        self.meter, self.gateway_id = str(known["meter"]), int(known["gateway_id"])
+        self.own_tariffs = {int(row["tariff"]) for row in db.rows("SELECT tariff FROM account_tariffs WHERE account = ?", account)}
+        self.began_s = 0  # when the energy of the next charge began
+        self.states = _given_states(db, self.gateway_id)
+        self.credits: dict[tuple[int, int], tuple[int, int]] = {}  # (issuer, number) -> (amount, total), by our own addition
+        self.credited: dict[int, tuple[int, int]] = {}  # issuer -> (number, total) by the gateway's records
 
     def name(self, record: Record | None, sentence: str) -> None:
         where = "" if record is None else f" sequence {record.sequence}:"
@@ -144,7 +133,7 @@ class _Account:
                 return self.result
             self._open(first)
             records = [record for record in records if record.sequence >= first.sequence]
-        credits = self._credits()
+        self.credits = credits = self._credits()
         for record in records:
             if record.kind == kinds.SEGMENT:
                 self._bind(record)
@@ -171,12 +160,20 @@ class _Account:
             self.segment = Segment(row.serial, record.at_s, start, reached=dict(start))
         self.result.charged_ucu = row.total_charged_ucu
         self.opening = {issuer: (number, total_ucu) for issuer, number, total_ucu in row.issuers}
+        self.credited = dict(self.opening)
         self.note(f"checked from sequence {record.sequence} on, opened with balance {money(row.balance_ucu)} as the gateway has it")
 
     def _credits(self) -> dict[tuple[int, int], tuple[int, int]]:
         """(issuer, number) -> (amount, running sum of amounts): our own addition, not the stored totals."""
         sums: dict[int, int] = {}
         behind: set[int] = set()
+        applied = {
+            int(row["issuer"]): int(row["number"])
+            for row in self.db.rows(
+                "SELECT issuer, max(number) AS number FROM credits WHERE account = ? AND receipt = 'applied' GROUP BY issuer",
+                self.result.account,
+            )
+        }
         found: dict[tuple[int, int], tuple[int, int]] = {}
         for row in self.db.rows("SELECT * FROM credits WHERE account = ? ORDER BY issuer, number", self.result.account):
             issuer = int(row["issuer"])
@@ -192,14 +189,30 @@ class _Account:
                     f"credit {row['number']} of issuer {issuer} has total {money(row['total_ucu'])} in the "
                     f"table, its amounts add up to {money(sums[issuer])}",
                 )
-            if row["receipt"] == "pending":
-                self.result.pending_ucu += int(row["amount_ucu"])
+            self._receipt(row, applied.get(issuer, 0))
         return found
+
+    def _receipt(self, row: sqlite3.Row, applied: int) -> None:
+        """A payment that is open, or refused and in no later total, is money that the customer does not have yet."""
+        if row["receipt"] == "applied":
+            return
+        name = f"credit {row['number']} of issuer {row['issuer']}"
+        if int(row["number"]) < applied:
+            self.name(None, f"{name} is {row['receipt']} here, although the later credit {applied} contains it")
+        elif row["receipt"] == "pending":
+            self.result.pending_ucu += int(row["amount_ucu"])
+        else:
+            why = word(CREDIT_REFUSED, row["receipt_reason"] or 0)
+            self.name(None, f"{name} over {money(row['amount_ucu'])}, reference {row['reference']}, was refused by the gateway: {why}")
 
     def _credit(self, record: Record, credits: dict[tuple[int, int], tuple[int, int]]) -> None:
         place = (record.number("issuer"), record.number("number"))
         told = (record.number("amount_ucu"), record.number("total_ucu"))
         ours = credits.get(place)
+        if place[1] > self.credited.get(place[0], (0, 0))[0]:
+            self.credited[place[0]] = (place[1], told[1])
+        elif place[1] == self.credited[place[0]][0]:
+            self.name(record, f"credit {place[1]} of issuer {place[0]} comes again")
         if ours is None:
             self.name(record, f"credit {place[1]} of issuer {place[0]} over {money(told[0])} was not issued here")
         elif ours != told:
@@ -236,7 +249,16 @@ class _Account:
         rates = record.number("rates")
         used = [0] if rates == 0 else list(range(1, rates + 1))
         start = {rate: registers[rate] for rate in used}
-        self.segment = Segment(record.octets("serial"), record.at_s, start, reached=dict(start))
+        self._own_meter(record, record.octets("serial"))
+        before = self.segment
+        if before is not None and before.serial == record.octets("serial") and before.reached != start:
+            stood = ", ".join(f"register {rate} {energy(value)}" for rate, value in before.reached.items())
+            self.note(f"sequence {record.sequence}: the meter is bound anew; charged were {stood}, what lies between is not charged")
+        self.segment, self.began_s = Segment(record.octets("serial"), record.at_s, start, reached=dict(start)), record.at_s
+
+    def _own_meter(self, record: Record, serial: bytes) -> None:
+        if serial != bytes(6) and address(serial) != self.meter:
+            self.name(record, f"meter {address(serial)} is charged, the account's meter is {self.meter}")
 
     def _charge(self, record: Record) -> None:
         rate, start, end = record.number("rate"), record.number("from_cwh"), record.number("to_cwh")
@@ -244,9 +266,15 @@ class _Account:
         if record.number("cause") == FIXED_FEE:
             self.name(record, "a fixed fee, but no tariff here has one")
             return
-        span = (end - start) % ROLLOVER
+        own_price, said = self.tariffs.price_of(record, self.gateway_id, self.began_s)
+        if record.number("tariff") not in self.own_tariffs:
+            said.insert(0, f"tariff {record.number('tariff')} is not the account's, {', '.join(map(str, sorted(self.own_tariffs)))} is")
+        span = self._span(start, end, record.number("amount_ucu"), own_price)
         self._charge_span(record, rate, start, end, span)
-        amount = span * self._price(record, rate)
+        for sentence in said:
+            self.name(record, sentence)
+        self.began_s = record.number("reading_at_s")
+        amount = span * own_price
         self.result.charged_ucu += amount
         self.result.charged_cwh += span
         told, total = record.number("amount_ucu"), record.number("total_charged_ucu")
@@ -273,19 +301,15 @@ class _Account:
         segment.reached[rate] = end
         self._look_up(record, rate, end, segment)
 
-    def _price(self, record: Record, rate: int) -> int:
-        """Our own price for this charge; the gateway's, after naming the difference, when there is none here."""
-        key, told = (record.number("tariff"), record.number("version")), record.number("price")
-        if key[0] != self.tariff:
-            self.name(record, f"tariff {key[0]} is not the account's tariff {self.tariff}")
-        tariff = self.tariffs.get(key)
-        ours = None if tariff is None else tariff.price_of(rate)
-        if ours is None:
-            self.name(record, f"tariff {key[0]} version {key[1]} has no price for register {rate} here")
-            return told
-        if ours != told:
-            self.name(record, f"price {price(told)} was charged, tariff {key[0]} version {key[1]} says {price(ours)}")
-        return ours
+    def _span(self, start: int, end: int, told_ucu: int, own_price: int) -> int:
+        """Energy between two registers. One of fewer digits starts again earlier: by the gateway's amount, and only if that is little."""
+        if end < start and self.segment is not None:
+            for rollover in SHORT_ROLLOVERS:
+                span = (end - start) % rollover
+                if start < rollover and span < rollover // 2 and span * own_price == told_ucu:
+                    self.segment.rollover = rollover
+                    return span
+        return (end - start) % ROLLOVER
 
     def _look_up(self, record: Record, rate: int, end: int, segment: Segment) -> None:
         """The register charged up to must lie between the readings around it, and equal the one of its instant."""
@@ -305,16 +329,16 @@ class _Account:
             f"SELECT {column} {where} AND at_s < ? AND at_s >= ? ORDER BY at_s DESC LIMIT 1", *whose, at_s, segment.since_s
         )
         after = self.db.row(f"SELECT {column} {where} AND at_s > ? ORDER BY at_s LIMIT 1", *whose, at_s)
-        if before is not None and (end - int(before[0])) % ROLLOVER >= HALF:
+        if before is not None and segment.goes_back(int(before[0]), end):
             self.name(record, f"charged up to {energy(end)}, an earlier reading says {energy(int(before[0]))}")
-        if after is not None and (int(after[0]) - end) % ROLLOVER >= HALF:
+        if after is not None and segment.goes_back(end, int(after[0])):
             self.name(record, f"charged up to {energy(end)}, a later reading says {energy(int(after[0]))}")
 
     def _write_off(self, record: Record) -> None:
         segment, rate = self.segment, record.number("rate")
         if segment is None or rate not in segment.start:
             return
-        written = (record.number("register_cwh") - segment.reached[rate]) % ROLLOVER
+        written = (record.number("register_cwh") - segment.reached[rate]) % segment.rollover
         segment.written_off[rate] = segment.written_off.get(rate, 0) + written
         segment.reached[rate] = record.number("register_cwh")
 
@@ -324,8 +348,8 @@ class _Account:
         if segment is None:
             return
         for rate, start in segment.start.items():
-            moved = (segment.reached[rate] - start) % ROLLOVER
-            accounted = (segment.charged.get(rate, 0) + segment.written_off.get(rate, 0)) % ROLLOVER
+            moved = (segment.reached[rate] - start) % segment.rollover
+            accounted = (segment.charged.get(rate, 0) + segment.written_off.get(rate, 0)) % segment.rollover
             if moved != accounted:
                 self.name(None, f"register {rate}: moved by {energy(moved)}, charged and written off are {energy(accounted)}")
 
@@ -334,6 +358,9 @@ class _Account:
         if self.segment is None and row.serial != bytes(6):
             self.name(record, "a snapshot holds a meter whose binding is not in the journal here")
             return
+        if self.segment is not None and row.serial != self.segment.serial:
+            self.name(record, f"snapshot has meter {address(row.serial)}, bound is {address(self.segment.serial)}")
+        self._snapshot_credits(record, {issuer: (number, total_ucu) for issuer, number, total_ucu in row.issuers})
         gap = row.total_charged_ucu - self.result.charged_ucu
         if gap != self.total_gap_ucu:
             self.name(
@@ -345,3 +372,13 @@ class _Account:
         for rate, reached in (self.segment.reached if self.segment else {}).items():
             if row.charged_cwh[rate] != reached:
                 self.name(record, f"snapshot has register {rate} charged up to {energy(row.charged_cwh[rate])}, computed {energy(reached)}")
+
+    def _snapshot_credits(self, record: Record, credited: dict[int, tuple[int, int]]) -> None:
+        """A snapshot repeats the records before it; a signed state brings the credits of our own table."""
+        expected = self.credited
+        if any(first < record.sequence < last for first, last in self.states):
+            expected = {issuer: (number, self.credits.get((issuer, number), (0, 0))[1]) for issuer, (number, _) in credited.items()}
+        if credited != expected:
+            theirs, ours = (sum(total_ucu for _, total_ucu in places.values()) for places in (credited, expected))
+            self.name(record, f"snapshot has {money(theirs)} of credits, computed {money(ours)}")
+        self.credited = credited

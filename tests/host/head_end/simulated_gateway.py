@@ -75,10 +75,17 @@ class SimulatedGateway:
         return self.append("CHARGE", **(fields | other))
 
     def snapshot(
-        self, account: int, from_cwh: int, charged_cwh: int, issuers: list[tuple[int, int, int]], acked: int, readings: int
+        self,
+        account: int,
+        from_cwh: int,
+        charged_cwh: int,
+        issuers: list[tuple[int, int, int]],
+        acked: int,
+        readings: int,
+        serial: str = "000000000001",
     ) -> int:
         """A whole snapshot of one account."""
-        row = AccountRow(account, serial=bytes.fromhex("000000000001")[::-1], issuers=issuers)
+        row = AccountRow(account, serial=bytes.fromhex(serial)[::-1], issuers=issuers)
         row.from_cwh[0], row.charged_cwh[0], row.total_charged_ucu = from_cwh, charged_cwh, self.total_charged.get(account, 0)
         self.append("SNAPSHOT_BEGIN", rows=1, acked_epoch=1, acked_sequence=acked, acked_readings=readings, brake=0)
         self.append("SNAPSHOT_ROW", row=pack_row(row))
@@ -135,6 +142,9 @@ class SimulatedGateway:
 
     def readings_payload(self, numbers: range, live: bool = False, register: int = 100_000, account: int = 1001) -> bytes:
         items = [[n, account, NOW_S + 60 * n, 3, 0, [register + n], None, 0] for n in numbers]
+        return self.readings_of(items, live)
+
+    def readings_of(self, items: list[Any], live: bool = False) -> bytes:
         return cbor2.dumps({1: live, 2: items}, canonical=True)
 
     # over a broker
