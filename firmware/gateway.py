@@ -8,7 +8,7 @@ Traps avoided: a message of the head-end is acknowledged to the broker only afte
 handler commits before it returns; a repeated message leaves no second record.
 """
 
-from firmware.base.faults import Fault, Refused, StorageFault
+from firmware.base.faults import BadInput, Fault, Refused, StorageFault
 from firmware.base.port import const
 from firmware.clock import clock as clocks
 from firmware.cutoff import conditions, decide
@@ -21,7 +21,7 @@ from firmware.gateway_slot import Slot
 from firmware.gateway_supply import SupplyDesk
 from firmware.ledger import record_kinds as kinds
 from firmware.ledger.accounts import CREATED, EXISTS
-from firmware.meters.model import ENFORCEABLE, NEEDS_UTILITY_KEY, OWN_PURSE, enforceable
+from firmware.meters.model import ENFORCEABLE, NEEDS_UTILITY_KEY, OWN_PURSE, STATUS_PURSE_BITS, enforceable
 
 EVENT_SILENT = const(1)  # value: turns without an answer
 EVENT_ANSWERS_AGAIN = const(2)
@@ -115,6 +115,8 @@ class Gateway:
         """The account's row; a new account begins with no meter bound, so that credits find it before its first reading."""
         accounts = self.ledger.accounts
         if accounts.row_of(meter.account) < 0:
+            if accounts.count >= accounts.capacity:
+                raise BadInput("account", str(meter.account) + " finds no place: the books hold " + str(accounts.count) + " accounts")
             unbound = (meter.account, NO_SERIAL, 0, 0, 0, 0, 0, 0)
             must(self.ledger, kinds.SEGMENT, unbound, kinds.BOOKS)  # a full journal must not keep the gateway from starting
             must(self.ledger, kinds.FLAGS, (meter.account, meter.flags, 0))
@@ -209,10 +211,14 @@ class Gateway:
     def _learn_enforceable(self, slot, word):
         reason = enforceable(slot.model, word)
         slot.enforceable = reason == ENFORCEABLE
-        if reason not in (OWN_PURSE, NEEDS_UTILITY_KEY):
-            return
-        fault = FAULT_OWN_PURSE if reason == OWN_PURSE else FAULT_UTILITY_KEY
-        if self.ledger.accounts.get(slot.row, "fault") != fault:
+        fault = known = self.ledger.accounts.get(slot.row, "fault")
+        if reason == OWN_PURSE:
+            fault = FAULT_OWN_PURSE
+        elif reason == NEEDS_UTILITY_KEY:
+            fault = FAULT_UTILITY_KEY
+        elif known in (FAULT_OWN_PURSE, FAULT_UTILITY_KEY) and not word & STATUS_PURSE_BITS:
+            fault = 0  # the model was corrected
+        if fault != known:
             note(self.ledger, kinds.FAULT, (slot.account, fault, word))
 
     def on_status(self, meter, word):

@@ -18,6 +18,7 @@ class Slot:
         self.model = model
         self.max_power_w = power_max_w(model)
         self.row = row
+        self.flags = settings.flags  # protected, care, exempt: they hold beside those of the account row
         self.tariff = settings.tariff
         self.policy = settings.policy
         self.utc_offset_min = utc_offset_min

@@ -98,7 +98,7 @@ class SupplyDesk:
         view.reading_at_s = slot.reading.at_s if slot.reading is not None else 0
         view.now_s, view.clock_quality, view.clock_error_s, view.meters_disagree = self._clock.state()
         view.meter_clock_error_s = self._clock.meter_error_s(slot.index)
-        view.flags = accounts.get(row, "flags")
+        view.flags = accounts.get(row, "flags") | slot.flags
         view.serial_ok = not slot.held
         if not slot.held and (slot.reading is None or slot.read_refused is not None):
             view.serial_ok = None
@@ -214,7 +214,7 @@ class SupplyDesk:
         view.episode_open = bool(accounts.get(slot.row, "episode_open"))
         view.notice_level = accounts.get(slot.row, "notice_level")
         view.notice_at_s = accounts.get(slot.row, "notice_at_s")
-        view.flags = accounts.get(slot.row, "flags")
+        view.flags = accounts.get(slot.row, "flags") | slot.flags
 
     def _notice(self, slot, view, policy, channel, outcome):
         """Journal one NOTICE -> its sequence. Level 1 counts as given once it arrived on a channel that counts."""

@@ -25,7 +25,8 @@ episode.py     `step(facts, policy) -> action bits`: OPEN 1, CLOSE 2, NOTICE_HEA
 throttle.py    `Throttle(capacity)`: `may_cut(now_s, per_hour)`, `on_cut(at_s)` (also to replay journalled cuts), `assume_full(now_s)`.
 brake.py       `Brake(capacity)`: `on_money(account, due, at_s, policy, accounts) -> True when it closes now` (journal BRAKE),
                `replay(account, at_s)` (journalled DECISIONs with verdict 1, 3, 4; and each row with wish OFF, at its
-               wish_at_s), `replay_paid(account)` (EPISODE; DECISION 2 for money), `closed` (set it from BRAKE/SNAPSHOT at replay), `release()`, `due_count`.
+               wish_at_s), `replay_paid(account)` (EPISODE; DECISION 2 for money), `closed` (set it from BRAKE/SNAPSHOT
+               at replay), `release()`, `due_count`.
 supply.py      process of one account as a table: `step(state, event) -> (state, actions)`; `initial(wish, wish_at_s, seen, seen_at_s,
                fault)` after a restart (then read the status), `retry_after_s(state, limits, silent)`, `seen_of(status_word, model)`,
                `saw(status_word, model) -> event or None`, `event_of(outcome, model) -> event or None`, `fault_of(outcome)`;

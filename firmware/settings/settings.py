@@ -52,7 +52,7 @@ def parse_settings(text, models=None):
     overrides["poll_period_ms"] = fields.take_int("poll_period_s", 1, 86400) * 1000
     settings.utc_offset_min = fields.take_int("utc_offset_min", -840, 840)
     settings.limits = _limits(fields, overrides)
-    items = fields.take_list("meters", settings.limits.meters_max)
+    items = fields.take_list("meters", min(settings.limits.meters_max, settings.limits.accounts_max))
     settings.meters = [_meter(items[i], "meters[" + str(i) + "]", models) for i in range(len(items))]
     fields.finish()
     _refuse_twins(settings.meters, "account")

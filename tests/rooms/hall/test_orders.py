@@ -118,7 +118,7 @@ def test_debts_that_were_paid_long_ago_count_anew_after_a_restart():
             world.credit(50 * COIN, index)
         for index in range(3):
             world.credit(-52 * COIN, index)
-            eq(await until(lambda: world.row("seen", index) == supply.OPEN), True, "never cut")
+            eq(await until(lambda index=index: world.row("seen", index) == supply.OPEN), True, "never cut")
             world.credit(4 * COIN, index)  # above the restore amount, below the notice level
             await aio.sleep_ms(3_700_000)
         eq(world.gateway.supply.brake.closed, False)
