@@ -143,6 +143,11 @@ class Gateway:
         self._thread = threading.Thread(target=self._listen, args=(self._process,), daemon=True)
         self._thread.start()
 
+    def strike(self) -> None:
+        """SIGKILL and nothing else, from any thread; kill() must follow."""
+        if self._process is not None:
+            self._process.kill()
+
     def kill(self) -> None:
         """End this life as a power cut would: SIGKILL."""
         if self._process is None:

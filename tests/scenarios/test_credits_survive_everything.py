@@ -1,7 +1,8 @@
 """Credits duplicated, reordered, replayed, with gaps, across restarts and power cuts: totals exact against an independent sum.
 
 Once on virtual time, many lives a second, with the power cut inside the journal step (tests/scenarios/credit_story.py); and once
-for real: Mosquitto, a publisher by paho, the firmware on MicroPython, killed again and again. Then a flood of everything that
+for real: Mosquitto, a publisher by paho, the firmware on MicroPython, killed again and again, and in the very moment in which
+an acknowledgement leaves. Then a flood of everything that
 is wrong: it is counted, it changes nothing, and the credit behind it arrives.
 """
 
@@ -9,6 +10,7 @@ import json
 import os
 import random
 import subprocess
+import threading
 import time
 
 import pytest
@@ -19,6 +21,7 @@ from tests import fake_board
 from tests.peers.mqtt_world import GATEWAY, HeadEnd, sealed
 from tests.running_gateway import Gateway, Scene, meters
 from tests.scenarios import bad_links, credit_story
+from tests.scenarios.uplink_tap import Heard, Tap
 
 SEEDS = 40
 CPYTHON_SEEDS = 8
@@ -26,6 +29,7 @@ METERS = 3
 ISSUERS = (1, 2)
 CREDITS = 15
 KILLS = 3
+ACKNOWLEDGED_SECONDS = 10.0
 FLOOD = 300
 OVERSIZED_BYTES = 20_000
 LIMITS = {"reconnect_first_ms": 100, "reconnect_max_ms": 400}
@@ -116,8 +120,8 @@ def flood(head_end: HeadEnd, scene: Scene, now_s: int) -> dict[int, int]:
 
 
 def test_real_credits_survive_kills_and_a_flood_of_everything_wrong(tmp_path, capsys):
-    with bad_links.broker(tmp_path) as broker:
-        scene = Scene(tmp_path / "site", METERS, baud=19200, reply_delay_ms=5, port=broker.port, load_w=0, limits=LIMITS)
+    with bad_links.broker(tmp_path) as broker, Tap(broker.port) as tap:
+        scene = Scene(tmp_path / "site", METERS, baud=19200, reply_delay_ms=5, port=tap.port, load_w=0, limits=LIMITS)
         payers = Payers(scene)
         head_end = HeadEnd(broker.port)
         head_end.answers = False  # nothing but credits goes down
@@ -125,6 +129,8 @@ def test_real_credits_survive_kills_and_a_flood_of_everything_wrong(tmp_path, ca
             with meters(scene), Gateway(scene) as gateway:
                 _kill_while_credits_come(gateway, head_end, payers)
                 gateway.wait_for(lambda: balances_agree(gateway, payers, scene), "all totals are the independent sums")
+                _kill_at_each_acknowledgement(gateway, head_end, payers, tap)
+                gateway.wait_for(lambda: balances_agree(gateway, payers, scene), "what was acknowledged last is booked")
                 _flood_changes_nothing(gateway, head_end, payers, scene, capsys)
                 before = payers.totals.copy()
                 gateway.kill()
@@ -150,6 +156,27 @@ def _kill_while_credits_come(gateway: Gateway, head_end: HeadEnd, payers: Payers
             head_end.send("credits", row)
 
 
+def _kill_at_each_acknowledgement(gateway: Gateway, head_end: HeadEnd, payers: Payers, tap: Tap) -> None:
+    """The newest credit of each issuer and account: the gateway is gone as its PUBACK leaves, and nobody sends it again."""
+    for account, issuer in sorted(payers.totals):
+        row = payers.next(account, issuer, CREDITS + 1)
+        struck = threading.Event()
+
+        def then(heard: Heard, row: dict[int, int] = row, struck: threading.Event = struck) -> None:
+            if heard == Heard("credit", row):
+                gateway.strike()
+                struck.set()
+
+        tap.then = then
+        head_end.send("credits", row)
+        assert struck.wait(ACKNOWLEDGED_SECONDS), "a credit was not acknowledged"
+        gateway.kill()
+        tap.drained()
+        gateway.accounts, gateway.now = {}, {}
+        gateway.start()
+    tap.then = None
+
+
 def _flood_changes_nothing(gateway: Gateway, head_end: HeadEnd, payers: Payers, scene: Scene, capsys) -> None:
     gateway.wait_for(lambda: gateway.now["link"]["connected"], "the gateway is connected")
     supply_before, now_s = supply(gateway), int(time.time())
@@ -157,7 +184,7 @@ def _flood_changes_nothing(gateway: Gateway, head_end: HeadEnd, payers: Payers, 
     counted = {code: gateway.counter(code) for code in codes}
     others = {name: len(gateway.records_of(name)) for name in ("CREDIT", "CREDIT_REFUSED", "ORDER", "DECISION", "RELAY")}
     wanted = flood(head_end, scene, now_s)
-    head_end.send("credits", payers.next(scene.account(2), 1, CREDITS + 1))
+    head_end.send("credits", payers.next(scene.account(2), 1, CREDITS + 2))
     gateway.wait_for(lambda: balances_agree(gateway, payers, scene), "the credit behind the flood arrives and nothing else changed")
     gateway.wait_for(lambda: sum(gateway.counter(code) for code in codes) - sum(counted.values()) >= sum(wanted.values()), "all is counted")
     found = {code: gateway.counter(code) - counted[code] for code in codes}

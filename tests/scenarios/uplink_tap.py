@@ -7,6 +7,7 @@ hands them over also when the process dies behind them. So `drained()` must be w
 import contextlib
 import socket
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,8 +31,8 @@ class Heard:
 class _Connection:
     """One connection of the gateway: two pumps, and the messages whose PUBACK is outstanding on it."""
 
-    def __init__(self, near: socket.socket, far: socket.socket, events: list[Heard]) -> None:
-        self._events = events
+    def __init__(self, near: socket.socket, far: socket.socket, hear: Callable[[Heard], None]) -> None:
+        self._hear = hear
         self._open: dict[int, Publish] = {}
         self.upwards = threading.Thread(target=self._pump, args=(near, far, self._on_up), daemon=True)
         self.downwards = threading.Thread(target=self._pump, args=(far, near, self._on_down), daemon=True)
@@ -44,7 +45,7 @@ class _Connection:
         try:
             while data := source.recv(READ_BYTES):
                 for packet in packets.feed(data):
-                    note(packet)
+                    self._note(note, packet)
                 try:
                     if forwards:
                         target.sendall(data)
@@ -52,10 +53,14 @@ class _Connection:
                     forwards = False  # the other end is gone; what this one said still counts
         except OSError:
             pass  # reset: as good as closed
-        except Exception as fault:  # a thread has nobody to raise to; the witness calls it a fault
-            self._events.append(Heard("trouble", f"unreadable on the wire: {fault!r}"))
         with contextlib.suppress(OSError):
             target.shutdown(socket.SHUT_WR)
+
+    def _note(self, note: Any, packet: Packet) -> None:
+        try:
+            note(packet)
+        except Exception as fault:  # garbage on purpose, or a bug: who listens decides
+            self._hear(Heard("trouble", f"unreadable on the wire: {fault!r}"))
 
     def _on_down(self, packet: Packet) -> None:
         if packet.kind == PUBLISH:
@@ -66,15 +71,17 @@ class _Connection:
         if packet.kind == PUBACK:
             message = self._open.pop(packet.packet_id, None)
             if message is not None:
-                self._events.append(Heard(message.topic.rsplit("/", 1)[1].rstrip("s"), _content(message)))
+                self._hear(Heard(message.topic.rsplit("/", 1)[1].rstrip("s"), _content(message)))
         elif packet.kind == PUBLISH:
             message = parse_publish(packet)
             if message.topic.endswith("/up/journal"):
                 body = _content(message)
-                self._events.extend(Heard("record", (body[2] + place, raw)) for place, raw in enumerate(body[4]))
+                for place, raw in enumerate(body[4]):
+                    self._hear(Heard("record", (body[2] + place, raw)))
             elif message.topic.endswith("/up/readings"):
                 body = cbor2.loads(message.payload)
-                self._events.extend(Heard("reading", (row[0], row[1:4] + row[5:])) for row in body[2])
+                for row in body[2]:
+                    self._hear(Heard("reading", (row[0], row[1:4] + row[5:])))
 
 
 def _content(message: Publish) -> dict[int, Any]:
@@ -84,11 +91,14 @@ def _content(message: Publish) -> dict[int, Any]:
 
 
 class Tap:
-    """Listens on `port`; `events` grows by what is heard. A context: all its sockets are closed when it ends."""
+    """Listens on `port`; `events` grows by what is heard. A context: all its sockets are closed when it ends.
+
+    `then(heard)` is called at once, in the tap's thread, before the broker gets it: the place for a kill at the worst moment.
+    """
 
     def __init__(self, broker_port: int) -> None:
         self.events: list[Heard] = []
-        self.connections = 0
+        self.then: Callable[[Heard], None] | None = None
         self._broker_port = broker_port
         self._listener = socket.create_server((HOST, 0), backlog=16)
         self.port = int(self._listener.getsockname()[1])
@@ -120,7 +130,6 @@ class Tap:
                 near, _ = self._listener.accept()
             except OSError:
                 return  # the tap is closed
-            self.connections += 1
             try:
                 far = socket.create_connection((HOST, self._broker_port))
             except OSError:
@@ -129,7 +138,12 @@ class Tap:
             for one in (near, far):
                 one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._sockets += [near, far]
-            self._live.append(_Connection(near, far, self.events))
+            self._live.append(_Connection(near, far, self._hear))
+
+    def _hear(self, heard: Heard) -> None:
+        self.events.append(heard)
+        if self.then is not None:
+            self.then(heard)
 
     def drained(self) -> int:
         """After the gateway died: all it said is written down -> how many events there are."""
