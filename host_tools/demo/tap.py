@@ -39,6 +39,14 @@ class Tap:
         """A message is being kept back now."""
         return self._held is not None
 
+    @property
+    def listens_on(self) -> int:
+        """The port, also when any was asked for."""
+        assert self._server is not None
+        port = self._server.sockets[0].getsockname()[1]
+        assert isinstance(port, int)
+        return port
+
     async def open(self) -> None:
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
 
