@@ -15,7 +15,7 @@ from firmware.cutoff import conditions, decide
 from firmware.cutoff.brake import Brake
 from firmware.cutoff.throttle import Throttle
 from firmware.gateway_billing import HELD_NO_VALUE, HELD_OTHER_SERIAL, HELD_TOO_FAR, NO_SERIAL, Billing
-from firmware.gateway_books import must, note, settle
+from firmware.gateway_books import Refusals, must, note, settle
 from firmware.gateway_orders import OrderDesk
 from firmware.gateway_slot import Slot
 from firmware.gateway_supply import SupplyDesk
@@ -35,7 +35,8 @@ STANDING_SOUND = const(0)
 STANDING_AWAITS_STATE = const(2)
 
 
-_WORDS_OF_HEAD_END = (kinds.CREDIT, kinds.CREDIT_REFUSED, kinds.ORDER, kinds.DOCUMENT, kinds.ACKED)
+# what cannot be the replay of an old message: the right to cut offline counts from here
+_WORDS_OF_HEAD_END = (kinds.CREDIT, kinds.DOCUMENT, kinds.ACKED)
 
 
 class ClockView:
@@ -61,7 +62,7 @@ class ClockView:
 
 
 class HeadEnd:
-    """What the head-end last let us know: `standing` (SPEC 5.3 field 12) and when its last authenticated word came."""
+    """What the head-end last let us know: `standing` (SPEC 5.3 field 12) and when its last word came that was certainly new."""
 
     def __init__(self):
         self.standing = 1  # awaiting comparison
@@ -89,6 +90,7 @@ class Gateway:
         brake = Brake(limits.accounts_max)
         views = (self.clock_view, self.head_end)
         self.supply = SupplyDesk(ledger, self.billing, site.policies, throttle, brake, views, order, limits)
+        self.refusals = Refusals()
         self.orders = OrderDesk(self, site.tariffs, site.policies, site.documents)
         self.slots = []
         self._by_account = {}
@@ -275,12 +277,12 @@ class Gateway:
         values = (account, issuer, number, amount_ucu, total_ucu)
         if verdict == CREATED:
             must(self.ledger, kinds.CREDIT, values)
-        elif verdict != EXISTS and (slot is None or slot.refused_credit != values):
+        elif verdict != EXISTS and not self.refusals.holds(values):
             must(self.ledger, kinds.CREDIT_REFUSED, values + (reason,))
-            if slot is not None:
-                slot.refused_credit = values  # the same that comes again and again leaves one record, not many
+            self.refusals.keep(values)
         self.ledger.commit()
-        self.head_end.last_contact_s = self.clock_view.stamp()[0] or self.head_end.last_contact_s
+        if verdict == CREATED:
+            self.head_end.last_contact_s = self.clock_view.stamp()[0] or self.head_end.last_contact_s
         if verdict == CREATED and slot is not None:
             self.supply.end_cut_order(slot)  # a payment overtakes a cut order that still waits
             slot.override &= ~conditions.MONEY
@@ -297,9 +299,7 @@ class Gateway:
         """What the head-end holds, what it thinks of our books, and what time it is."""
         if ack.fresh:
             self._note_clock(self.clock.on_network_time(ack.time_s, self._ticks_ms(), ack.age_ms))
-        now_s = self.clock_view.stamp()[0]
-        if now_s:
-            self.head_end.last_contact_s = now_s
+            self.head_end.last_contact_s = self.clock_view.stamp()[0] or self.head_end.last_contact_s
         self._compare(ack)
         try:
             taken = self.ledger.acked(ack.epoch, ack.sequence, ack.chain, ack.countersign, ack.readings)
@@ -334,6 +334,7 @@ class Gateway:
     def state_taken(self):
         """The ledger holds the head-end's signed state: every supply point begins anew from it."""
         self.head_end.standing = STANDING_SOUND
+        self.refusals = Refusals()
         for slot in self.slots:
             slot.row = self._row_of(self._settings.meters[slot.index])
             slot.forget()

@@ -8,7 +8,25 @@ and restoring. Trap avoided: a StorageFault that ends a task resets the board, w
 """
 
 from firmware.base.faults import Refused, StorageFault
+from firmware.base.port import const
 from firmware.ledger import record_kinds as kinds
+
+REFUSALS_KEPT = const(16)
+
+
+class Refusals:
+    """The last verdicts on what was refused, so that the same message that comes again and again leaves one record."""
+
+    def __init__(self):
+        self._last = []
+
+    def holds(self, values):
+        """True when this verdict stands in the journal already."""
+        return values in self._last
+
+    def keep(self, values):
+        """This verdict was recorded."""
+        self._last = self._last[1 - REFUSALS_KEPT :] + [values]
 
 
 def note(ledger, kind, values):

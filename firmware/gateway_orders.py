@@ -149,7 +149,8 @@ class OrderDesk:
         if what == WHAT_POLICY:
             self._documents.drop_older_policies(identity, parsed.version)
         digest = hashlib.sha256(document).digest()[:8]
-        must(self._ledger, kinds.DOCUMENT, (what, identity, parsed.version, digest))
+        # of a stricter class it would be refused for want of room, and hold back the credits behind it
+        must(self._ledger, kinds.DOCUMENT, (what, identity, parsed.version, digest), kinds.CREDIT_CLASS)
         self._verdict(0, number, order, orders.ACCEPTED, 0, identity, 0)
         for slot in self._gateway.slots:
             self._gateway.reprice(slot)
@@ -159,6 +160,8 @@ class OrderDesk:
         """Versions that no day since the oldest charge can need make room, on flash too."""
         now_s = self._gateway.clock_view.stamp()[0]
         if not now_s:
+            return
+        if not self._gateway.slots:
             return
         first_day = min([self._unsettled_day(slot, now_s) for slot in self._gateway.slots])
         for identity, version in self._tariffs.prune(first_day):
@@ -208,4 +211,9 @@ class OrderDesk:
     def _verdict(self, account, number, order, reason, failed, credit_number, expires_at_s):
         verdict = ACCEPTED_VERDICT if reason == orders.ACCEPTED else REFUSED_VERDICT
         values = (account, number, order, verdict, reason, failed, credit_number, expires_at_s)
+        refusals = self._gateway.refusals
+        if verdict == REFUSED_VERDICT and refusals.holds(values):
+            return
         must(self._ledger, kinds.ORDER, values)
+        if verdict == REFUSED_VERDICT:
+            refusals.keep(values)

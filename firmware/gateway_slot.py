@@ -44,4 +44,3 @@ class Slot:
         self.cut_order = 0  # number of an accepted cut order
         self.cut_order_until_s = 0
         self.override = 0
-        self.refused_credit = None  # the last one refused, so that a repeat is not journalled again

@@ -53,9 +53,11 @@ class SupplyDesk:
             self.brake.replay(slot.account, get(row, "wish_at_s"))
         seen = (get(row, "seen"), get(row, "seen_at_s"), get(row, "fault"))
         slot.state = supply.initial(get(row, "wish"), get(row, "wish_at_s"), *seen)
-        if slot.state == supply.ON_UNKNOWN and before in _MAY_BE_OPEN:
-            slot.state = supply.RESTORE_LOST
-        self._order(slot.index, relay.STATUS)
+        if get(row, "wish") == facts.ON and before in _MAY_BE_OPEN:
+            slot.state = supply.RESTORING
+            self._send(slot, relay.RESTORE)  # overtakes a cut of ours that is still on its way
+        else:
+            self._order(slot.index, relay.STATUS)
 
     def judge(self, slot, credited=False):
         """Look at one account and do what follows. The caller commits nothing: all is durable on return, if flash works."""

@@ -7,10 +7,12 @@ from firmware.base import aio
 from firmware.base.faults import StorageFault
 from firmware.cutoff import supply
 from firmware.ledger import record_kinds as kinds
+from firmware.sync.messages import Ack
 from tests.fake_board import START_S, World, policy
 from tests.kit import eq, raises
 
 COIN = 1_000_000
+TRIP = 0x1A
 CUT_ORDER = 1
 HOLD_ORDER = 3
 POLICY_ORDER = 6
@@ -218,5 +220,82 @@ def test_a_relay_we_opened_is_closed_when_the_state_of_the_head_end_knows_no_cut
         offer_state(world, [before])
         world.meters[0].silent = False
         eq(await until(lambda: world.meters[0].status & 0x10 == 0, 120_000), True, "dark with 10 coins")
+
+    world.run(script)
+
+
+def test_a_cut_on_its_way_is_called_back_when_the_state_of_the_head_end_knows_none():
+    world = World()
+
+    async def script(world):
+        in_contact(world)
+        world.credit(10 * COIN)
+        await until(lambda: world.row("seen") == supply.CLOSED)
+        before = world.gateway.ledger.accounts.row_bytes(0)
+        world.credit(-12 * COIN)
+        eq(await until(lambda: world.row("wish") == 1), True)
+        world.meters[0].silent = True  # the order has not reached the meter yet
+        world.gateway.head_end.standing = 2
+        offer_state(world, [before])
+        await aio.sleep_ms(5_000)
+        world.meters[0].silent = False
+        await aio.sleep_ms(60_000)
+
+    world.run(script)
+    eq(world.meters[0].orders.count(TRIP), 0)
+
+
+def test_orders_and_credits_that_are_replayed_leave_one_record():
+    world = World()
+
+    async def script(world):
+        gateway = world.gateway
+        bad = b'{"tariff":1}'
+        known = _as_json(policy())
+        refused = [world.slot().account, 1, 5, COIN, 2 * COIN, START_S]
+        gateway.on_credit(world.slot().account, 1, 5, COIN, COIN, START_S)
+        before = gateway.ledger.sequence
+        for _ in range(20):
+            gateway.on_order(5, 0, 3, 0, 0, 0, bad)
+            gateway.on_order(POLICY_ORDER, 0, 1, 0, 0, 0, known)
+            gateway.on_order(HOLD_ORDER, 999, 1, 0, 0, 0, None)
+            gateway.on_credit(999, 1, 1, COIN, COIN, START_S)
+            gateway.on_credit(*refused)
+            gateway.on_order(STATE_ORDER, 0, 1, 0, 0, 0, b"no state")
+        eq(gateway.ledger.sequence - before, 6)
+
+    world.run(script)
+
+
+def test_a_document_comes_through_when_only_the_reserve_for_credits_is_left():
+    world = World()
+
+    async def script(world):
+        world.gateway.ledger.journal.reserves[1] = 10_000  # a StorageFault here would hold back the credits behind it
+        world.gateway.on_order(POLICY_ORDER, 0, 2, 0, 0, 0, _as_json(policy(version=2)))
+        eq(world.gateway.supply._policies.newest(1).version, 2)
+
+    world.run(script)
+
+
+def test_only_a_word_that_cannot_be_a_replay_extends_the_right_to_cut():
+    world = World()
+
+    async def script(world):
+        gateway = world.gateway
+        gateway.on_credit(world.slot().account, 1, 5, COIN, COIN, START_S)
+        first_s = gateway.head_end.last_contact_s
+        eq(first_s > 0, True)
+        await aio.sleep_ms(60_000)
+        gateway.on_credit(world.slot().account, 1, 5, COIN, COIN, START_S)
+        gateway.on_credit(world.slot().account, 1, 5, COIN, 2 * COIN, START_S)
+        ledger = gateway.ledger
+        old = Ack([ledger.epoch, 1, ledger.journal.chain_at(1), bytes(8), 0, START_S, None, 0, None, None])
+        gateway.on_acks(old)
+        gateway.on_acks(old)
+        eq(gateway.head_end.last_contact_s, first_s)
+        old.fresh, old.time_s = True, world.rtc.at_s
+        gateway.on_acks(old)
+        eq(gateway.head_end.last_contact_s >= first_s + 59, True)
 
     world.run(script)
