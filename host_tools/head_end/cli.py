@@ -1,6 +1,7 @@
 """Command line of the head-end: arguments to commands, answers to the terminal.
 
-Exit status: 0 done (also `exists`), 1 reconcile found differences, 2 bad input and nothing changed.
+Exit status: 0 done (also `exists`), 1 reconcile found differences, 2 bad input and nothing changed, 3 done but the answer could not
+be written.
 """
 
 import argparse
@@ -8,39 +9,62 @@ import asyncio
 import json
 import os
 import signal
+import sqlite3
 import sys
 import time
-from pathlib import Path
 
 from host_tools.head_end import commands, lists, show, state
+from host_tools.head_end.arguments import parser
 from host_tools.head_end.database import Database
 from host_tools.head_end.errors import BadInput
-from host_tools.head_end.reconcile import reconcile
+from host_tools.head_end.reconcile import Result, reconcile
 from host_tools.head_end.reconcile_gateways import notes
 from host_tools.head_end.server import Server
 from host_tools.head_end.why import why
 from host_tools.journal_reader import BadRecord
 from host_tools.journal_reader.words import money
 
+BEGINNERS = ("serve", "import")  # and `gateway add`: they may begin a new database
+NOT_WRITTEN = 3
+
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = _parser()
-    given = parser.parse_args(arguments)
-    try:
-        db = Database(given.db)
-        try:
-            return _run(db, given)
-        finally:
-            db.close()
-    except BadInput as fault:
-        print(fault, file=sys.stderr)
-        return 2
-    except BadRecord as fault:
-        print(f"db: a record cannot be read, reconcile names it: {fault}", file=sys.stderr)
-        return 2
-    except BrokenPipeError:
+    given = parser().parse_args(arguments)
+    if sys.stdout is None:  # closed by who started us: there is nobody to answer
         sys.stdout = open(os.devnull, "w")
+    try:
+        status = _with_database(given)
+        sys.stdout.flush()
+        return status
+    except BadInput as fault:
+        sentence = str(fault)
+    except BadRecord as fault:
+        sentence = f"db: a record cannot be read, reconcile names it: {fault}"
+    except sqlite3.Error as fault:
+        sentence = f"db: {given.db} cannot be used: {fault}"
+    except BrokenPipeError:
+        _leave_stdout()
         return 0
+    except OSError as fault:
+        _leave_stdout()
+        print(f"output: the answer cannot be written: {fault.strerror}", file=sys.stderr)
+        return NOT_WRITTEN
+    print(sentence, file=sys.stderr)
+    return 2
+
+
+def _leave_stdout() -> None:
+    """What is still buffered has nowhere to go; the interpreter must not try again at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def _with_database(given: argparse.Namespace) -> int:
+    begins = given.command in BEGINNERS or (given.command == "gateway" and given.action == "add")
+    db = Database(given.db, begins)
+    try:
+        return _run(db, given)
+    finally:
+        db.close()
 
 
 def _run(db: Database, given: argparse.Namespace) -> int:
@@ -58,14 +82,16 @@ def _gateways(db: Database, given: argparse.Namespace) -> int:
 
 
 def _accounts(db: Database, given: argparse.Namespace) -> int:
-    columns = ("account", "gateway", "name", "meter", "balance", "register_cwh", "reading_at_s", "wish", "seen", "flags", "fault")
+    columns = ("account", "gateway", "name", "meter", "balance", "register_cwh", "reading_age_s", "supply", "flags", "fault")
     show.show_rows(lists.accounts(db), columns, given.json, "accounts")
     return 0
 
 
 def _readings(db: Database, given: argparse.Namespace) -> int:
-    columns = ("number", "account", "at_s", "total_cwh", "rate1_cwh", "rate2_cwh", "rate3_cwh", "rate4_cwh", "power_w")
-    show.show_rows(lists.readings(db, _account(db, given.account), given.limit), columns, given.json, "readings")
+    rates = tuple(f"rate{rate}_cwh" for rate in range(1, 5))
+    rows = lists.readings(db, _account(db, given.account), given.limit)
+    columns = ("number", "account", "at_s", "total_cwh", *(rate for rate in rates if any(row[rate] is not None for row in rows)), "power_w")
+    show.show_rows(rows, columns, given.json, "readings")
     return 0
 
 
@@ -126,6 +152,8 @@ def _account(db: Database, text: str | None) -> int | None:
 
 def _gateway(db: Database, given: argparse.Namespace) -> int:
     if given.action == "add":
+        if given.key_file is None:
+            raise BadInput("key-file", "is missing: --key-file names the file with the gateway's 64 hex digits")
         show.show_answer(commands.add_gateway(db, given.name, commands.read_key(given.key_file)), given.json)
         return 0
     if db.row("SELECT 1 FROM gateways WHERE name = ?", given.name) is None:
@@ -145,10 +173,20 @@ def _reconcile(db: Database, given: argparse.Namespace) -> int:
         name: sum(getattr(result, name) for result in results)
         for name in ("credits_ucu", "pending_ucu", "charged_ucu", "charged_cwh", "balance_ucu", "gateway_balance_ucu")
     }
-    if given.json:
+    try:
+        _show_reconciliation(results, totals, differences, unchecked, given.json)
+    except BrokenPipeError:  # who reads only the first lines gets the right status all the same
+        _leave_stdout()
+    return 1 if differences else 0
+
+
+def _show_reconciliation(
+    results: list[Result], totals: dict[str, int], differences: list[str], unchecked: list[str], as_json: bool
+) -> None:
+    if as_json:
         accounts = [result.as_json() for result in results]
         print(json.dumps({"accounts": accounts, "totals": totals, "differences": differences, "notes": unchecked, "ok": not differences}))
-        return 1 if differences else 0
+        return
     rows: list[show.Row] = [
         {
             "account": result.account,
@@ -163,14 +201,15 @@ def _reconcile(db: Database, given: argparse.Namespace) -> int:
     ]
     show.show_rows(rows, ("account", "credits", "pending", "charged", "balance", "gateway says", "differences"), False, "reconciliation")
     show.show_lines(["note: " + sentence for sentence in unchecked])
-    show.show_lines(differences or [f"all {len(results)} accounts agree, balances together {money(totals['balance_ucu'])}"])
-    return 1 if differences else 0
+    count = "1 account agrees" if len(results) == 1 else f"all {len(results)} accounts agree"
+    show.show_lines(differences or [f"{count}, balances together {money(totals['balance_ucu'])}"])
+    sys.stdout.flush()
 
 
 def _serve(db: Database, given: argparse.Namespace) -> int:
     broker: str = given.broker
     host, colon, port = broker.rpartition(":")
-    if not colon or not host or not port.isdigit() or not 1 <= int(port) <= 65535:
+    if not colon or not host or not port.isascii() or not port.isdigit() or not 1 <= int(port) <= 65535:
         raise BadInput("broker", f"must be HOST:PORT, got {broker!r}")
 
     async def serve() -> None:
@@ -203,59 +242,3 @@ _COMMANDS = {
     "account": _add_account,
     "import": _import,
 }
-
-
-def _parser() -> argparse.ArgumentParser:
-    shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="one JSON document")
-    shared.add_argument("--db", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
-    parser = argparse.ArgumentParser(prog="python -m host_tools.head_end", description="The central system and its books.")
-    parser.add_argument("--db", default="head_end.db", type=Path, help="SQLite database (default head_end.db)")
-    parser.add_argument("--json", action="store_true", default=False, help=argparse.SUPPRESS)
-    verbs = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-
-    def verb(name: str, text: str) -> argparse.ArgumentParser:
-        return verbs.add_parser(name, help=text, description=text, parents=[shared])
-
-    serve = verb("serve", "Keep books with all gateways over MQTT.")
-    serve.add_argument("--broker", required=True, metavar="HOST:PORT")
-    verb("gateways", "List gateways.")
-    verb("accounts", "List accounts as the gateways' records have them.")
-    for name, text in (("readings", "List the last readings."), ("journal", "List the last records in plain words.")):
-        listing = verb(name, text)
-        listing.add_argument("account", nargs="?")
-        listing.add_argument("--limit", type=int, default=1000)
-    top_up = verb("topup", "Book a payment; the same reference twice answers 'exists'.")
-    top_up.add_argument("account")
-    top_up.add_argument("amount", help="decimal, at most 6 decimals")
-    top_up.add_argument("--reference", required=True)
-    top_up.add_argument("--issuer", type=int, default=commands.ISSUER)
-    order = verb("order", "Order supply; a gateway obeys only within its conditions.")
-    order.add_argument("account")
-    order.add_argument("what", choices=sorted(commands.ORDER_CODES))
-    order.add_argument("--expires", type=int, metavar="MINUTES")
-    order.add_argument("--override", action="append", metavar="CONDITION", help=", ".join(commands.OVERRIDES))
-    for name in ("tariff", "policy"):
-        document = verb(name, f"Keep a new version of a {name} and send it to the gateways that use it.")
-        document.add_argument("action", choices=["set"])
-        document.add_argument("file")
-    verb("why", "The evidence of the last decision or refusal.").add_argument("account")
-    verb("reconcile", "Compute every balance again and name every difference.")
-    gateway = verb("gateway", "Add a gateway, give it a signed state, release its brake.")
-    gateway.add_argument("action", choices=["add", "give-state", "release-brake"])
-    gateway.add_argument("name")
-    gateway.add_argument("--key-file", default="", help="64 hex digits")
-    account = verb("account", "Add an account.")
-    account.add_argument("action", choices=["add"])
-    account.add_argument("account")
-    account.add_argument("--gateway", required=True)
-    account.add_argument("--meter", required=True, help="12 digits")
-    account.add_argument("--tariff", type=int, required=True)
-    account.add_argument("--policy", type=int, required=True)
-    account.add_argument("--name", default="")
-    for name in commands.FLAGS:
-        account.add_argument("--" + name, action="store_true")
-    site = verb("import", "Add gateway and accounts of a gateway's settings file.")
-    site.add_argument("file")
-    site.add_argument("--key-file", required=True)
-    return parser

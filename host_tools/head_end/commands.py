@@ -13,6 +13,7 @@ from host_tools.head_end.errors import BadInput
 from host_tools.journal_reader.words import CONDITIONS, money
 
 ISSUER = 1
+ISSUERS_MAX = 4  # places in an account row, SPEC 4
 TOTAL_MAX_UCU = 10**17  # a gateway takes no higher total
 ORDER_CODES = {"cut": 1, "restore": 2, "hold": 3, "release": 4, "release-held": 10}
 CUT_EXPIRES_MIN = 60
@@ -40,8 +41,8 @@ def known_account(db: Database, account: int) -> sqlite3.Row:
 def top_up(db: Database, account_text: str, amount_text: str, reference: str, now_s: int, issuer: int = ISSUER) -> Answer:
     """A payment: the next credit of this issuer for this account. The same reference twice answers `exists`."""
     account, amount_ucu = parse_account(account_text), parse_top_up(amount_text)
-    if not reference.strip() or len(reference) > 200:
-        raise BadInput("reference", "must have 1 to 200 characters")
+    if not reference.strip() or len(reference) > 200 or not reference.isprintable():
+        raise BadInput("reference", "must have 1 to 200 printable characters")
     if not 1 <= issuer <= 0xFFFF:
         raise BadInput("issuer", f"must be from 1 to 65535, got {issuer}")
     with db.transaction():
@@ -54,6 +55,9 @@ def top_up(db: Database, account_text: str, amount_text: str, reference: str, no
                 )
             return _credit_answer("exists", old)
         number, total_ucu = openings.last_credit(db, account, issuer)
+        others = db.number("SELECT count(DISTINCT issuer) FROM credits WHERE account = ? AND issuer != ?", account, issuer)
+        if not number and others >= ISSUERS_MAX:
+            raise BadInput("issuer", f"{issuer} would be the fifth of account {account}: a gateway keeps totals of {ISSUERS_MAX}")
         if total_ucu + amount_ucu > TOTAL_MAX_UCU:
             raise BadInput("amount", "makes the total of this account too large")
         db.run(
@@ -211,6 +215,9 @@ def add_account(db: Database, gateway: str, account: int, meter: str, tariff: in
         found = db.row("SELECT id FROM gateways WHERE name = ?", gateway)
         if found is None:
             raise BadInput("gateway", f"{gateway} is unknown")
+        taken = db.row("SELECT account FROM accounts WHERE gateway_id = ? AND meter = ? AND account != ?", found["id"], meter, account)
+        if taken is not None:
+            raise BadInput("meter", f"{meter} is bound to account {taken['account']} already")
         old = db.row("SELECT * FROM accounts WHERE account = ?", account)
         if old is not None:
             if (old["gateway_id"], old["meter"]) != (found["id"], meter):

@@ -18,7 +18,9 @@ REPORTS_MAX = 10_000
 class Database:
     """One connection. `transaction()` takes the write lock at once, so two writers never deadlock half-way."""
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, may_begin: bool = True) -> None:
+        if not may_begin and not Path(path).exists():
+            raise BadInput("db", f"{path} does not exist; `gateway add` or `import` begins one")
         try:
             self.connection = sqlite3.connect(str(path), isolation_level=None, timeout=10)
             self.connection.row_factory = sqlite3.Row
@@ -26,7 +28,7 @@ class Database:
             self.connection.execute("PRAGMA synchronous = FULL")
             self.connection.execute("PRAGMA foreign_keys = ON")
             self._migrate()
-        except sqlite3.DatabaseError as fault:
+        except (sqlite3.Error, UnicodeEncodeError) as fault:
             raise BadInput("db", f"{path} cannot be used: {fault}") from fault
 
     def close(self) -> None:

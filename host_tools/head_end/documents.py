@@ -67,7 +67,11 @@ class Tariff(_Strict):
     @field_validator("effective")
     @classmethod
     def _check_date(cls, text: str) -> str:
-        if len(text) != 10 or date.fromisoformat(text).isoformat() != text:
+        try:
+            good = len(text) == 10 and text.isascii() and date.fromisoformat(text).isoformat() == text
+        except ValueError:
+            good = False
+        if not good:
             raise ValueError("must be a date such as 2026-01-01")
         return text
 
@@ -194,8 +198,19 @@ def check(model: type[BaseModel], value: Any) -> Any:
     except ValidationError as fault:
         first = fault.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or model.__name__.lower()
-        sentence = {"extra_forbidden": "is unknown", "missing": "is missing"}.get(first["type"])
+        sentence = _SENTENCES.get(first["type"])
         raise BadInput(field, sentence or first["msg"].removeprefix("Value error, ")) from fault
+
+
+_SENTENCES = {
+    "extra_forbidden": "is unknown",
+    "missing": "is missing",
+    "model_type": "must be a JSON object with named fields",
+    "int_type": "must be a whole number",
+    "string_type": 'must be text in quotes, such as "0.5500"',
+    "bool_type": "must be true or false",
+    "list_type": "must be a list",
+}
 
 
 def unknown_fields(model: BaseModel, where: str = "") -> list[str]:

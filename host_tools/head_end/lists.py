@@ -68,6 +68,7 @@ def accounts(db: Database) -> list[Row]:
                 "reading_age_s": now_s - reading["at_s"] if reading and reading["at_s"] else None,
                 "wish": "OFF" if row.wish else "ON",
                 "seen": word(words.SEEN, row.seen),
+                "supply": f"{'OFF' if row.wish else 'ON'}, seen {word(words.SEEN, row.seen)}",
                 "notice_level": row.notice_level,
                 "episode": row.episode,
                 "alarm": bool(row.alarm),

@@ -6,6 +6,7 @@ acknowledgement. New rows made by the command line are noticed within POLL_S, so
 
 import asyncio
 import random
+import sqlite3
 import sys
 import time
 from collections.abc import Callable
@@ -42,6 +43,7 @@ class Server:
         self.host = host
         self.port = port
         self.say = say
+        self.said = ""
         self.outgoing = Outgoing(db)
         self.version = -1  # of the data last looked at; -1 looks again at the next poll
         self.lock = asyncio.Lock()  # one publisher at a time keeps each topic in order
@@ -63,13 +65,19 @@ class Server:
                     max_queued_incoming_messages=QUEUE_MAX,
                 ) as client:
                     await client.subscribe("pg1/+/up/#", qos=1)
-                    self.say(f"head-end: connected to {self.host}:{self.port}")
+                    self._say_once(f"head-end: connected to {self.host}:{self.port}")
                     pause_s = RECONNECT_FIRST_S
                     await self._serve(client)
             except (aiomqtt.MqttError, OSError) as fault:
-                self.say(f"head-end: no broker at {self.host}:{self.port} ({fault}); trying again")
+                self._say_once(f"head-end: no broker at {self.host}:{self.port} ({fault}); trying again")
             await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))
             pause_s = min(2 * pause_s, RECONNECT_MAX_S)
+
+    def _say_once(self, sentence: str) -> None:
+        """Not again for each attempt while nothing changes."""
+        if sentence != self.said:
+            self.said = sentence
+            self.say(sentence)
 
     async def _serve(self, client: aiomqtt.Client) -> None:
         tasks = [asyncio.create_task(self._listen(client)), asyncio.create_task(self._send(client))]
@@ -87,13 +95,25 @@ class Server:
         handled = 0
         async for message in client.messages:
             payload = message.payload if isinstance(message.payload, bytes) else b""
-            heard = ingest(self.db, str(message.topic), payload, int(time.time()))
+            heard = self._take(str(message.topic), payload)
             if heard is not None:
                 self._merge(waiting, heard)
             handled += 1
             if len(client.messages) == 0 or handled >= BATCH_MAX:
                 await self._acknowledge(client, waiting)
                 waiting, handled = {}, 0
+
+    def _take(self, topic: str, payload: bytes) -> Heard | None:
+        """One message. A fault of our own in it is said and counted; the messages behind it are not held up."""
+        try:
+            return ingest(self.db, topic, payload, int(time.time()))
+        except sqlite3.Error:
+            raise  # no message can be stored: nothing may be acknowledged
+        except Exception as fault:
+            self.say(f"head-end: a message on {topic} was not understood: {fault!r}")
+            with self.db.transaction():
+                self.db.report(topic.split("/")[1], int(time.time()), "not_understood", f"{topic}: {fault!r}")
+            return None
 
     def _merge(self, waiting: dict[str, Heard], heard: Heard) -> None:
         if heard.came_online:

@@ -1,7 +1,13 @@
-"""Answers on the terminal: rich tables for people, one JSON document with --json."""
+"""Answers on the terminal: rich tables for people, one JSON document with --json.
+
+Traps avoided: rich ends the program by itself when its reader has left, and folds a table to 80 columns when nobody looks at a
+terminal; so a table is drawn first, as wide as it needs, and printed like any other line.
+"""
 
 import json
+import sys
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -9,25 +15,55 @@ from rich.text import Text
 from host_tools.journal_reader.words import when
 
 Row = dict[str, object]
+WIDE = 240  # columns when it is not a terminal: a pipe, a file, a pager
+HEADINGS = {
+    "readings_held": "readings",
+    "status_at_s": "status",
+    "reading_age_s": "read",
+    "at_s": "time",
+    "power_w": "W",
+    "words": "what happened",
+}
+NUMBERS = ("account", "number", "sequence", "epoch", "balance", "credits", "pending", "charged", "gateway says", "differences")
+NOTHING = ("", "-", "none")  # a column of nothing else is left out
+MAY_FOLD = ("name", "words", "flags", "missing", "fault", "supply")
 
 
 def show_rows(rows: list[Row], columns: tuple[str, ...], as_json: bool, name: str) -> None:
     if as_json:
         print(json.dumps({name: rows}))
         return
-    table = Table(title=name)
-    for column in columns:
-        table.add_column(column.removesuffix("_at_s").replace("_", " "), overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(_cell(column, row.get(column))) for column in columns))
-    Console().print(table)
+    if not rows:
+        print(f"no {name}")
+        return
+    table = Table(title=name, box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    cells = [[_cell(column, row.get(column)) for column in columns] for row in rows]
+    shown = [place for place, column in enumerate(columns) if column not in MAY_FOLD or any(line[place] not in NOTHING for line in cells)]
+    for column in (columns[place] for place in shown):
+        folds = column in MAY_FOLD
+        right = column in NUMBERS or column.endswith(("_cwh", "_w"))
+        table.add_column(
+            _heading(column), justify="right" if right else "left", no_wrap=not folds, overflow="fold", min_width=8 if folds else None
+        )
+    for line in cells:
+        table.add_row(*(Text(line[place]) for place in shown))
+    console = Console() if sys.stdout.isatty() else Console(width=WIDE)
+    with console.capture() as drawn:
+        console.print(table)
+    print("\n".join(line.rstrip() for line in drawn.get().splitlines()))
 
 
 def show_answer(answer: Row, as_json: bool) -> None:
+    """`created: account 1001, number 3, ...`"""
     if as_json:
         print(json.dumps(answer))
         return
-    print(", ".join(f"{name} {value}" for name, value in answer.items() if name != "warnings"))
+    words = [
+        f"{_heading(name)} {_cell(name, value)}"
+        for name, value in answer.items()
+        if name not in ("answer", "warnings") and value not in ([], None, "")
+    ]
+    print(f"{answer['answer']}: {', '.join(words)}")
 
 
 def show_lines(lines: list[str]) -> None:
@@ -35,11 +71,21 @@ def show_lines(lines: list[str]) -> None:
         print(line)
 
 
+def _heading(column: str) -> str:
+    if column in HEADINGS:
+        return HEADINGS[column]
+    if column.endswith("_cwh"):
+        return column.removesuffix("_cwh").replace("_", " ") + " kWh"
+    return column.removesuffix("_at_s").replace("_", " ")
+
+
 def _cell(column: str, value: object) -> str:
     if value is None:
         return "-"
     if column.endswith("at_s") and isinstance(value, int):
         return when(value)
+    if column.endswith("_age_s") and isinstance(value, int):
+        return _age(value)
     if column.endswith("_cwh") and isinstance(value, int):
         return f"{value // 100}.{value % 100:02d}"
     if isinstance(value, bool):
@@ -47,3 +93,10 @@ def _cell(column: str, value: object) -> str:
     if isinstance(value, list):
         return ", ".join(str(item) for item in value)
     return str(value)
+
+
+def _age(seconds: int) -> str:
+    for unit, name in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if abs(seconds) >= 2 * unit:
+            return f"{seconds // unit} {name} ago"
+    return f"{seconds} s ago"
