@@ -14,7 +14,6 @@ from host_tools.journal_reader.words import CONDITIONS, money
 
 ISSUER = 1
 ISSUERS_MAX = 4  # places in an account row, SPEC 4
-TOTAL_MAX_UCU = 10**17  # a gateway takes no higher total
 ORDER_CODES = {"cut": 1, "restore": 2, "hold": 3, "release": 4, "release-held": 10}
 CUT_EXPIRES_MIN = 60
 OTHER_EXPIRES_MIN = 7 * 24 * 60
@@ -58,7 +57,7 @@ def top_up(db: Database, account_text: str, amount_text: str, reference: str, no
         others = db.number("SELECT count(DISTINCT issuer) FROM credits WHERE account = ? AND issuer != ?", account, issuer)
         if not number and others >= ISSUERS_MAX:
             raise BadInput("issuer", f"{issuer} would be the fifth of account {account}: a gateway keeps totals of {ISSUERS_MAX}")
-        if total_ucu + amount_ucu > TOTAL_MAX_UCU:
+        if not -openings.TOTAL_MAX_UCU <= total_ucu + amount_ucu <= openings.TOTAL_MAX_UCU:
             raise BadInput("amount", "makes the total of this account too large")
         db.run(
             "INSERT INTO credits (account, issuer, number, amount_ucu, total_ucu, reference, at_s) VALUES (?, ?, ?, ?, ?, ?, ?)",

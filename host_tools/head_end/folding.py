@@ -9,6 +9,7 @@ from host_tools.head_end.database import Database
 from host_tools.journal_reader import AccountRow, BadRecord, Record, kinds, parse_record, parse_row
 
 HELD_FLAG = 16  # SPEC 4, bit 4: HELD records move it, FLAGS records do not
+REGISTERS = 5  # total and four rates; a record of another one charges nothing that this account has
 DELIVERED = 2
 FIXED_FEE = 6
 
@@ -57,7 +58,8 @@ def _credit(row: AccountRow, r: Record) -> None:
 
 def _charge(row: AccountRow, r: Record) -> None:
     if r.octets("serial") == row.serial and r.number("cause") != FIXED_FEE:
-        row.charged_cwh[r.number("rate")] = r.number("to_cwh")
+        if r.number("rate") < REGISTERS:
+            row.charged_cwh[r.number("rate")] = r.number("to_cwh")
         row.charged_at_s = r.number("reading_at_s")
     row.total_charged_ucu = r.number("total_charged_ucu")
 
@@ -67,7 +69,8 @@ def _held(row: AccountRow, r: Record) -> None:
         row.flags |= HELD_FLAG
     else:
         row.flags &= ~HELD_FLAG
-        row.charged_cwh[r.number("rate")] = r.number("register_cwh")
+        if r.number("rate") < REGISTERS:
+            row.charged_cwh[r.number("rate")] = r.number("register_cwh")
 
 
 def _episode(row: AccountRow, r: Record) -> None:

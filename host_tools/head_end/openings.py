@@ -12,6 +12,9 @@ from host_tools.head_end.database import Database
 from host_tools.head_end.folding import fold, records_of
 from host_tools.journal_reader import Record, kinds
 
+TOTAL_MAX_UCU = 10**17  # a gateway takes no higher total
+NUMBER_MAX = 0xFFFFFFFF
+
 
 def last_credit(db: Database, account: int, issuer: int) -> tuple[int, int]:
     """(number, total_ucu) of the newest credit of this issuer, in our table or in the gateway's records; (0, 0) when there is none."""
@@ -52,8 +55,8 @@ def renumber(db: Database, gateway: str, account: int, issuer: int, number: int,
         issuer,
         applied,
     )
-    if not waiting:
-        return
+    if not waiting or abs(total_ucu) > TOTAL_MAX_UCU or number + len(waiting) > NUMBER_MAX:
+        return  # nothing is open, or no gateway would take what came behind such a credit
     top = max(int(waiting[-1]["number"]), number)  # first out of the way, then to their places: numbers are unique
     for place, row in enumerate(waiting):
         db.run("UPDATE credits SET number = ? WHERE reference = ?", top + 1 + place, row["reference"])

@@ -82,6 +82,11 @@ def reconcile(db: Database) -> tuple[list[Result], list[str]]:
     return [_Account(db, account, tariffs).run() for account in accounts], tariffs.differences + reconcile_gateways.differences(db)
 
 
+def _registers(rates: int) -> list[int]:
+    """The registers by which a meter is charged: its total, or its rates."""
+    return [0] if rates == 0 else list(range(1, min(rates, len(COLUMNS) - 1) + 1))
+
+
 def _given_states(db: Database, gateway_id: int) -> list[tuple[int, int]]:
     """(EPOCH, SNAPSHOT_END) around the rows of each signed state."""
     return [
@@ -154,7 +159,7 @@ class _Account:
         if record.kind != kinds.SNAPSHOT_ROW:
             return
         row = parse_row(record.octets("row"))
-        used = [0] if row.rates == 0 else list(range(1, row.rates + 1))
+        used = _registers(row.rates)
         if row.serial != bytes(6):
             start = {rate: row.charged_cwh[rate] for rate in used}
             self.segment = Segment(row.serial, record.at_s, start, reached=dict(start))
@@ -209,9 +214,10 @@ class _Account:
         place = (record.number("issuer"), record.number("number"))
         told = (record.number("amount_ucu"), record.number("total_ucu"))
         ours = credits.get(place)
-        if place[1] > self.credited.get(place[0], (0, 0))[0]:
+        before = self.credited.get(place[0], (0, 0))[0]
+        if place[1] > before:
             self.credited[place[0]] = (place[1], told[1])
-        elif place[1] == self.credited[place[0]][0]:
+        elif place[1] == before:
             self.name(record, f"credit {place[1]} of issuer {place[0]} comes again")
         if ours is None:
             self.name(record, f"credit {place[1]} of issuer {place[0]} over {money(told[0])} was not issued here")
@@ -246,8 +252,7 @@ class _Account:
         self._conserve()
         registers = record.fields["from_cwh"]
         assert isinstance(registers, list)
-        rates = record.number("rates")
-        used = [0] if rates == 0 else list(range(1, rates + 1))
+        used = _registers(record.number("rates"))
         start = {rate: registers[rate] for rate in used}
         self._own_meter(record, record.octets("serial"))
         before = self.segment
