@@ -11,20 +11,23 @@ from host_tools.journal_reader import Record, kinds, parse_record, words
 from host_tools.journal_reader.words import CONDITIONS, energy, money, when, word
 
 CUT, RESTORE = 1, 2
+EARLIER_MAX = 4
 NOT_PERMITTED, DELAYED = 3, 4
 
 
 def why(db: Database, account: int) -> dict[str, object]:
-    """Everything known about the last DECISION, refused ORDER or CREDIT_REFUSED; `text` is the answer in lines."""
+    """Everything known about the last DECISION, or about a refused ORDER or CREDIT where nothing was decided; `text` is the answer
+    in lines, with what was refused since and the decisions before."""
     known = known_account(db, account)
     row = db.row(
         "SELECT raw, received_s FROM records WHERE account = ? AND gateway_id = ? AND (kind IN (?, ?) OR (kind = ? AND"
-        " json_extract(fields, '$.verdict') = 2)) ORDER BY sequence DESC LIMIT 1",
+        " json_extract(fields, '$.verdict') = 2)) ORDER BY kind = ? DESC, sequence DESC LIMIT 1",
         account,
         known["gateway_id"],
         kinds.DECISION,
         kinds.CREDIT_REFUSED,
         kinds.ORDER,
+        kinds.DECISION,
     )
     if row is None:
         return {"account": account, "found": False, "text": [f"account {account}: no decision and no refusal is held here"]}
@@ -37,13 +40,17 @@ def why(db: Database, account: int) -> dict[str, object]:
     if record.kind == kinds.DECISION:
         conditions = _conditions(db, record)
         answer["conditions"] = conditions
-        lines += [f"  {'holds' if c['holds'] else 'FAILS'}  {c['condition']}: {c['value']}" for c in conditions]
+        failing = "FAILS" if record.number("verdict") != RESTORE else "ended"  # of a cut; what ended brings supply back
+        lines += [f"  {'holds' if c['holds'] else failing}  {c['condition']}: {c['value']}" for c in conditions]
         lines += _order(db, record, account)
     follow = _what_followed(db, int(known["gateway_id"]), account, record)
     answer["followed"] = [later.as_json() for later in follow]
     lines += [f"  then  {when(later.at_s)}  {words.record_in_words(later)}" for later in follow]
     answer["countersignature"], line = _countersignature(db, int(known["gateway_id"]), str(known["gateway"]), record)
     lines.append(line)
+    earlier = _earlier(db, int(known["gateway_id"]), account, record)
+    answer["earlier"] = [one.as_json() for one in earlier]
+    lines += [f"  before that  {when(one.at_s)}, record {one.sequence}: {words.record_in_words(one)}" for one in earlier]
     answer["text"] = lines
     return answer
 
@@ -106,9 +113,10 @@ def _order(db: Database, record: Record, account: int) -> list[str]:
 
 
 def _what_followed(db: Database, gateway_id: int, account: int, record: Record) -> list[Record]:
-    """Relay orders, the status read back and faults, until the next decision."""
+    """Relay orders, the status read back, faults, notices, payments and orders since."""
     rows = db.rows(
-        "SELECT raw FROM records WHERE account = ? AND gateway_id = ? AND sequence > ? AND kind IN (?, ?, ?, ?) ORDER BY sequence LIMIT 20",
+        "SELECT raw FROM records WHERE account = ? AND gateway_id = ? AND sequence > ? AND kind IN (?, ?, ?, ?, ?, ?, ?)"
+        " ORDER BY sequence LIMIT 20",
         account,
         gateway_id,
         record.sequence,
@@ -116,6 +124,22 @@ def _what_followed(db: Database, gateway_id: int, account: int, record: Record) 
         kinds.SEEN,
         kinds.FAULT,
         kinds.NOTICE,
+        kinds.ORDER,
+        kinds.CREDIT,
+        kinds.CREDIT_REFUSED,
+    )
+    return [parse_record(bytes(row["raw"])) for row in rows]
+
+
+def _earlier(db: Database, gateway_id: int, account: int, record: Record) -> list[Record]:
+    """The decisions before, newest first."""
+    rows = db.rows(
+        "SELECT raw FROM records WHERE account = ? AND gateway_id = ? AND sequence < ? AND kind = ? ORDER BY sequence DESC LIMIT ?",
+        account,
+        gateway_id,
+        record.sequence,
+        kinds.DECISION,
+        EARLIER_MAX,
     )
     return [parse_record(bytes(row["raw"])) for row in rows]
 

@@ -204,9 +204,10 @@ def _notice(r: Record) -> str:
 
 def _decision(r: Record) -> str:
     failed = conditions(r.number("failed"))
+    lead = ", no longer holds: " if r.number("verdict") in (2, 5) else ", does not hold: "
     return (
         f"account {r.account}: {word(VERDICT, r.number('verdict'))}, {word(REASON, r.number('reason'))}, available "
-        f"{money(r.number('available_ucu'))}" + (", does not hold: " + "; ".join(failed) if failed else "")
+        f"{money(r.number('available_ucu'))}" + (lead + "; ".join(failed) if failed else "")
     )
 
 

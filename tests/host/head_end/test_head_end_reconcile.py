@@ -8,7 +8,7 @@ import pytest
 from host_tools.head_end import commands, state
 from host_tools.head_end.heard import BEHIND, FORK
 from host_tools.head_end.why import why
-from host_tools.journal_reader import parse_row
+from host_tools.journal_reader import kinds, parse_row
 from tests.host.head_end.books import POLICY, honest_story
 from tests.host.head_end.simulated_gateway import NOW_S, SimulatedGateway
 
@@ -123,6 +123,19 @@ def test_why_prints_the_evidence_and_notices_edited_books(books, capsys):
         assert words in said, words
     books.db.run("UPDATE records SET chain = ? WHERE sequence = ?", bytes(8), books.gateway.sequence)
     assert "DOES NOT AGREE" in "\n".join(why(books.db, 1001)["text"])  # type: ignore[arg-type]
+
+
+def test_why_keeps_to_the_decision_when_an_order_is_refused_after_it(books):
+    honest_story(books)
+    fields = {name: 0 for name, _ in kinds.BY_NAME["DECISION"].fields} | {"account": 1001}
+    books.gateway.append("DECISION", **(fields | {"verdict": 4, "reason": 1, "failed": 1 << 18}))
+    books.gateway.append("DECISION", **(fields | {"verdict": 1, "reason": 1}))
+    books.gateway.append("ORDER", account=1001, number=1, order=1, verdict=2, reason=2, failed=0, credit_number=2, expires_at_s=NOW_S)
+    books.journal(1)
+    answer = why(books.db, 1001)
+    text = "\n".join(answer["text"])
+    assert answer["record"]["kind"] == "DECISION" and answer["record"]["verdict"] == 1
+    assert "order 1 cut refused: overtaken by a credit" in text and "before that" in text and "cut delayed" in text
 
 
 def test_a_gateway_that_lost_its_tail_gets_a_signed_state_and_goes_on(books):
