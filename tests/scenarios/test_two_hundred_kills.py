@@ -8,13 +8,18 @@ import os
 
 import pytest
 
-from tests.scenarios.many_lives import Lives, plan, world
+from tests.scenarios.many_lives import Lives, compiled, plan, world
 from tests.scenarios.settling import settle
 
-KILLS = 220
+KILLS = 205
 SEED = int(os.environ.get("KILLS_SEED", "645"))
-MUTANT_KILLS_MAX = 25
+MUTANT_KILLS_MAX = 40
 TARIFFS = {70: (2, "0.4900"), 140: (3, "0.6100")}  # life -> a new version arrives
+
+
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory):
+    return compiled(tmp_path_factory.mktemp("programs"))
 
 
 def summary(lives: Lives) -> str:
@@ -40,8 +45,8 @@ _WRITTEN = (("CHARGE", "charges"), ("NOTICE", "notices"), ("cut", "cuts"), ("res
             ("RELAY", "relay steps"), ("SEEN", "changes seen"))  # fmt: skip
 
 
-def test_nothing_acknowledged_is_lost_over_two_hundred_kills(tmp_path, capsys):
-    with world(tmp_path, SEED) as lives:
+def test_nothing_acknowledged_is_lost_over_two_hundred_kills(tmp_path, programs, capsys):
+    with world(tmp_path, programs, SEED) as lives:
         for number in range(KILLS):
             if number in TARIFFS:
                 lives.set_tariff(*TARIFFS[number])
@@ -71,14 +76,14 @@ def _was_worth_it(lives: Lives) -> None:
 
 
 @pytest.mark.parametrize("mutant", ["forgets_sync", "acks_first"])
-def test_a_firmware_that_loses_what_it_acknowledged_is_found(tmp_path, mutant):
-    with world(tmp_path, SEED, mutant) as lives:
+def test_a_firmware_that_loses_what_it_acknowledged_is_found(tmp_path, programs, mutant):
+    with world(tmp_path, programs, SEED, mutant) as lives:
         for _ in range(MUTANT_KILLS_MAX):
             lives.live(plan(lives.draw, fated=False))
+            lives.judge_all()
             if lives.witness.faults:
                 break
-        lives.judge_all()
-    assert any(word in lives.witness.faults[0] for word in LOST[mutant]) if lives.witness.faults else False, lives.witness.faults
+    assert any(words in sentence for sentence in lives.witness.faults for words in LOST[mutant]), lives.witness.faults
 
 
 LOST = {"forgets_sync": ("is not booked", "never stood on flash", "was there or was shown"), "acks_first": ("is not booked",)}
