@@ -93,8 +93,8 @@ class Checks:
     @property
     def waiting(self) -> str:
         """What is waited for now, with the seconds so far and at most; "" when nothing is."""
-        if not self._waits_for:
-            return ""
+        if not self._waits_until:
+            return self._waits_for
         now = time.monotonic()
         return f"{self._waits_for} ({now - self._waits_since:.0f}/{self._waits_until - self._waits_since:.0f} s)"
 
@@ -143,6 +143,10 @@ class Checks:
                 return False
             await asyncio.sleep(POLL_S)
         return True
+
+    def hint(self, text: str) -> None:
+        """Say what is waited for without a check; "" ends it, as the next check does."""
+        self._wait_for(text, 0.0)
 
     async def rest(self, until: float) -> None:
         """Leave time to look, up to a moment."""

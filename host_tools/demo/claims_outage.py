@@ -15,7 +15,8 @@ from host_tools.simulators.client import RelayState, SiteEvent
 DECIDED_CUT = 1
 TRIP = "1A"
 RELAY_BITS = {console.CLOSED: 0x00, console.OPEN: 0x50}  # status word 3: b4 the contacts, b6 the command
-RELAY_MASK = 0x50
+RELAY_MASK, ALARM_BIT = 0x50, 0x80  # b7 goes on before a cut and off after a restore
+MARK_BIT = 0x08  # b3, the programming key: pressed in the story, so that nobody knows the word who has not looked
 KEEPS_ON = {PROTECTED: 1 << 1, HOURS: 1 << 17, SILENT: 1 << 16, UNWARNED: 1 << 18}
 KILLED = -9
 
@@ -72,17 +73,19 @@ def read_back(
 ) -> Verdict:
     """Seen and proven after the contacts moved, each with the status word that only the meter could tell.
 
-    A gateway that believed the acknowledgement would be too early, or would have no word to show.
+    A gateway that believed the acknowledgement would be too early, or would not have the mark in its word.
     """
     if since is None or not moves or not seen or not proven:
         return False, "not read back"
     moved_s = moves[-1].mono_ms / 1000
     words = [seen[0].record.number("status_word"), proven[0].record.number("word")]
-    last = max(seen[0].at, proven[0].at)
-    agrees = all(word & RELAY_MASK == meter_word & RELAY_MASK == RELAY_BITS[wanted] for word in words)
-    good = agrees and min(seen[0].at, proven[0].at) >= moved_s >= since
-    how = f"status word {words[0]:04X}H, the meter's is {meter_word:04X}H" + ("" if agrees else ": they differ")
-    return good, f"{last - since:.2f} s, {how}"
+    same = 0xFFFF if wanted == console.OPEN else 0xFFFF & ~ALARM_BIT
+    agrees = all(word & same == meter_word & same for word in words)
+    is_so = meter_word & (RELAY_MASK | MARK_BIT) == RELAY_BITS[wanted] | MARK_BIT
+    in_time = min(seen[0].at, proven[0].at) >= moved_s >= since
+    took = f"{max(seen[0].at, proven[0].at) - since:.2f} s" if in_time else "before the contacts moved"
+    told = " and ".join(f"{word:04X}H" for word in dict.fromkeys(words))
+    return agrees and is_so and in_time, f"{took}, status word {told}, the meter's own {meter_word:04X}H"
 
 
 def stays_on(relay: RelayState | None, decisions: Sequence[Noted], left: int | None, role: str) -> Verdict:

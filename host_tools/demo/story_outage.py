@@ -56,6 +56,7 @@ async def broker_stops(act: Act) -> None:
 
 async def balance_reaches_floor(act: Act) -> None:
     customer = act.of(CUT)
+    await act.stage.site.set(customer.address, programming_key=True)  # a mark in its status word, see claims_outage.MARK_BIT
     paying = asyncio.create_task(_pay_while_down(act))
     silence = asyncio.create_task(_fall_silent(act, act.of(SILENT)))
     try:
@@ -103,6 +104,7 @@ async def _fall_silent(act: Act, one: Household) -> None:
 async def _fall_below_zero(act: Act, silence: asyncio.Task[None]) -> None:
     homes = [act.of(role) for role in BELOW_ZERO]
     await act.use_energy({one: CUT_TARGET_UCU if one.role == CUT else BELOW_TARGET_UCU for one in homes if one.role != SILENT})
+    act.checks.hint("the meters have been read again, and one of them falls silent")
     await silence
     await act.checks.until(
         "five_below_zero", "one account is below zero, four others as far or further",
@@ -169,7 +171,9 @@ async def _pay_while_down(act: Act) -> None:
 async def gateway_is_killed(act: Act) -> None:
     stage, told, customer, until = act.stage, act.stage.console, act.of(CUT), act.checks.until
     moment_s = stage.random.uniform(0.2, KILL_LATEST_S)
+    act.checks.hint("a random moment has come")
     await asyncio.sleep(moment_s)
+    act.checks.hint("")
     boots, lives = int(told.boot.get("boot_count", 0)), told.lives
     status = await stage.kill_gateway()
     act.say(f"SIGKILL after {moment_s:.2f} s", "bold red")

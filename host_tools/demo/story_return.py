@@ -100,6 +100,7 @@ async def customer_pays(act: Act) -> None:
             stage.log.order_at.get((ORDER_CUT, customer.account, number)), stage.log.credit_at.get(credit))
 
     await until("late_cut_refused", "the late cut order is refused", refused, 30)
+    act.checks.hint("a moment has passed")
     await asyncio.sleep(WATCH_S)
     await until("supply_stays", "supply stays on, and nobody else's ever moved", lambda: _moves(act), 1)
 

@@ -98,6 +98,8 @@ def test_awaiting_ends_with_the_first_yes_and_with_the_last_no():
     asyncio.run(run())
     assert [(check.ok, check.number) for check in checks.done] == [(True, "3"), (False, "nothing after 0 s")]
     assert checks.waiting == ""
+    checks.hint("a random moment has come")
+    assert checks.waiting == "a random moment has come"
 
 
 def test_more_meters_are_given_more_time():

@@ -202,16 +202,24 @@ def _proven(at: float, word: int) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("broken", [
-    {"since": None}, {"moves": []}, {"seen": []}, {"proven": []}, _seen(10.5, 0xD0), _proven(10.5, 0xD0), _seen(12, 0x00),
+    {"since": None}, {"moves": []}, {"seen": []}, {"proven": []}, _seen(10.5, 0xD8), _proven(10.5, 0xD8), _seen(12, 0x00),
     _proven(12, 0x00), _seen(12, 0x40), {"meter_word": 0x00}, {"meter_word": 0x40}, {"since": 11.5},
-    {**_seen(12, 0), **_proven(12, 0), "meter_word": 0},
+    {**_seen(12, 0), **_proven(12, 0), "meter_word": 0}, _seen(12, 0xD0), _proven(12, 0xD0),
+    {**_seen(12, 0xD0), **_proven(12, 0xD0), "meter_word": 0xD0},
 ])
 def test_a_relay_that_was_not_read_back_is_not_proven(broken):
     assert not holds(claims_outage.read_back(**{**cut_world(), **broken}))
 
 
-def test_a_restore_whose_meter_is_still_off_is_not_proven():
-    assert not holds(claims_outage.read_back(**{**restore_world(), "meter_word": 0xD0}))
+@pytest.mark.parametrize(("word", "wanted"), [(0x88, True), (0x08, True), (0xD8, False), (0x80, False), (0x00, False), (0x48, False)])
+def test_a_restore_whose_meter_says_otherwise_is_not_proven(word, wanted):
+    assert holds(claims_outage.read_back(**{**restore_world(), "meter_word": word})) is wanted
+
+
+@pytest.mark.parametrize("word", [0x00, 0x80, 0x04, 0xD8])
+def test_a_restore_that_was_only_acknowledged_is_not_proven(word):
+    believed = [noted("RELAY", 22.0, account=CUSTOMER, action=2, phase=5, word=word)]
+    assert not holds(claims_outage.read_back(**{**restore_world(), "proven": believed}))
 
 
 @pytest.mark.parametrize(("role", "bit"), [(PROTECTED, 1), (HOURS, 17), (SILENT, 16), (UNWARNED, 18)])
@@ -264,6 +272,11 @@ def test_an_empty_wire_proves_nothing():
     whole = compare(wire(journal()), image(journal()))
     assert holds(claims_outage.acknowledged_once(whole, 1)) and holds(claims_outage.published_kept(whole))
     assert not holds(claims_outage.acknowledged_once(whole, 2))
+
+
+def test_one_fault_of_the_proof_is_enough():
+    lost = compare(wire(journal()), image(journal(leave_out=4)))
+    assert lost.credits == 1 and not holds(claims_outage.acknowledged_once(lost, 1)) and not holds(claims_outage.published_kept(lost))
 
 
 @pytest.mark.parametrize(("change", "wanted"), [

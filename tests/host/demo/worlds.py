@@ -38,9 +38,9 @@ def decision(verdict: int, failed: int, available_ucu: int = -846_000) -> Noted:
 def cut_world() -> dict[str, Any]:
     """What `read_back` is given when a cut at 10 s opened the contacts at 11 s and was read back at 12 s."""
     return {
-        "since": 10.0, "moves": [event("relay_moved", 11.0, open=True)], "meter_word": 0xD0,
-        "seen": [noted("SEEN", 12.0, account=CUSTOMER, seen=OPEN, status_word=0xD0)],
-        "proven": [noted("RELAY", 12.0, account=CUSTOMER, action=1, phase=5, word=0xD0)], "wanted": OPEN,
+        "since": 10.0, "moves": [event("relay_moved", 11.0, open=True)], "meter_word": 0xD8,
+        "seen": [noted("SEEN", 12.0, account=CUSTOMER, seen=OPEN, status_word=0xD8)],
+        "proven": [noted("RELAY", 12.0, account=CUSTOMER, action=1, phase=5, word=0xD8)], "wanted": OPEN,
     }
 
 
@@ -48,8 +48,8 @@ def restore_world() -> dict[str, Any]:
     """The same for a restore after a cut."""
     return {
         "since": 20.0, "moves": [event("relay_moved", 11.0, open=True), event("relay_moved", 21.0, open=False)],
-        "meter_word": 0x80, "seen": [noted("SEEN", 22.0, account=CUSTOMER, seen=CLOSED, status_word=0x80)],
-        "proven": [noted("RELAY", 22.0, account=CUSTOMER, action=2, phase=5, word=0x80)], "wanted": CLOSED,
+        "meter_word": 0x88, "seen": [noted("SEEN", 22.0, account=CUSTOMER, seen=CLOSED, status_word=0x88)],
+        "proven": [noted("RELAY", 22.0, account=CUSTOMER, action=2, phase=5, word=0x88)], "wanted": CLOSED,
     }
 
 
