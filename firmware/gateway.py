@@ -11,12 +11,13 @@ handler commits before it returns; a repeated message leaves no second record.
 from firmware.base.faults import BadInput, Fault, Refused, StorageFault
 from firmware.base.port import const
 from firmware.clock import clock as clocks
-from firmware.cutoff import conditions, decide
+from firmware.cutoff import conditions
 from firmware.cutoff.brake import Brake
 from firmware.cutoff.throttle import Throttle
-from firmware.gateway_billing import HELD_NO_VALUE, HELD_OTHER_SERIAL, HELD_TOO_FAR, NO_SERIAL, Billing
+from firmware.gateway_billing import HELD_NO_VALUE, HELD_OTHER_SERIAL, NO_SERIAL, Billing
 from firmware.gateway_books import Refusals, must, note, settle
 from firmware.gateway_orders import OrderDesk
+from firmware.gateway_replay import Replay, forward_s
 from firmware.gateway_slot import Slot
 from firmware.gateway_supply import SupplyDesk
 from firmware.ledger import record_kinds as kinds
@@ -33,10 +34,6 @@ CHANNEL_HEAD_END = const(1)  # NOTICE channel
 RESET_UNKNOWN = const(0)  # BOOT reset_cause: this port cannot tell
 STANDING_SOUND = const(0)
 STANDING_AWAITS_STATE = const(2)
-
-
-# what cannot be the replay of an old message: the right to cut offline counts from here
-_WORDS_OF_HEAD_END = (kinds.CREDIT, kinds.DOCUMENT, kinds.ACKED)
 
 
 class ClockView:
@@ -94,8 +91,8 @@ class Gateway:
         self.orders = OrderDesk(self, site.tariffs, site.policies, site.documents)
         self.slots = []
         self._by_account = {}
-        self._overrides = {}  # account -> conditions that the order of its present cut overrode; only until begin()
-        self._jumps = {}  # account -> (rate, register) of its held jump; only until begin()
+        self._replay = Replay(throttle, brake, self.head_end)  # only until begin()
+        self.on_replayed = self._replay.on_record
 
     def begin(self, boot_count, firmware_version):
         """After the journal was replayed: a slot for each meter, and a status read for each relay."""
@@ -104,12 +101,11 @@ class Gateway:
             meter = self._settings.meters[index]
             row = self._row_of(meter)
             slot = Slot(index, meter, self._models[meter.model], row, self._settings.utc_offset_min)
-            slot.jumped = self._jumps.get(slot.account)
-            self.supply.begin(slot, self._overrides.get(slot.account, 0))
+            self._replay.remind(slot)
+            self.supply.begin(slot, self._replay.override_of(slot.account))
             self.slots.append(slot)
             self._by_account[slot.account] = slot
-        self._overrides = {}
-        self._jumps = {}
+        self._replay = self.on_replayed = None
         self.supply.set_size(len(self.slots))
         settle(self.ledger)
 
@@ -123,43 +119,6 @@ class Gateway:
             must(self.ledger, kinds.SEGMENT, unbound, kinds.BOOKS)  # a full journal must not keep the gateway from starting
             must(self.ledger, kinds.FLAGS, (meter.account, meter.flags, 0))
         return accounts.row_of(meter.account)
-
-    def on_replayed(self, kind, values, sequence, at_s, quality):
-        """One record of earlier lives: what throttle, brake and the offline right to cut remember."""
-        if kind == kinds.DECISION:
-            self._replay_decision(values, at_s)
-        elif kind == kinds.HELD:
-            account, _, why, rate, register_cwh, _ = values
-            if why == HELD_TOO_FAR and account not in self._jumps:  # each restart holds it anew: the first counts
-                self._jumps[account] = (rate, register_cwh)
-            elif not why:
-                self._jumps.pop(account, None)
-        elif kind == kinds.SEGMENT:
-            self._jumps.pop(values[0], None)
-        elif kind == kinds.CREDIT and values[0] in self._overrides:
-            self._overrides[values[0]] &= ~conditions.MONEY  # the order did not know of this payment
-        elif kind == kinds.EPISODE:
-            self.supply.brake.replay_paid(values[0])
-        elif kind == kinds.BRAKE:
-            if not values[0]:
-                self.supply.brake.release()
-            self.supply.brake.closed = bool(values[0])
-        elif kind == kinds.SNAPSHOT_BEGIN:
-            self.supply.brake.closed = bool(values[4])
-        if kind in _WORDS_OF_HEAD_END and at_s:
-            self.head_end.last_contact_s = at_s
-
-    def _replay_decision(self, values, at_s):
-        account, verdict, reason, failed, order = values[0], values[1], values[2], values[3], values[12]
-        if verdict == decide.CUT:
-            self.supply.throttle.on_cut(at_s)
-            self._overrides[account] = failed if order else 0
-        elif verdict in (decide.RESTORE, decide.WITHDRAWN):
-            self._overrides[account] = 0
-        if verdict in (decide.CUT, decide.NOT_PERMITTED, decide.DELAYED):
-            self.supply.brake.replay(account, at_s)  # found due then: not newly due after this restart
-        elif verdict == decide.RESTORE and reason in (decide.RESTORE_REACHED, decide.CREDIT_DURING_CUT):
-            self.supply.brake.replay_paid(account)
 
     def slot_of(self, account):
         """The supply point of an account, or None."""
@@ -371,6 +330,8 @@ class Gateway:
 
     def _note_clock(self, result):
         if result in (clocks.STEPPED, clocks.SET) and abs(self.clock.after_s - self.clock.before_s) > 1:
+            for slot in self.slots:
+                slot.notice_forward_s += forward_s(self.clock.before_s, self.clock.after_s)
             note(self.ledger, kinds.CLOCK, (self.clock.before_s, self.clock.after_s, self.clock.source))
             settle(self.ledger)
 

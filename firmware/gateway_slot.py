@@ -25,6 +25,7 @@ class Slot:
         self.silent_turns = 0
         self.enforceable = None  # None until a status word was read
         self.state = supply.ON_UNKNOWN
+        self.notice_forward_s = 0  # how far the clock was set forward since the notice: its period is not shorter for it
         self.clock_age_s = None  # seconds since the meter's clock was asked for; None = not in this life
         self.forget()
 

@@ -113,7 +113,7 @@ class SupplyDesk:
         view.fault = accounts.get(row, "fault")
         view.episode_open = bool(accounts.get(row, "episode_open"))
         view.notice_level = accounts.get(row, "notice_level")
-        view.notice_at_s = accounts.get(row, "notice_at_s")
+        view.notice_at_s = self._notice_at_s(slot)
         view.notice_asked = slot.notice_asked
         view.alarm = bool(accounts.get(row, "alarm"))
         view.credited = credited
@@ -126,6 +126,10 @@ class SupplyDesk:
         view.override = slot.override
         return view
 
+    def _notice_at_s(self, slot):
+        at_s = self._ledger.accounts.get(slot.row, "notice_at_s")
+        return at_s + slot.notice_forward_s if at_s else 0
+
     def on_status(self, slot, word):
         """A status word was read: what is seen is journalled when it changes, then the process goes on."""
         seen = supply.seen_of(word, slot.model)
@@ -133,6 +137,8 @@ class SupplyDesk:
         if seen != facts.UNKNOWN and (seen != accounts.get(slot.row, "seen") or not accounts.get(slot.row, "seen_at_s")):
             note(self._ledger, kinds.SEEN, (slot.account, seen, word))
         event = supply.saw(word, slot.model)
+        if event == supply.SAW_PENDING and slot.enforceable is False and slot.state in _NOT_OURS:
+            event = supply.SAW_CLOSED  # its own purse or its utility prepares this trip
         if event is not None:
             self._event(slot, event, None)
         settle(self._ledger)
@@ -215,13 +221,15 @@ class SupplyDesk:
             self._send(slot, relay.ALARM_OFF)
         view.episode_open = bool(accounts.get(slot.row, "episode_open"))
         view.notice_level = accounts.get(slot.row, "notice_level")
-        view.notice_at_s = accounts.get(slot.row, "notice_at_s")
+        view.notice_at_s = self._notice_at_s(slot)
         view.flags = accounts.get(slot.row, "flags") | slot.flags
 
     def _notice(self, slot, view, policy, channel, outcome):
         """Journal one NOTICE -> its sequence. Level 1 counts as given once it arrived on a channel that counts."""
         available = view.balance_ucu if view.available_ucu is None else view.available_ucu
         counted = 1 if episode.counts(channel, outcome, policy) else 0
+        if counted:
+            slot.notice_forward_s = 0
         number = self._ledger.accounts.get(slot.row, "episode")
         missing = episode.missing_ucu(view, policy)
         values = (slot.account, number, counted, channel, outcome, available, missing)
@@ -234,7 +242,9 @@ class SupplyDesk:
             self._notice(slot, view, policy, channel, episode.DELIVERED)
 
     def _alarm_outcome(self, slot, outcome):
-        if outcome.phase == relay.VERIFIED:
+        if outcome.phase == relay.VERIFIED and not self._clock.state()[0]:
+            slot.notice_again_ticks = self._limits.supply_retry_slow_s  # without a date its period would never end
+        elif outcome.phase == relay.VERIFIED:
             self.notice_delivered(slot, episode.ALARM)
         elif outcome.phase in (relay.REFUSED, relay.GIVEN_UP, relay.DISAGREES):
             slot.notice_again_ticks = self._limits.supply_retry_slow_s
@@ -338,6 +348,7 @@ _MAY_BE_OPEN = (
     supply.RESTORE_LOST,
     supply.NOT_ON,
 )
+_NOT_OURS = (supply.ON, supply.ON_UNKNOWN, supply.FOUND_OFF)
 _NOT_SEEN_YET = (supply.ON_UNKNOWN, supply.OFF_UNKNOWN, supply.RESTORE_LOST)
 _RELAY_ACTION = {
     supply.ORDER_CUT: relay.CUT,

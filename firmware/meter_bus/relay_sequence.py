@@ -169,11 +169,15 @@ class RelaySequence:
             self._finish(relay.GIVEN_UP, word, relay.OWN_PURSE)
         elif self.action == relay.CUT and word & BIT_KEEP_POWER:
             self._finish(relay.GIVEN_UP, word, relay.KEEP_POWER)
-        elif self._reached(word):
+        elif self._reached(word) and not self._trip_may_hide():
             self._finish(relay.VERIFIED, word, relay.ALREADY_SO)
         else:
             self._sends = 1
             self._go(COMMAND, now_ms, 0)
+
+    def _trip_may_hide(self):
+        """A meter that delays trips and has no bit for it looks closed although one is pending: the close cancels it."""
+        return self.action == relay.RESTORE and self._model.trip_delay_max_min > 0 and not self._model.command_bit
 
     def _send_again(self, word, now_ms):
         if self._sends > self._limits.relay_resends_max:

@@ -119,3 +119,58 @@ def test_a_meter_that_contradicted_our_wrong_clock_agrees_with_the_right_one():
         eq(failed(world) & conditions.METER_CLOCK, 0, "still measured against the wrong clock")
 
     world.run(script)
+
+
+HOUR_NOTICE = {"level": "5.00", "period_s": 3_600, "channels": ["head_end"]}
+
+
+def test_a_step_of_the_clock_does_not_shorten_the_notice():
+    world = World(policies=[policy(notice=HOUR_NOTICE, alarm=False)])
+    world.rtc.at_s -= 3_000
+    world.meters[0].clock_s = START_S + UTC_OFFSET_MIN * 60
+
+    async def first(world):
+        await owes(world)
+        await aio.sleep_ms(900_000)
+        network(world, START_S + 900)
+        in_contact(world)
+        await aio.sleep_ms(120_000)
+        eq(failed(world), conditions.NOTICE, "warned a quarter of an hour ago")
+
+    world.run(first)
+    world.rtc.at_s = START_S + 1_020
+    world.power_cut()
+
+    async def second(world):
+        await aio.sleep_ms(300_000)
+        eq(failed(world), conditions.NOTICE, "forgotten by the restart")
+        eq(await until(lambda: world.row("seen") == supply.OPEN, 3_000_000), True, "an hour after the notice")
+
+    world.run(second)
+
+
+def test_a_notice_that_was_shown_without_a_clock_is_shown_again():
+    world = World(limits={"supply_retry_slow_s": 300})
+
+    async def first(world):
+        in_contact(world)
+        world.meters[0].deaf_to_relay = world.meters[0].stuck = True  # the alarm does not come on
+        world.credit(-COIN)
+        eq(await until(lambda: world.row("episode_open")), True)
+
+    world.run(first)
+    at_s = world.rtc.at_s
+    world.rtc.at_s = 0
+    world.meters[0].deaf_to_relay = world.meters[0].stuck = False
+    item_of = world.meters[0]._item
+    world.meters[0]._item = lambda item: None if item >> 8 == 0x040001 else item_of(item)  # no date anywhere
+
+    async def second(world):
+        eq(await until(lambda: world.meters[0].status & 0x80, 60_000) != 0, True, "no alarm")
+        await aio.sleep_ms(10_000)
+        world.meters[0]._item = item_of
+        network(world, at_s)
+        in_contact(world)
+        eq(await until(lambda: world.row("seen") == supply.OPEN, 2_000_000), True, "a notice without a date counts never")
+
+    world.run(second)

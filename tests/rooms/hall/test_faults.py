@@ -172,6 +172,19 @@ def test_a_payment_closes_a_relay_that_was_found_open():
     eq((world.row("fault"), world.slot().state), (0, supply.ON))
 
 
+def test_a_trip_that_the_meters_own_purse_prepares_is_not_cancelled_by_us():
+    for model in ("purse_1p", "sg_feecontrol_1p"):
+        world = World(model=model)
+
+        async def script(world):
+            await until(lambda: world.slot().enforceable is not None and world.slot().state == supply.ON)
+            world.meters[0].status |= 0x40
+            await aio.sleep_ms(60_000)
+
+        world.run(script)
+        eq((world.meters[0].orders.count(CLOSE), world.slot().state), (0, supply.ON), model)
+
+
 # readings that do not come
 
 

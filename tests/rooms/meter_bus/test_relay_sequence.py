@@ -200,6 +200,15 @@ def test_a_silence_before_the_command_reads_the_clock_anew():
     eq(restore.question(), questions.READ_CLOCK, "the valid-until would be past")
 
 
+def test_restore_sends_the_close_where_a_pending_trip_cannot_be_seen():
+    restore, told = begin(relay.RESTORE, Model(trip_delay_max_min=5, command_bit=False))
+    to_command(restore, CLOSED)
+    eq(restore.question(), questions.SEND_RELAY)
+    restore.on_relay_word(0, 0)
+    restore.on_status(CLOSED, 400)
+    eq(told.phases[-1], (relay.VERIFIED, CLOSED, 0))
+
+
 def test_what_is_so_already_is_not_ordered_again():
     for action, word in ((relay.CUT, OPEN), (relay.RESTORE, CLOSED), (relay.ALARM_ON, ALARM), (relay.ALARM_OFF, CLOSED)):
         order, told = begin(action)

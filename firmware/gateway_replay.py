@@ -1,0 +1,88 @@
+"""What the hall remembers of earlier lives beside the account rows: found in the journal while it is replayed (part of the hall).
+
+Throttle, brake and the offline right to cut; of an account the jump for which it is held, what the order of its present
+cut overrode, and how far the clock was set forward since its notice.
+
+Traps avoided: each restart holds a jumped register anew, so the first record counts; a debt that was paid counts anew; what
+may be the replay of an old message proves no contact.
+"""
+
+from firmware.base.port import const
+from firmware.cutoff import conditions, decide
+from firmware.gateway_billing import HELD_TOO_FAR
+from firmware.ledger import record_kinds as kinds
+
+NOTICE_DELIVERED = const(2)
+_WORDS_OF_HEAD_END = (kinds.CREDIT, kinds.DOCUMENT, kinds.ACKED)
+
+
+class Replay:
+    """`on_record` for each record, oldest first; then `remind(slot)` for each slot, and it is done."""
+
+    def __init__(self, throttle, brake, head_end):
+        self._throttle = throttle
+        self._brake = brake
+        self._head_end = head_end
+        self._overrides = {}  # account -> conditions that the order of its present cut overrode
+        self._jumps = {}  # account -> (rate, register) of its held jump
+        self._forward_s = {}  # account -> seconds that the clock was set forward since its notice
+
+    def remind(self, slot):
+        """What the slot of this account has to know."""
+        slot.jumped = self._jumps.get(slot.account)
+        slot.notice_forward_s = self._forward_s.get(slot.account, 0)
+
+    def override_of(self, account):
+        """What the order of the present cut overrode; nothing when there is none."""
+        return self._overrides.get(account, 0)
+
+    def on_record(self, kind, values, sequence, at_s, quality):
+        """One record of earlier lives."""
+        if kind == kinds.DECISION:
+            self._on_decision(values, at_s)
+        elif kind == kinds.HELD:
+            self._on_held(values)
+        elif kind == kinds.SEGMENT:
+            self._jumps.pop(values[0], None)
+        elif kind == kinds.CREDIT and values[0] in self._overrides:
+            self._overrides[values[0]] &= ~conditions.MONEY  # the order did not know of this payment
+        elif kind == kinds.EPISODE:
+            self._brake.replay_paid(values[0])
+        elif kind == kinds.NOTICE and values[4] == NOTICE_DELIVERED:
+            self._forward_s[values[0]] = 0
+        elif kind == kinds.CLOCK:
+            for account in self._forward_s:
+                self._forward_s[account] += forward_s(values[0], values[1])
+        elif kind in (kinds.BRAKE, kinds.SNAPSHOT_BEGIN):
+            self._on_brake(kind, values)
+        if kind in _WORDS_OF_HEAD_END and at_s:
+            self._head_end.last_contact_s = at_s
+
+    def _on_brake(self, kind, values):
+        if kind == kinds.BRAKE and not values[0]:
+            self._brake.release()
+        self._brake.closed = bool(values[0] if kind == kinds.BRAKE else values[4])
+
+    def _on_decision(self, values, at_s):
+        account, verdict, reason, failed, order = values[0], values[1], values[2], values[3], values[12]
+        if verdict == decide.CUT:
+            self._throttle.on_cut(at_s)
+            self._overrides[account] = failed if order else 0
+        elif verdict in (decide.RESTORE, decide.WITHDRAWN):
+            self._overrides[account] = 0
+        if verdict in (decide.CUT, decide.NOT_PERMITTED, decide.DELAYED):
+            self._brake.replay(account, at_s)  # found due then: not newly due after this restart
+        elif verdict == decide.RESTORE and reason in (decide.RESTORE_REACHED, decide.CREDIT_DURING_CUT):
+            self._brake.replay_paid(account)
+
+    def _on_held(self, values):
+        account, _, why, rate, register_cwh, _ = values
+        if why == HELD_TOO_FAR and account not in self._jumps:
+            self._jumps[account] = (rate, register_cwh)
+        elif not why:
+            self._jumps.pop(account, None)
+
+
+def forward_s(before_s, after_s):
+    """How far a change of the clock made past times look older than they are; an unknown time before dates nothing."""
+    return max(0, after_s - before_s) if before_s else 0
