@@ -212,6 +212,8 @@ def _serve(db: Database, given: argparse.Namespace) -> int:
     if not colon or not host or not port.isascii() or not port.isdigit() or not 1 <= int(port) <= 65535:
         raise BadInput("broker", f"must be HOST:PORT, got {broker!r}")
 
+    db.serve_alone()
+
     async def serve() -> None:
         task = asyncio.create_task(Server(db, host, int(port)).run())
         loop = asyncio.get_running_loop()

@@ -3,11 +3,13 @@
 Trap avoided: an acknowledgement speaks for what survives a power cut of this machine, so commits are synced (FULL).
 """
 
+import fcntl
 import secrets
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from host_tools.head_end.errors import BadInput
 
@@ -18,9 +20,12 @@ REPORTS_MAX = 10_000
 class Database:
     """One connection. `transaction()` takes the write lock at once, so two writers never deadlock half-way."""
 
+    lock: BinaryIO | None
+
     def __init__(self, path: str | Path, may_begin: bool = True) -> None:
         if not may_begin and not Path(path).exists():
             raise BadInput("db", f"{path} does not exist; `gateway add` or `import` begins one")
+        self.path, self.lock = path, None
         try:
             self.connection = sqlite3.connect(str(path), isolation_level=None, timeout=10)
             self.connection.row_factory = sqlite3.Row
@@ -33,6 +38,21 @@ class Database:
 
     def close(self) -> None:
         self.connection.close()
+        if self.lock is not None:
+            self.lock.close()
+
+    def serve_alone(self) -> None:
+        """Two servers would take the broker from each other without end. The lock goes with the process, however it ends.
+
+        It is a file of its own: SQLite loses its locks when somebody else in the process closes the database file.
+        """
+        lock = open(f"{self.path}-serve", "ab")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as fault:
+            lock.close()
+            raise BadInput("db", f"{self.path} is served by another process already") from fault
+        self.lock = lock
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

@@ -70,6 +70,8 @@ class Server:
                     await self._serve(client)
             except (aiomqtt.MqttError, OSError) as fault:
                 self._say_once(f"head-end: no broker at {self.host}:{self.port} ({fault}); trying again")
+            except sqlite3.OperationalError as fault:  # held by somebody, or a full disk: nothing was acknowledged
+                self._say_once(f"head-end: the database cannot be used ({fault}); trying again")
             await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))
             pause_s = min(2 * pause_s, RECONNECT_MAX_S)
 
