@@ -71,7 +71,7 @@ def test_bytes_outside_a_valid_frame_and_its_preamble_are_junk(text, frames, jun
 
 
 def test_arguments_may_bear_blanks_colons_and_lower_case():
-    run = decode("68 43:10:00 11 34 00 68 91 06 33 34 34 35 ca 55 ee 16", "0x6812907856341268D101358D16")
+    run = decode("--more", "68 43:10:00 11 34 00 68 91 06 33 34 34 35 ca 55 ee 16", "0x6812907856341268D101358D16")
     first, second = (json.loads(line)["frames"][0] for line in run.stdout.splitlines())
     assert (first["di"], first["value"], first["unit"]) == ("02010100", "229.7", "V")
     assert (second["error"], second["causes"]) == ("02", ["no such data"])
@@ -91,6 +91,31 @@ def test_bad_hex_is_one_sentence_and_exit_code_2(arguments, stdin, sentence):
     run = decode(*arguments, stdin=stdin)
     assert (run.returncode, run.stderr.splitlines()) == (2, [sentence])
     assert not arguments or run.stdout == ""
+
+
+def test_a_frame_is_shown_with_the_promised_fields_and_no_others():
+    (frame,) = json.loads(decode("6812907856341268910833333433896745335416").stdout)["frames"]
+    assert list(frame.items()) == [
+        ("valid", True),
+        ("address", "123456789012"),
+        ("control", "91"),
+        ("function", "read data"),
+        ("is_response", True),
+        ("data", "0000010056341200"),
+        ("di", "00010000"),
+        ("value", "1234.56"),
+        ("unit", "kWh"),
+        ("error", None),
+    ]
+    (frame,) = json.loads(decode("--more", "6812907856341268910833333433896745335416").stdout)["frames"]
+    assert (frame["name"], frame["version"], frame["more_follow"], frame["causes"]) == ("forward active energy", "2007", False, [])
+
+
+def test_a_full_disk_is_one_sentence():
+    command = [sys.executable, "-m", "host_tools.decode"]
+    with open("/dev/full", "w") as full:
+        run = subprocess.run([*command, "68"], stdout=full, stderr=subprocess.PIPE, text=True, cwd=ROOT, timeout=30, check=False)
+    assert (run.returncode, run.stderr) == (2, "decode: cannot go on: No space left on device\n")
 
 
 def test_an_unknown_protocol_is_refused_and_help_shows_an_example():
