@@ -1,6 +1,8 @@
 """The journal reader against images built by hand after SPEC sections 1 and 3."""
 
 import struct
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 
@@ -229,3 +231,40 @@ def test_damage_before_the_last_snapshot_is_not_needed_for_a_replay(tmp_path):
         hurt[start + 2 : start + 12] = bytes(10)
         found = read_region(write(tmp_path, hurt), ERASE, 1)
         assert not found.sound and found.snapshot_sequence == 13 and found.needed_sound is needed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "field"),
+    (
+        (["--erase-size", "0"], "erase-size: "),
+        (["--erase-size", "-4096"], "erase-size: "),
+        (["--unit", "0"], "unit: "),
+        (["--journal-size", "-5"], "journal-size: "),
+        (["--unit", "3"], "file: "),
+        ([], "file: "),
+        (["--export"], "file: "),
+    ),
+)
+def test_a_file_without_a_journal_and_sizes_that_cannot_be_are_one_sentence(tmp_path, capsys, arguments, field):
+    path = tmp_path / "other.bin"
+    path.write_bytes(bytes(range(256)) * 32)
+    assert main([str(path), *arguments]) == 2
+    said = capsys.readouterr()
+    assert said.err.startswith(field) and said.err.count("\n") == 1 and not said.out
+
+
+def test_a_blank_region_is_sound_and_empty(tmp_path, capsys):
+    path = tmp_path / "blank.bin"
+    path.write_bytes(b"\xff" * 8192)
+    assert main([str(path)]) == 0
+    said = capsys.readouterr().out
+    assert "sound: yes" in said and "records: 0" in said and "epoch: -" in said
+
+
+def test_a_full_disk_is_one_sentence(tmp_path):
+    path = tmp_path / "blank.bin"
+    path.write_bytes(b"\xff" * 8192)
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "host_tools.journal_reader", str(path)]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=30)
+    assert (done.returncode, done.stderr) == (2, "output: cannot be written: No space left on device\n")
