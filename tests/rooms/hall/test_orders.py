@@ -45,7 +45,7 @@ def test_an_order_cuts_in_spite_of_credit_until_the_customer_pays():
 
     async def script(world):
         await cut_in_credit(world)
-        await aio.sleep_ms(700_000)
+        await aio.sleep_ms(610_000)
         eq(world.row("wish"), 1, "what it overrode holds while its cut lasts")
         world.credit(COIN)
         eq(await until(lambda: world.meters[0].status & 0x10 == 0, 20_000), True, "paid and dark")
@@ -70,7 +70,7 @@ def test_a_payment_that_a_restart_interrupted_ends_the_cut_of_an_order():
 
 
 def test_what_an_order_overrode_does_not_outlive_its_cut():
-    world = World()
+    world = World(poll_period_s=30, limits={"supply_retry_slow_s": 300})
 
     async def script(world):
         in_contact(world)
@@ -109,8 +109,8 @@ def test_no_order_overrides_a_policy_that_is_not_fully_understood():
 
 
 def test_debts_that_were_paid_long_ago_count_anew_after_a_restart():
-    brake = {"accounts_max": 2, "share_percent": 0, "window_s": 3_600}
-    world = World(meters=3, policies=[policy(brake=brake)], power_w=0)
+    brake = {"accounts_max": 2, "share_percent": 0, "window_s": 200}
+    world = World(meters=3, policies=[policy(brake=brake)], power_w=0, poll_period_s=15)
 
     async def first(world):
         in_contact(world)
@@ -120,7 +120,7 @@ def test_debts_that_were_paid_long_ago_count_anew_after_a_restart():
             world.credit(-52 * COIN, index)
             eq(await until(lambda index=index: world.row("seen", index) == supply.OPEN), True, "never cut")
             world.credit(4 * COIN, index)  # above the restore amount, below the notice level
-            await aio.sleep_ms(3_700_000)
+            await aio.sleep_ms(220_000)
         eq(world.gateway.supply.brake.closed, False)
 
     world.run(first)
@@ -136,8 +136,8 @@ def test_debts_that_were_paid_long_ago_count_anew_after_a_restart():
 
 
 def test_a_debt_that_was_only_waiting_and_was_paid_counts_anew_after_a_restart():
-    brake = {"accounts_max": 0, "share_percent": 34, "window_s": 3_600}
-    world = World(meters=3, policies=[policy(brake=brake, hours=[])], power_w=0)
+    brake = {"accounts_max": 0, "share_percent": 34, "window_s": 200}
+    world = World(meters=3, policies=[policy(brake=brake, hours=[])], power_w=0, poll_period_s=15)
 
     async def first(world):
         in_contact(world)
@@ -147,7 +147,7 @@ def test_a_debt_that_was_only_waiting_and_was_paid_counts_anew_after_a_restart()
             world.credit(-21 * COIN, index)
             await aio.sleep_ms(30_000)
             world.credit(50 * COIN, index)
-            await aio.sleep_ms(3_700_000)
+            await aio.sleep_ms(220_000)
         eq(world.gateway.supply.brake.closed, False)
 
     world.run(first)
