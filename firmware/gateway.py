@@ -319,6 +319,8 @@ class Gateway:
             self.ledger.on_tick()
         except (Refused, StorageFault):
             pass  # no room, or the flash failed: who asks the ledger next finds out
+        for slot in self.slots:
+            self.billing.keep_jump(slot)
 
     def on_fault(self, name, fault):
         """A task died: the event is durable before the reset."""

@@ -18,7 +18,7 @@ from firmware.base import days
 from firmware.base.port import const
 from firmware.base.reading import MARK_HELD
 from firmware.cutoff.conditions import FLAG_READING_HELD
-from firmware.gateway_books import may_cut, note
+from firmware.gateway_books import may_cut, note, settle
 from firmware.gateway_segment import CAUSE_SEGMENT_CLOSED, closing_lines, closing_reading
 from firmware.ledger import record_kinds as kinds
 from firmware.tariff import pricing
@@ -99,7 +99,7 @@ class Billing:
         """Journal a held reading once per episode of holding."""
         reading.marks |= MARK_HELD
         accounts = self._ledger.accounts
-        if slot.held == why:
+        if slot.held == why and slot.held_sequence:
             return
         slot.held = why
         rate = billed_registers(reading.rates)[0]
@@ -110,7 +110,17 @@ class Billing:
             slot.jumped = (rate, register)
         last_cwh = accounts.charged_cwh(slot.row, rate) if self.is_bound(slot) else 0
         values = (slot.account, reading.serial, why, rate, 0 if register is None else register, last_cwh)
-        note(self._ledger, kinds.HELD, values)
+        slot.held_sequence = note(self._ledger, kinds.HELD, values)
+
+    def keep_jump(self, slot):
+        """A snapshot lets older records go, and its rows do not tell a jump: it is written again behind each."""
+        if slot.jumped is None or slot.held_sequence > self._ledger.snapshot.whole:
+            return
+        rate, jumped_cwh = slot.jumped
+        last_cwh = self._ledger.accounts.charged_cwh(slot.row, rate)
+        values = (slot.account, slot.serial, HELD_TOO_FAR, rate, jumped_cwh, last_cwh)
+        slot.held_sequence = note(self._ledger, kinds.HELD, values)
+        settle(self._ledger)
 
     def let_go(self, slot, reading):
         """A believable reading ends the holding by itself, once all that passed behind it is charged."""

@@ -35,6 +35,7 @@ class Slot:
         self.last_heard = None  # the last one with registers, believed or not
         self.uncharged_ucu = None  # worth of the energy since the last charge, None without reading or tariff
         self.held = 0  # HELD reason while the present readings are not believed
+        self.held_sequence = 0  # journal sequence of the HELD record, 0 = not written in this life
         self.jumped = None  # (rate, register) of the reading that was held for a jump
         self.read_refused = None  # error word while the meter refuses to tell its register
         self.ticks_in_state = 0  # seconds in `state`, by ticks: the wall clock may step or be unknown

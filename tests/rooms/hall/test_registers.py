@@ -2,6 +2,7 @@
 
 from firmware.base.reading import MARK_HELD, Reading
 from firmware.ledger import record_kinds as kinds
+from firmware.ledger.record import values_of
 from tests.fake_board import START_S, World
 from tests.kit import eq
 
@@ -185,3 +186,37 @@ def test_a_held_reading_is_not_let_go_without_room_to_write_it_down():
 
     alone(world, script)
     eq(charged(world), 0)
+
+
+def test_a_jump_stays_in_the_journal_when_a_snapshot_lets_older_records_go():
+    world = World()
+
+    def script(world):
+        read(world, START_S, 1_000)
+        read(world, START_S + 5, 900_000)
+        read(world, START_S + 900, 900_010)
+        world.gateway.on_tick()
+        ledger = world.gateway.ledger
+        ledger.snapshot.whole = ledger.sequence
+        world.gateway.on_tick()
+        world.gateway.on_tick()
+        held = [values_of(raw, 0, len(raw)) for raw in records(world, kinds.HELD)]
+        eq([values[4] for values in held], [900_000, 900_000], "after a restart waiting would make it believable")
+
+    alone(world, script)
+
+
+def test_a_hold_that_found_no_room_is_written_when_there_is_some():
+    world = World()
+
+    def script(world):
+        read(world, START_S, 1_000)
+        ledger = world.gateway.ledger
+        ledger.journal.reserves[1] += 10_000
+        read(world, START_S + 900, None)
+        ledger.journal.reserves[1] -= 10_000
+        read(world, START_S + 1_800, None)
+        read(world, START_S + 2_700, None)
+        eq((world.row("flags") & 16, len(records(world, kinds.HELD))), (16, 1))
+
+    alone(world, script)
