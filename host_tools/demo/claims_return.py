@@ -27,10 +27,10 @@ class Backlog:
         return self.records_missing + self.readings_missing
 
 
-def broker_forgot(bytes_wiped: int, sessions: Sequence[bool]) -> Verdict:
+def broker_forgot(size: int, left: int, sessions: Sequence[bool]) -> Verdict:
     """There was a memory, it is gone, and the first connection after that found no session."""
     first = "none yet" if not sessions else "kept" if sessions[0] else "gone"
-    return bytes_wiped > 0 and bool(sessions) and not sessions[0], f"{bytes_wiped} bytes wiped, session {first}"
+    return size > left == 0 and bool(sessions) and not sessions[0], f"{size - left} of {size} bytes wiped, session {first}"
 
 
 def live_passes_backlog(moments: Sequence[Backlog]) -> Verdict:

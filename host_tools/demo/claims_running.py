@@ -77,6 +77,13 @@ def nobody_else(notices: Sequence[Mapping[str, Any]], account: int) -> Verdict:
     return bool(notices) and not others, f"{others} notices to others"
 
 
+def payment_in_broker(answer: str, memory: bytes, topic: str) -> Verdict:
+    """Booked now, and a message to that topic waits in what the broker has written down."""
+    waits = topic.encode() in memory
+    words = f"{answer or 'not booked'}; {len(memory)} bytes of memory, the payment " + ("among them" if waits else "NOT among them")
+    return answer == "created" and waits, words
+
+
 def broker_gone(status: int | None, reachable: bool) -> Verdict:
     """It has ended, and nobody answers at its port."""
     words = "still runs" if status is None else f"ended with status {status}"

@@ -31,7 +31,7 @@ SCENES = (
         "notice_given", "notice_delivered", "notice_to_nobody_else",
     )),
     Scene("The broker is stopped", "the gateway notices, and goes on reading and charging", 0.26, (
-        "broker_gone", "outage_noticed", "reads_without_uplink", "charges_without_uplink",
+        "payment_in_broker", "broker_gone", "outage_noticed", "reads_without_uplink", "charges_without_uplink",
     )),
     Scene("A floor is reached, offline",
           "account {customer} is warned on its meter, cut, and the relay read back; four others, as far below zero, stay on",

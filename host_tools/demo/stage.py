@@ -66,12 +66,14 @@ class Stage:
         assert self.broker is not None
         await self.children.stop(self.broker)
 
-    def wipe_broker(self) -> int:
-        """Everything the broker kept goes; how many bytes that was."""
+    def broker_memory(self) -> bytes:
+        """What the broker has written down of sessions and messages that wait."""
         path = self.scenery.persistence
-        size = path.stat().st_size if path.exists() else 0
-        path.unlink(missing_ok=True)
-        return size
+        return path.read_bytes() if path.exists() else b""
+
+    def wipe_broker(self) -> None:
+        """Everything the broker kept goes."""
+        self.scenery.persistence.unlink(missing_ok=True)
 
     async def broker_reachable(self) -> bool:
         """Whether anybody answers at the broker's port."""

@@ -23,7 +23,9 @@ THIN_BYTES_PER_S = 700  # a queue that takes half a minute to drain: long enough
 async def broker_returns(act: Act) -> None:
     """The uplink is thin until fresh readings were seen to pass the backlog, or until there is none left to pass."""
     stage, told, books, until = act.stage, act.stage.console, act.stage.books, act.checks.until
-    size = stage.wipe_broker()
+    size = len(stage.broker_memory())
+    stage.wipe_broker()
+    left = len(stage.broker_memory())
     held = books.held()
     last = int(told.part("journal").get("sequence", 0)), int(told.part("readings").get("last", 0))
     before = books.backlog(held, last)
@@ -33,6 +35,7 @@ async def broker_returns(act: Act) -> None:
     began = time.monotonic()
     stage.tap.thin(THIN_BYTES_PER_S / act.checks.stretch)
     await stage.start_broker()
+    stage.tap.mend()
     moments: list[Backlog] = []
 
     def live() -> Verdict:
@@ -49,7 +52,7 @@ async def broker_returns(act: Act) -> None:
             books.receipts(*act.queued) if act.queued else [], [name in booked for name in act.queued], act.seconds_since(began))
 
     await until("broker_forgot", "the broker has lost its session",
-                lambda: claims_return.broker_forgot(size, stage.log.session_present[known:]), 20)
+                lambda: claims_return.broker_forgot(size, left, stage.log.session_present[known:]), 20)
     await until("live_beside_backlog", "live readings pass the backlog", live, 40)
     stage.tap.thin(0)
     await until("backlog_drained", "the database holds all of the outage", drained, 60)

@@ -2,7 +2,8 @@
 
 It passes bytes on after a fixed delay each way, as a mobile network does, and whole packets only. When the broker is away the
 gateway finds its connection closed. One kind of message can be held and let go later: a network may be late with one
-topic and not with another, and MQTT promises order only within a topic. `thin` makes the way up narrow for a while.
+topic and not with another, and MQTT promises order only within a topic. `thin` makes the way up narrow for a while,
+`cut` takes the gateway's network away altogether.
 """
 
 import asyncio
@@ -33,6 +34,7 @@ class Tap:
         self._wanted: Wanted | None = None
         self._held: Packet | None = None
         self._up_bytes_per_s = 0.0  # 0 = as fast as it comes
+        self._is_cut = False
 
     @property
     def holds(self) -> bool:
@@ -71,14 +73,29 @@ class Tap:
         """From now on the way up passes no more than this; 0 makes it wide again."""
         self._up_bytes_per_s = up_bytes_per_s
 
+    def cut(self) -> None:
+        """The gateway's connection breaks, and no other comes about until `mend`."""
+        self._is_cut = True
+        for talk in list(self._talks):
+            talk.cancel()
+
+    def mend(self) -> None:
+        """The gateway may connect again."""
+        self._is_cut = False
+
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
+        if self._is_cut:
+            writer.close()
+            return
         self._talks.add(task)
         try:
             await self._talk(reader, writer)
         except (OSError, NotMqtt, asyncio.QueueFull):
             pass  # one side is gone, or says what is no MQTT: the connection ends, as a network would end it
+        except asyncio.CancelledError:
+            pass  # by `cut` or `close`; the task is this talk's own
         finally:
             self._talks.discard(task)
             writer.close()

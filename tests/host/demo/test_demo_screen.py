@@ -15,6 +15,7 @@ from host_tools.demo.screen import ScreenTeller, last_table
 from host_tools.journal_reader import kinds
 from tests.host.demo.worlds import CUSTOMER, noted
 
+TOTAL = len(programme.ALL_CHECKS)
 ROLES = {one.account: one.role for one in cast.households(40)}
 NOW = {
     "bus": {"cycle_ms": 8_912, "answered": 99_999, "silent": 9_999, "orders": 64}, "link": {"connected": False, "gate_open": False},
@@ -112,7 +113,7 @@ def test_the_words_alone_tell_what_the_colours_tell():
 def test_the_strip_says_which_steps_held_and_which_failed():
     steps = {1: Step(1, "", "", "holds"), 2: Step(2, "", "", "fails"), 3: Step(3, "", "", "runs")}
     checks = [Check(1, "a", "", True, "", 0), Check(2, "b", "", False, "", 0)]
-    assert strip_line(steps, checks).plain.split() == "1 ok 2 FAIL 3 NOW 4 - 5 - 6 - 7 - 8 - 1/50 checks ok 1 FAIL".split()
+    assert strip_line(steps, checks).plain.split() == f"1 ok 2 FAIL 3 NOW 4 - 5 - 6 - 7 - 8 - 1/{TOTAL} checks ok 1 FAIL".split()
     assert strip_line(steps, checks).cell_len <= 80
 
 
@@ -147,8 +148,9 @@ def a_check(ok: bool) -> Check:
 
 def test_the_end_names_what_failed_and_what_was_never_checked():
     lines = [line.plain for line in verdict_lines([a_check(False)], False, 93.4, ["supply_stays"])]
-    assert lines == ["FAILED  step 4: the relay was read back open: never", "NEVER CHECKED  supply_stays", "0 of 50 checks hold, 93 s."]
-    assert [line.plain for line in verdict_lines([a_check(True)], True, 93.4, [])] == ["All 50 checks hold, 93 s."]
+    assert lines == ["FAILED  step 4: the relay was read back open: never", "NEVER CHECKED  supply_stays",
+                     f"0 of {TOTAL} checks hold, 93 s."]
+    assert [line.plain for line in verdict_lines([a_check(True)], True, 93.4, [])] == [f"All {TOTAL} checks hold, 93 s."]
 
 
 def test_the_last_table_has_every_check_with_its_number_at_80_columns():
@@ -175,7 +177,8 @@ def test_plain_text_has_no_control_characters_and_says_the_same():
     text = "\n".join(said)
     assert all(line.isprintable() for line in said)
     for words in ("Step 4 of 8: A floor is reached, offline", "should: account 1001 is cut", "the broker is stopped",
-                  "FAILED  the relay was read back open: never", "STEP 4 FAILS: 0 of 1 checks", "999999.99", "0 of 50 checks hold, 93 s."):
+                  "FAILED  the relay was read back open: never", "STEP 4 FAILS: 0 of 1 checks", "999999.99",
+                  f"0 of {TOTAL} checks hold, 93 s."):
         assert words in text
 
 

@@ -241,3 +241,20 @@ def test_a_thin_way_up_is_slow_and_the_way_down_is_not():
         assert loop.time() - began >= 0.4 > down_s
 
     on_a_street(walk)
+
+
+def test_a_network_that_is_cut_comes_back_when_it_is_mended():
+    async def walk(street: Street) -> None:
+        street.writer.write(packet(CONNECT, b"one").raw)
+        await street.broker_hears(packet(CONNECT, b"one").raw)
+        street.tap.cut()
+        assert await asyncio.wait_for(street.reader.read(), 5) == b""
+        reader, writer = await asyncio.open_connection("127.0.0.1", street.tap.listens_on)
+        assert await asyncio.wait_for(reader.read(), 5) == b""
+        writer.close()
+        street.tap.mend()
+        street.reader, street.writer = await asyncio.open_connection("127.0.0.1", street.tap.listens_on)
+        street.writer.write(packet(CONNECT, b"two").raw)
+        await street.broker_hears(packet(CONNECT, b"two").raw)
+
+    on_a_street(walk)
