@@ -17,7 +17,7 @@ from firmware.cutoff.throttle import Throttle
 from firmware.gateway_billing import HELD_NO_VALUE, HELD_OTHER_SERIAL, NO_SERIAL, Billing
 from firmware.gateway_books import Refusals, must, note, settle
 from firmware.gateway_orders import OrderDesk
-from firmware.gateway_replay import Replay, forward_s
+from firmware.gateway_replay import EVENT_STANDING, STANDING_AWAITS_COMPARISON, STANDING_AWAITS_STATE, Replay, forward_s
 from firmware.gateway_slot import Slot
 from firmware.gateway_supply import SupplyDesk
 from firmware.ledger import record_kinds as kinds
@@ -33,7 +33,6 @@ FAULT_UTILITY_KEY = const(9)
 CHANNEL_HEAD_END = const(1)  # NOTICE channel
 RESET_UNKNOWN = const(0)  # BOOT reset_cause: this port cannot tell
 STANDING_SOUND = const(0)
-STANDING_AWAITS_STATE = const(2)
 
 
 class ClockView:
@@ -62,7 +61,7 @@ class HeadEnd:
     """What the head-end last let us know: `standing` (SPEC 5.3 field 12) and when its last word came that was certainly new."""
 
     def __init__(self):
-        self.standing = 1  # awaiting comparison
+        self.standing = STANDING_AWAITS_COMPARISON
         self.last_contact_s = 0
 
 
@@ -153,6 +152,7 @@ class Gateway:
         slot.held = 0
         slot.jumped = None
         slot.reading = reading
+        slot.reading_age_s = 0
         slot.uncharged_ucu = self.billing.uncharged_ucu(slot, reading)
         cause = self.billing.due_cause(slot, reading, slot.uncharged_ucu)
         if cause and slot.uncharged_ucu is not None:
@@ -271,8 +271,12 @@ class Gateway:
     def _compare(self, ack):
         standing = STANDING_SOUND if ack.comparison == 0 else STANDING_AWAITS_STATE
         if self.head_end.standing != standing and (ack.fresh or standing != STANDING_SOUND):
+            if STANDING_AWAITS_STATE in (standing, self.head_end.standing):
+                note(self.ledger, kinds.EVENT, (EVENT_STANDING, 0, standing))
             self.head_end.standing = standing
             self.announce()
+            for slot in self.slots:
+                self.supply.judge(slot)  # a cut that is on its way is called back
 
     def _deliver_notices(self, sequence):
         """A notice is given to the customer by the head-end once its database holds it."""
@@ -312,6 +316,7 @@ class Gateway:
         for slot in self.slots:
             if slot.cut_order and now_s and now_s >= slot.cut_order_until_s:
                 self.supply.end_cut_order(slot)
+            slot.reading_age_s += 1
             if slot.clock_age_s is not None:
                 slot.clock_age_s += 1
             self.supply.retry(slot)

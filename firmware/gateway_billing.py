@@ -86,14 +86,18 @@ class Billing:
 
     def _could_have_passed_cwh(self, slot, reading):
         """Energy at the meter's limit since then, with a margin of a quarter, rounded up."""
-        before_s = self._ledger.accounts.get(slot.row, "charged_at_s") if slot.reading is None else slot.reading.at_s
-        return self._limit_cwh(slot, before_s, reading.at_s)
+        if slot.reading is None:
+            return self._limit_cwh(slot, self._ledger.accounts.get(slot.row, "charged_at_s"), reading.at_s)
+        by_wall_s = reading.at_s - slot.reading.at_s if slot.reading.at_s else 0
+        return self._passable_cwh(slot, max(by_wall_s, slot.reading_age_s))
 
     def _limit_cwh(self, slot, before_s, after_s):
-        if not before_s or not after_s:
-            return slot.model.modulus_cwh // 2  # undated: only a step back can be told
-        elapsed_s = max(0, after_s - before_s) + self._limits.plausible_slack_s
-        return slot.max_power_w * elapsed_s * 5 // 4 // JOULES_PER_CWH + 1
+        if not before_s or after_s < before_s:
+            return slot.model.modulus_cwh // 2  # undated, or by a clock that was wrong: only a step back can be told
+        return self._passable_cwh(slot, after_s - before_s)
+
+    def _passable_cwh(self, slot, elapsed_s):
+        return slot.max_power_w * (elapsed_s + self._limits.plausible_slack_s) * 5 // 4 // JOULES_PER_CWH + 1
 
     def hold(self, slot, reading, why):
         """Journal a held reading once per episode of holding."""

@@ -13,6 +13,9 @@ from firmware.gateway_billing import HELD_TOO_FAR
 from firmware.ledger import record_kinds as kinds
 
 NOTICE_DELIVERED = const(2)
+EVENT_STANDING = const(5)  # value: standing with the head-end (SPEC 5.3 field 12), which outlives a restart
+STANDING_AWAITS_COMPARISON = const(1)
+STANDING_AWAITS_STATE = const(2)
 _WORDS_OF_HEAD_END = (kinds.CREDIT, kinds.DOCUMENT, kinds.ACKED)
 
 
@@ -55,8 +58,15 @@ class Replay:
                 self._forward_s[account] += forward_s(values[0], values[1])
         elif kind in (kinds.BRAKE, kinds.SNAPSHOT_BEGIN):
             self._on_brake(kind, values)
+        self._on_head_end(kind, values, at_s)
+
+    def _on_head_end(self, kind, values, at_s):
         if kind in _WORDS_OF_HEAD_END and at_s:
             self._head_end.last_contact_s = at_s
+        if kind == kinds.EVENT and values[0] == EVENT_STANDING and values[2] >= STANDING_AWAITS_STATE:
+            self._head_end.standing = values[2]  # its state has not come: a restart does not make our books right
+        elif kind == kinds.EPOCH or kind == kinds.EVENT and values[0] == EVENT_STANDING:
+            self._head_end.standing = STANDING_AWAITS_COMPARISON
 
     def _on_brake(self, kind, values):
         if kind == kinds.BRAKE and not values[0]:

@@ -32,6 +32,7 @@ class Slot:
     def forget(self):
         """What the account row said before is void: after a start, and when the head-end's state took its place."""
         self.reading = None  # the last believed one
+        self.reading_age_s = 0  # seconds since then, by ticks: whatever happens to the clock
         self.last_heard = None  # the last one with registers, believed or not
         self.uncharged_ucu = None  # worth of the energy since the last charge, None without reading or tariff
         self.held = 0  # HELD reason while the present readings are not believed

@@ -245,6 +245,21 @@ def test_a_cut_on_its_way_is_called_back_when_the_state_of_the_head_end_knows_no
     eq(world.meters[0].orders.count(TRIP), 0)
 
 
+def test_a_cut_on_its_way_is_called_back_when_our_books_are_found_behind():
+    world = World()
+
+    async def script(world):
+        in_contact(world)
+        world.credit(-COIN)
+        eq(await until(lambda: world.row("wish") == 1), True)
+        ledger = world.gateway.ledger
+        world.gateway.on_acks(Ack([ledger.epoch, ledger.sequence + 50, bytes(8), bytes(8), 0, START_S, None, 1, None, None]))
+        await aio.sleep_ms(60_000)
+
+    world.run(script)
+    eq(world.meters[0].orders.count(TRIP), 0)
+
+
 def test_orders_and_credits_that_are_replayed_leave_one_record():
     world = World()
 

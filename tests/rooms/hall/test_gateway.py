@@ -335,6 +335,13 @@ def test_a_gateway_that_is_behind_cuts_nobody():
     world.run(script)
     eq(trips(world), 0)
 
+    async def second(world):
+        in_contact(world)
+        await aio.sleep_ms(60_000)
+
+    world.run(second)
+    eq(trips(world), 0, "the restart forgot it")
+
 
 def test_a_new_tariff_and_policy_are_taken_once_and_bad_ones_are_refused():
     world = World()

@@ -1,5 +1,6 @@
 """What a register may do: roll over, jump, stand still for days, give no value; and what follows for the money."""
 
+from firmware.base import aio
 from firmware.base.reading import MARK_HELD, Reading
 from firmware.ledger import record_kinds as kinds
 from firmware.ledger.record import values_of
@@ -220,3 +221,35 @@ def test_a_hold_that_found_no_room_is_written_when_there_is_some():
         eq((world.row("flags") & 16, len(records(world, kinds.HELD))), (16, 1))
 
     alone(world, script)
+
+
+def test_a_clock_that_was_set_back_makes_no_jump_of_what_passed_meanwhile():
+    world = World()
+
+    async def script(world):
+        world.meters[0].silent = True
+        read(world, START_S, 1_000)
+        await aio.sleep_ms(3_600_000)
+        world.gateway.clock._set(3, START_S - 90 * DAY_S, world.gateway._ticks_ms(), 0)
+        reading = read(world, START_S - 90 * DAY_S, 2_500)
+        eq(reading.marks & MARK_HELD, 0, "15 kWh in an hour are no jump")
+        reading = read(world, START_S - 90 * DAY_S + 5, 4_500)
+        eq(reading.marks & MARK_HELD, MARK_HELD, "20 kWh at once are one")
+
+    world.run(script)
+
+
+def test_a_charge_that_lies_in_the_future_holds_nothing_after_a_restart():
+    world = World()
+
+    def first(world):
+        read(world, START_S + 90 * DAY_S, 1_000)
+
+    alone(world, first)
+    world.rtc.at_s = START_S
+
+    def second(world):
+        reading = read(world, START_S, 3_000)
+        eq((reading.marks & MARK_HELD, world.row("charged_at_s")), (0, START_S))
+
+    alone(world, second)
