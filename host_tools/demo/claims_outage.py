@@ -114,7 +114,7 @@ def journal_sound(image: JournalImage) -> Verdict:
 def acknowledged_once(proof: Proof, credits_least: int) -> Verdict:
     """No fault, and as much was acknowledged as this story must have seen."""
     enough = proof.credits >= credits_least > 0 and proof.countersigned > 0 and proof.documents > 0
-    return not proof.faults and enough, proof.words()
+    return not proof.faults and enough, proof.words() + ("" if enough else f", which is too few: {credits_least} credits were taken")
 
 
 def published_kept(proof: Proof) -> Verdict:

@@ -32,6 +32,7 @@ async def broker_stops(act: Act) -> None:
     act.down_since = time.monotonic()
     replies_before = await stage.replies()
     act.say("the broker is stopped", "bold red")
+    await act.use_energy({act.of(SILENT): LOW_TARGET_UCU})  # its notice must be old enough when its meter falls silent
     numbered_before = int(told.part("readings").get("last", 0))
 
     async def gone() -> Verdict:
@@ -91,7 +92,7 @@ async def balance_reaches_floor(act: Act) -> None:
 
 async def _warn(act: Act) -> None:
     warned = [act.of(role) for role in BELOW_ZERO if role != UNWARNED]
-    await act.use_energy({one: LOW_TARGET_UCU for one in warned})
+    await act.use_energy({one: LOW_TARGET_UCU for one in warned if one.role != SILENT})
 
     async def alarms() -> Verdict:
         return claims_outage.alarms_sound(await act.stage.site.events(), [one.address for one in warned])
