@@ -1,8 +1,8 @@
 """Numbers that will never come: pruned at the gateway before this database had them, or malformed (SPEC 5.1, 5.2).
 
-A gateway that is asked for what it no longer holds answers with the oldest it has (records) or keeps (readings). When the same number
-came ASKS_MAX times after asking, seconds apart, and nothing lower ever, there is nothing lower: the gap is kept here, named to the
-operator, and the books go on behind it.
+A gateway that is asked for what it no longer holds answers with the oldest it has, and goes on from there: its numbers step back. When
+it began SAME_MAX more times at the same number, seconds apart, there is nothing lower: the gap is kept here, named to the operator, and
+the books go on behind it. A journal that is pruned meanwhile begins at another number each time; then ANSWERS_MAX answers do.
 
 Trap avoided: a lost packet and a request that crossed a live message look the same once, never that often.
 """
@@ -13,21 +13,24 @@ from host_tools.head_end.database import Database
 from host_tools.journal_reader import kinds
 
 RECORDS, READINGS = "records", "readings"
-ASKS_MAX = 3
+SAME_MAX = 3
+ANSWERS_MAX = 6
 APART_S = 2  # answers to one request come in a burst and count once
 
 
 def never_comes(db: Database, gateway_id: int, what: str, wanted: int, first: int, now_s: int) -> bool:
     """Note that `first` came where `wanted` is missing; True when it was asked for often enough."""
     row = db.row("SELECT * FROM offers WHERE gateway_id = ? AND what = ?", gateway_id, what)
-    if row is None or int(row["wanted"]) != wanted or first < int(row["first"]):
-        db.run("INSERT OR REPLACE INTO offers VALUES (?, ?, ?, ?, 0, ?)", gateway_id, what, wanted, first, now_s)
+    if row is None or int(row["wanted"]) != wanted:
+        db.run("INSERT OR REPLACE INTO offers VALUES (?, ?, ?, ?, ?, 0, 0, ?)", gateway_id, what, wanted, first, first, now_s)
         return False
-    if first > int(row["first"]) or now_s < int(row["at_s"]) + APART_S:
+    if first > int(row["seen"]) or now_s < int(row["at_s"]) + APART_S:  # the answer goes on
+        db.run("UPDATE offers SET seen = ? WHERE gateway_id = ? AND what = ?", first, gateway_id, what)
         return False
-    times = int(row["times"]) + 1
-    db.run("UPDATE offers SET times = ?, at_s = ? WHERE gateway_id = ? AND what = ?", times, now_s, gateway_id, what)
-    return times >= ASKS_MAX
+    answers, same = int(row["answers"]) + 1, int(row["same"]) + 1 if first == row["first"] else 0
+    values = (first, first, answers, same, now_s, gateway_id, what)
+    db.run("UPDATE offers SET first = ?, seen = ?, answers = ?, same = ?, at_s = ? WHERE gateway_id = ? AND what = ?", *values)
+    return same >= SAME_MAX or answers >= ANSWERS_MAX
 
 
 def keep(db: Database, gateway_id: int, gateway: str, what: str, first: int, last: int, why: str, now_s: int) -> None:

@@ -19,8 +19,10 @@ CREATE TABLE offers (
     gateway_id INTEGER NOT NULL REFERENCES gateways (id),
     what TEXT NOT NULL CHECK (what IN ('records', 'readings')),
     wanted INTEGER NOT NULL,                             -- first number that is missing here
-    first INTEGER NOT NULL,                              -- lowest number that came after asking for it
-    times INTEGER NOT NULL,                              -- how often it came
-    at_s INTEGER NOT NULL,                               -- when it last counted
+    first INTEGER NOT NULL,                              -- where the last answer began
+    seen INTEGER NOT NULL,                               -- where the last message began
+    answers INTEGER NOT NULL,                            -- how many came
+    same INTEGER NOT NULL,                               -- how many of them in a row began at the same number
+    at_s INTEGER NOT NULL,                               -- when the last of them came
     PRIMARY KEY (gateway_id, what)
 ) WITHOUT ROWID;

@@ -100,6 +100,17 @@ def test_a_gateway_that_does_hold_earlier_records_is_never_passed_over(books):
     assert books.journal(1, after_s=3)[2] == books.gateway.sequence
 
 
+def test_a_journal_that_is_pruned_further_while_it_is_asked_for_is_passed_over_too(books):
+    long_life(books)
+    for number in range(40):
+        books.gateway.charge(100_020 + number, 100_021 + number)
+    for oldest in range(5, 40):
+        books.journal(oldest, oldest, after_s=3)  # the oldest it holds
+        if books.journal(oldest + 1)[2]:  # and what follows
+            break
+    assert oldest == 11 and books.db.row("SELECT first, last FROM gaps")[:] == (1, 10)
+
+
 def test_what_is_missing_is_asked_for_again_without_waiting_for_news(books):
     long_life(books)
     books.journal(5)
