@@ -182,14 +182,15 @@ class Witness:
         self.region.load(flash, programmed, stable, stable_programmed)
         self.region.boots = boots
         ledger = ledger_on(self.region, self._ledger_type)
-        trouble = self._state(ledger, self.story.promised, self.story.promised_chain)
+        trouble = self.state_trouble(ledger, self.story.promised, self.story.promised_chain)
         if trouble or stable is None:
             return trouble or self._life_goes_on(ledger)
         shown, chain = ledger.sequence, ledger.chain
         self.region.cut_power()
-        return self._state(ledger_on(self.region, self._ledger_type), shown, chain)
+        return self.state_trouble(ledger_on(self.region, self._ledger_type), shown, chain)
 
-    def _state(self, ledger, promised, chain):
+    def state_trouble(self, ledger, promised, chain):
+        """A sentence when the ledger does not hold what was promised."""
         story = self.story
         sequence = ledger.sequence
         if sequence < promised:
@@ -201,9 +202,10 @@ class Witness:
         if not ledger.sound:
             return "not sound: %r, damage %r" % (ledger.troubles, ledger.journal.damage)
         sums, _ = story.sums_at(sequence)
-        return self._sums(ledger, sums)
+        return self.sums_trouble(ledger, sums)
 
-    def _sums(self, ledger, sums):
+    def sums_trouble(self, ledger, sums):
+        """A sentence when a balance is not the one that was added up."""
         for index in range(ACCOUNTS):
             row = ledger.accounts.row_of(index + 1)
             balance = ledger.accounts.balance_ucu(row) if row >= 0 else 0
@@ -232,7 +234,7 @@ class Witness:
             return "after going on: sequence %d, not %d" % (again.sequence, sequence + 1)
         if not again.sound:
             return "after going on not sound: %r, damage %r" % (again.troubles, again.journal.damage)
-        return self._sums(again, (sums[0] + 1,) + sums[1:])
+        return self.sums_trouble(again, (sums[0] + 1,) + sums[1:])
 
     def _make_room(self, ledger):
         """A full journal must come free by what the head-end and the ledger's own housekeeping do, and by nothing else."""
