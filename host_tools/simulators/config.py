@@ -12,14 +12,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
 
 from host_tools.simulators.models import MODELS
 
 Address = Annotated[str, Field(pattern=r"^[0-9]{12}$")]
 HexByte = Annotated[str, Field(pattern=r"^[0-9A-F]{2}$")]
 Cwh = Annotated[int, Field(ge=0, lt=100_000_000)]
+YEARS_S = 20 * 366 * 86_400  # a clock further off than this stands in no calendar of a meter
 Probability = Annotated[float, Field(ge=0, le=1)]
+Watts = Annotated[int, Field(ge=-79_999, le=79_999)]  # below zero feeds back
 Baud = Literal[600, 1200, 2400, 4800, 9600, 19200]
 FaultKind = Literal["drop", "flip", "truncate", "echo", "late", "collision", "noise"]
 
@@ -33,13 +35,13 @@ class Strict(BaseModel):
 
 
 class StepsCfg(Strict):
-    steps: Annotated[list[tuple[Annotated[int, Field(ge=0)], int]], Field(min_length=1)]
+    steps: Annotated[list[tuple[Annotated[int, Field(ge=0)], Watts]], Field(min_length=1)]
     repeat_s: Annotated[int, Field(gt=0)] | None = None
 
 
 class RandomRange(Strict):
-    min_w: int
-    max_w: int
+    min_w: Watts
+    max_w: Watts
     period_s: Annotated[int, Field(gt=0)] = 60
     seed: int = 0
 
@@ -62,7 +64,7 @@ def _load_kind(given: Any) -> str:
 
 # The tags begin with a capital so that `sentence` can tell them from fields.
 LoadCfg = Annotated[
-    Annotated[int, Field(ge=-79_999, le=79_999), Tag("Constant")]
+    Annotated[Watts, Tag("Constant")]
     | Annotated[StepsCfg, Tag("Steps")]
     | Annotated[RandomCfg, Tag("Random")],
     Discriminator(_load_kind),
@@ -70,7 +72,7 @@ LoadCfg = Annotated[
 
 
 class ClockCfg(Strict):
-    offset_s: int = 0
+    offset_s: Annotated[int, Field(gt=-YEARS_S, lt=YEARS_S)] = 0
     drift_ppm: Annotated[int, Field(gt=-100_000, lt=100_000)] = 0
     state: Literal["ok", "lost", "invalid"] = "ok"
 
@@ -139,7 +141,7 @@ class MeterCfg(Strict):
         if not isinstance(given, dict):
             return given
         name = given.get("model", "export_single")
-        if name not in MODELS:
+        if not isinstance(name, str) or name not in MODELS:
             raise ValueError(f"model {name!r} is unknown, choose one of {', '.join(sorted(MODELS))}")
         return _merged(MODELS[name].settings, given)
 
@@ -165,6 +167,12 @@ class FaultCfg(Strict):
     ms: Annotated[int, Field(ge=0, le=60_000)] = 1500
 
 
+def _in_range(at: datetime) -> datetime:
+    if not 2000 <= at.year <= 2099:
+        raise ValueError("must be in the years 2000 to 2099, which is all that a meter's clock can say")
+    return at
+
+
 class LineCfg(Strict):
     baud: Baud = 2400
     baud_from_termios: bool = False
@@ -177,7 +185,7 @@ class LineCfg(Strict):
 class SiteCfg(Strict):
     line: LineCfg = LineCfg()
     utc_offset_s: Annotated[int, Field(gt=-86_400, lt=86_400)] = 0
-    start_local: datetime | None = None  # wall time at start, else the machine's
+    start_local: Annotated[datetime, AfterValidator(_in_range)] | None = None  # wall time at start, else the machine's
     energy_speed: Annotated[int, Field(ge=0)] = 1
     meters: Annotated[list[MeterCfg], Field(min_length=1, max_length=250)]
 
@@ -201,7 +209,7 @@ def sentence(error: ValidationError) -> str:
     if first["type"] == "missing":
         return f"{where}: is missing"
     got = f", got {given!r}" if isinstance(given, (str, int, float, bool)) else ""
-    return f"{where}: {first['msg']}{got}"
+    return f"{where}: {first['msg'].removeprefix('Value error, ')}{got}"
 
 
 def parse_site(document: Any) -> SiteCfg:
@@ -212,12 +220,20 @@ def parse_site(document: Any) -> SiteCfg:
         raise SiteFileError(sentence(error)) from None
 
 
+def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = [name for name, _ in pairs]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"field {name!r} stands twice")
+    return dict(pairs)
+
+
 def load_site(path: str | Path) -> SiteCfg:
     try:
-        document = json.loads(Path(path).read_text(encoding="utf-8"))
+        document = json.loads(Path(path).read_text(encoding="utf-8"), object_pairs_hook=_no_twins)
     except OSError as error:
         raise SiteFileError(f"{path}: {error.strerror}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise SiteFileError(f"{path}: not JSON, {error}") from None
     try:
         return parse_site(document)

@@ -6,6 +6,7 @@ a bus with several meters survives only if each speaks when spoken to.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from host_tools.simulators.frames import ANY_METER, BROADCAST, Frame, NotBcd, is_wildcard, matches
@@ -32,29 +33,13 @@ def answer(meter: Meter, request: Frame) -> Frame | None:
         return None
     if not matches(request.address, meter.address):
         return None
-    wildcard = is_wildcard(request.address)
     if function == ADDRESS:
         own = bytes.fromhex(meter.address)[::-1]
         return _reply(meter, request, own) if request.address == ANY_METER else None
-    if function == READ:
-        return _read(meter, request)
-    if function == FOLLOW_UP:
-        return _follow_up(meter, request)
-    if wildcard:
+    act = _ANSWERS.get(function)
+    if act is None or (is_wildcard(request.address) and function not in (READ, FOLLOW_UP)):
         return None
-    if function == AUTHENTICATE:
-        return _refuse(meter, request, b"\x08\x00")
-    if function == WRITE:
-        return _write(meter, request)
-    if function == FREEZE:
-        return _freeze(meter, request)
-    if function == BAUD:
-        return _baud(meter, request)
-    if function in (PASSWORD, CLEAR_DEMAND, CLEAR_METER, CLEAR_EVENTS):
-        return _refuse(meter, request, NO_RIGHT)
-    if function == RELAY:
-        return _relay(meter, request)
-    return None
+    return act(meter, request)
 
 
 def _reply(meter: Meter, request: Frame, data: bytes = b"", more: bool = False) -> Frame:
@@ -168,3 +153,18 @@ def _set_time(meter: Meter, data: bytes) -> None:
     if meter.clock.state == "ok" and abs(wanted - local) <= TIME_WINDOW_MS and quiet and meter.time_set_day != day:
         meter.clock.set_local(meter.now_ms, wanted)
         meter.time_set_day = day
+
+
+_ANSWERS: dict[int, Callable[[Meter, Frame], Frame | None]] = {
+    READ: _read,
+    FOLLOW_UP: _follow_up,
+    AUTHENTICATE: lambda meter, request: _refuse(meter, request, b"\x08\x00"),
+    WRITE: _write,
+    FREEZE: _freeze,
+    BAUD: _baud,
+    PASSWORD: lambda meter, request: _refuse(meter, request, NO_RIGHT),
+    CLEAR_DEMAND: lambda meter, request: _refuse(meter, request, NO_RIGHT),
+    CLEAR_METER: lambda meter, request: _refuse(meter, request, NO_RIGHT),
+    CLEAR_EVENTS: lambda meter, request: _refuse(meter, request, NO_RIGHT),
+    RELAY: _relay,
+}

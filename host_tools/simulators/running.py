@@ -37,17 +37,20 @@ class RunningSite:
 
 
 async def start_on_pty(cfg: SiteCfg, link: str | Path, control: str | Path | None = None) -> RunningSite:
-    """Stand the site on a fresh pty in the running loop. OSError when link or socket cannot be made."""
+    """Stand the site on a fresh pty in the running loop. OSError, naming the path, when link or socket cannot be made."""
     site = Site(cfg)
     port = PtyPort(site.line, site.clock.mono_ns, Path(link), cfg.line.baud_from_termios)
-    port.open(asyncio.get_running_loop())
+    try:
+        port.open(asyncio.get_running_loop())
+    except OSError as error:
+        raise OSError(error.errno, error.strerror or str(error), str(link)) from error
     server = None if control is None else ControlServer(site, Path(control))
     if server is not None:
         try:
             await server.open()
-        except OSError:
+        except OSError as error:
             port.close()
-            raise
+            raise OSError(error.errno, error.strerror or str(error), str(control)) from error
     return RunningSite(site, port, server)
 
 
@@ -89,8 +92,12 @@ async def _serve(cfg: SiteCfg, link: str, control: str | None) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="host_tools.simulators.site", description="simulated RS-485 metering site")
-    parser.add_argument("--config", help="site file, JSON")
+    parser = argparse.ArgumentParser(
+        prog="python -m host_tools.simulators.site",
+        description="Play a site of DL/T 645 meters on a pty at wire pace, until it is stopped.",
+        epilog="example: --config host_tools/simulators/examples/twelve_meters.json --link /tmp/meters",
+    )
+    parser.add_argument("--config", help="site file, JSON: its fields are those of host_tools/simulators/config.py")
     parser.add_argument("--link", help="where to put the symbolic link to the pty")
     parser.add_argument("--control", help="unix socket for orders and questions, JSON lines")
     parser.add_argument("--list-models", action="store_true", help="print the meter models and end")

@@ -29,7 +29,7 @@ BAD_FILES = [
     ({"meters": [{"address": A, "load": "much"}]}, "meters.0.load"),
     ({"meters": [{"address": A, "load": {"steps": [[-1, 5]]}}]}, "meters.0.load.steps.0.0"),
     ({"meters": [{"address": A, "load": {"random": {"min_w": 5, "max_w": 1}}}]}, "meters.0.load.random"),
-    ({"meters": [{"address": A, "model": "unknown"}]}, "meters.0: Value error, model 'unknown' is unknown"),
+    ({"meters": [{"address": A, "model": "unknown"}]}, "meters.0: model 'unknown' is unknown"),
     ({"meters": [{"address": A, "relay": {"close_code": "1D"}}]}, "meters.0.relay.close_code"),
     ({"meters": [{"address": A, "preamble": 9}]}, "meters.0.preamble"),
     ({"meters": [{"address": A, "schedule": [["06:00", 1]]}]}, "schedule must start at 00:00"),
@@ -191,3 +191,31 @@ def test_a_link_that_is_a_real_file_is_left_alone(tmp_path):
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=20)
     assert done.returncode == 2 and "not a symbolic link" in done.stderr
     assert (tmp_path / "line").read_text() == "precious"
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ('{"meters": [{"address": "210000000001", "history_days": 400}], "start_local": "0001-01-01T00:00:00"}', "start_local: must be"),
+        ('{"meters": [{"address": "210000000001"}], "start_local": "9999-12-31T23:59:59"}', "start_local: must be"),
+        ('{"meters": [{"address": "210000000001", "clock": {"offset_s": 99999999999999}}]}', "meters.0.clock.offset_s: "),
+        ('{"meters": [{"address": "210000000001", "model": ["x"]}]}', "meters.0: model ['x'] is unknown"),
+        ('{"meters": [{"address": "210000000001", "load": {"steps": [[0, 1e30]]}}]}', "meters.0.load.steps.0.1: "),
+        ('{"meters": [], "meters": [{"address": "210000000001"}]}', "field 'meters' stands twice"),
+        ("[" * 100_000, "not JSON"),
+    ],
+)
+def test_what_no_meter_can_be_is_one_sentence_before_the_site_stands(text, named, tmp_path, capsys):
+    path = tmp_path / "site.json"
+    path.write_text(text)
+    assert main(["--config", str(path), "--link", str(tmp_path / "line")]) == 2
+    said = capsys.readouterr().err
+    assert named in said and said.count("\n") == 1 and not (tmp_path / "line").is_symlink()
+
+
+def test_a_path_that_cannot_be_made_is_named_itself(tmp_path, capsys):
+    assert main(["--config", str(EXAMPLE), "--link", str(tmp_path / "none" / "line")]) == 2
+    assert capsys.readouterr().err == f"{tmp_path / 'none' / 'line'}: No such file or directory\n"
+    assert main(["--config", str(EXAMPLE), "--link", str(tmp_path / "line"), "--control", str(tmp_path / "none" / "ctl")]) == 2
+    assert capsys.readouterr().err == f"{tmp_path / 'none' / 'ctl'}: No such file or directory\n"
+    assert not (tmp_path / "line").is_symlink()
