@@ -46,9 +46,13 @@ def backlog_drained(now: Backlog, records: int, readings: int, seconds: float) -
     return records > 0 and readings > 0 and not now.missing, f"{words} in {seconds:.1f} s"
 
 
-def queued_arrived(receipts: Sequence[str], booked: Sequence[bool], seconds: float) -> Verdict:
-    """Each payment of the outage was applied, and the gateway's own record of it is here."""
-    good = len(receipts) == len(booked) == 3 and all(receipt == "applied" for receipt in receipts) and all(booked)
+def queued_arrived(
+    receipts: Sequence[str], queued: Sequence[tuple[int, int]], booked: Mapping[int, int], seconds: float
+) -> Verdict:
+    """Each payment of the outage, named (account, number), was applied, and the gateway's own record is here: of this number
+    or, as a higher number's total contains it, of a later one. `booked` is the highest number of each account."""
+    good = (len(receipts) == len(queued) == 3 and all(receipt == "applied" for receipt in receipts)
+            and all(booked.get(account, 0) >= number > 0 for account, number in queued))
     return good, f"{sum(receipt == 'applied' for receipt in receipts)} of 3 payments applied, {seconds:.1f} s after its return"
 
 

@@ -17,7 +17,7 @@ PAID_TO_CLOSED_MAX_S = 15.0
 ISSUER, ORDER_CUT, REFUSED = 1, 1, 2
 ACTION_RESTORE, VERIFIED = 2, 5
 WATCH_S = 2.0
-THIN_BYTES_PER_S = 700  # a queue that takes half a minute to drain: long enough to see what passes it
+THIN_BYTES_PER_S = 400  # a queue that takes half a minute to drain: long enough to see what passes it
 
 
 async def broker_returns(act: Act) -> None:
@@ -47,9 +47,12 @@ async def broker_returns(act: Act) -> None:
         return claims_return.backlog_drained(now, before.records_missing, before.readings_missing, act.seconds_since(began))
 
     def arrived() -> Verdict:
-        booked = {(one["account"], one["number"]) for one in books.fields_of("CREDIT") if one["issuer"] == ISSUER}
-        return claims_return.queued_arrived(
-            books.receipts(*act.queued) if act.queued else [], [name in booked for name in act.queued], act.seconds_since(began))
+        booked: dict[int, int] = {}
+        for one in books.fields_of("CREDIT"):
+            if one["issuer"] == ISSUER:
+                booked[one["account"]] = max(one["number"], booked.get(one["account"], 0))
+        receipts = books.receipts(*act.queued) if act.queued else []
+        return claims_return.queued_arrived(receipts, act.queued, booked, act.seconds_since(began))
 
     await until("broker_forgot", "the broker has lost its session",
                 lambda: claims_return.broker_forgot(size, left, stage.log.session_present[known:]), 20)

@@ -37,12 +37,17 @@ def test_a_backlog_with_a_hole_is_not_drained(now, records, readings, wanted):
     assert holds(claims_return.backlog_drained(now, records, readings, 5.0)) is wanted
 
 
-@pytest.mark.parametrize(("receipts", "booked", "wanted"), [
-    (["applied"] * 3, [True] * 3, True), (["applied"] * 2 + ["pending"], [True] * 3, False), (["applied"] * 3, [True, True, False], False),
-    (["applied"] * 2 + ["refused"], [True] * 3, False), (["applied"] * 2, [True] * 2, False), ([], [], False),
+QUEUED = [(1007, 2), (1007, 3), (1012, 2)]
+
+
+@pytest.mark.parametrize(("receipts", "queued", "booked", "wanted"), [
+    (["applied"] * 3, QUEUED, {1007: 3, 1012: 2}, True), (["applied"] * 2 + ["pending"], QUEUED, {1007: 3, 1012: 2}, False),
+    (["applied"] * 2 + ["refused"], QUEUED, {1007: 3, 1012: 2}, False), (["applied"] * 3, QUEUED, {1007: 2, 1012: 2}, False),
+    (["applied"] * 3, QUEUED, {1007: 3}, False), (["applied"] * 3, QUEUED, {1007: 3, 1012: 1}, False), ([], [], {}, False),
+    (["applied"] * 2, QUEUED[:2], {1007: 3}, False), (["applied"] * 3, QUEUED, {1007: 4, 1012: 2}, True),
 ])
-def test_a_payment_that_did_not_come_through_is_seen(receipts, booked, wanted):
-    assert holds(claims_return.queued_arrived(receipts, booked, 5.0)) is wanted
+def test_a_payment_that_did_not_come_through_is_seen(receipts, queued, booked, wanted):
+    assert holds(claims_return.queued_arrived(receipts, queued, booked, 5.0)) is wanted
 
 
 BALANCES = {1001: 5, 1002: 7}

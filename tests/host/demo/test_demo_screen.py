@@ -80,6 +80,9 @@ def test_no_line_moves_when_the_story_goes_on():
 
     for size in ((80, 24), (80, 40), (130, 35), (200, 50)):
         assert len({tuple(places(picture(*size, step, waiting=waiting)).items()) for step in range(1, 9) for waiting in ("", "x")}) == 1
+        before, after = picture(*size, meters=0), picture(*size)
+        assert [before.index(line) for line in before if line.startswith((" bus", " link"))] == [
+            after.index(line) for line in after if line.startswith((" bus", " link"))]
 
 
 def test_meters_that_find_no_room_are_counted():
