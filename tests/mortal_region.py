@@ -196,17 +196,17 @@ class MortalRegion:
         offset += last
         self._say(PROGRAMMING)
         self._touch(offset, b"\x01")
-        kind = _below(4)
-        whole = unit if kind == 1 else _below(unit) if kind < 3 else 0
+        kind = ("blank", "short", "one_bit", "short_weak", "weak")[_below(5)]
+        whole = unit if kind == "one_bit" else _below(unit) if kind in ("short", "short_weak") else 0
         torn = bytearray(b"\xff" * unit)
         torn[:whole] = data[:whole]
-        if kind == 1:
+        if kind == "one_bit":
             _forget_one_bit(torn)
-        elif kind > 1:
+        elif kind in ("short_weak", "weak"):
             for at in range(whole, unit):
                 torn[at] = data[at] | _below(256)
         self._write_unit(offset, torn)
-        return ("short", "one_bit", "short_weak", "weak")[kind]
+        return kind
 
     def _tear_erase(self, offset):
         size = self.erase_size
@@ -214,8 +214,8 @@ class MortalRegion:
         self._touch(offset, b"\x01" * (size // self.program_unit))
         self._file.seek(offset)
         torn = bytearray(self._file.read(size))
-        kind = _below(3)
-        if kind == 0:
+        kind = ("in_parts", "half", "nearly")[_below(3)]
+        if kind == "in_parts":
             piece = size // ERASE_PARTS
             part = _below(ERASE_PARTS)
             for done in range(part):
@@ -223,13 +223,13 @@ class MortalRegion:
                 torn[at : at + piece] = b"\xff" * piece
             at = self._part_at(offset, part) - offset
             _weaken(torn, at, at + piece)
-        elif kind == 1:
+        elif kind == "half":
             _weaken(torn, 0, size)
         else:
             for at in range(size):
                 torn[at] |= 0xFF if _below(256) else _below(256)
         self._write(offset, torn)
-        return ("in_parts", "half", "nearly")[kind]
+        return kind
 
 
 def blank(path, size, program_unit):

@@ -38,10 +38,10 @@ from tests.scenarios.witness_books import Books
 
 METERS = 3
 ERASE_SIZE, PROGRAM_UNIT = 1024, 32  # small pages, as inside a microcontroller: many erases in a short history
-JOURNAL_BYTES, READINGS_BYTES = 24 * ERASE_SIZE, 8 * ERASE_SIZE
+JOURNAL_BLOCKS, READINGS_BLOCKS = 24, 8
 LIMITS = {
     "accounts_max": METERS, "reconnect_first_ms": 30, "reconnect_max_ms": 100, "quiet_between_exchanges_ms": 2,
-    "load_after_cut_wait_ms": 50, "relay_again_after_s": 1, "supply_retry_s": 1, "uncharged_max_ucu": 300_000,
+    "load_after_cut_wait_ms": 50, "supply_retry_s": 1, "uncharged_max_ucu": 300_000,
     "acked_readings_step": 20, "readings_gap_min": 10,
 }  # fmt: skip
 LOAD_W, ENERGY_SPEED = 3_000, 3_600  # 1.65 a second and meter: accounts reach their floor, and credits lift them again
@@ -82,7 +82,7 @@ def plan(draw: random.Random, fated: bool = True) -> Plan:
     seconds = draw.uniform(shortest, longest)
     fate = {}
     if fated:
-        chances = (("program", 0.15, 40), ("sync", 0.15, 25), ("erase", 0.3, 3))
+        chances = (("program", 0.25, 40), ("sync", 0.15, 25), ("erase", 0.3, 3))
         fate = {name: draw.randrange(most) for name, chance, most in chances if draw.random() < chance}
     count = draw.choices((0, 1, 2, 3), (3, 4, 2, 1))[0]
     last_word = draw.choices(("", "credit", "order", "ack", "record"), (76, 10, 4, 5, 5))[0]
@@ -117,21 +117,22 @@ class Life:
 
 
 class Lives:
-    """The history: `live(plan)` for each life, `finish()` when it shall end well. `counts` of what happened."""
+    """The history: `live(plan)` for each life; `counts` of what happened, `witness` of what was wrong with it."""
 
-    def __init__(self, scene: Scene, programs: Path, tap: Tap, db: Database, seed: int, mutant: str = "") -> None:
+    def __init__(self, scene: Scene, programs: Path, tap: Tap, db: Database, seed: int, mutant: str, blocks: int) -> None:
         self.scene, self.tap, self.db = scene, tap, db
         self.draw = random.Random(seed)
         self.counts: Counter[str] = Counter()
         self.books = Books()
         self.witness = Witness(self.books)
         self.region = scene.folder / "region.bin"
+        self.free_blocks = blocks  # the fewest that a life ever told of
         self._programs = programs
         self._mutant = mutant
         self._unjudged: list[tuple[int, Path, int, Life]] = []
         self._heard = 0
-        self._payments = 0
-        mortal_region.blank(str(self.region), JOURNAL_BYTES + READINGS_BYTES, PROGRAM_UNIT)
+        self.journal_bytes = blocks * ERASE_SIZE
+        mortal_region.blank(str(self.region), self.journal_bytes + READINGS_BLOCKS * ERASE_SIZE, PROGRAM_UNIT)
         self.set_tariff(1, "0.5500")
 
     # the world
@@ -146,7 +147,6 @@ class Lives:
     def pay(self) -> None:
         account, issuer = self.scene.account(self.draw.randrange(METERS)), self.draw.choice((1, 1, 2))
         amount_ucu = self.draw.randrange(400_000, 2_800_000)
-        self._payments += 1
         self.issue(account, issuer, amount_ucu)
 
     def issue(self, account: int, issuer: int, amount_ucu: int) -> None:
@@ -173,7 +173,7 @@ class Lives:
 
     def start(self, one: Plan) -> tuple[subprocess.Popen[bytes], Life, threading.Thread]:
         options = {
-            "model_root": str(self.scene.models), "region": str(self.region), "journal_bytes": JOURNAL_BYTES,
+            "model_root": str(self.scene.models), "region": str(self.region), "journal_bytes": self.journal_bytes,
             "erase_size": ERASE_SIZE, "program_unit": PROGRAM_UNIT, "seed": one.seed, "fate": one.fate, "mutant": self._mutant,
         }  # fmt: skip
         path = self.scene.folder / "options.json"
@@ -255,9 +255,11 @@ class Lives:
         self.witness.hear(self.tap.events[self._heard : events])
         self._heard = events
         self.witness.hear_console(life.records)
+        if life.now:
+            self.free_blocks = min(self.free_blocks, life.now["journal"]["free_blocks"])
         for line in life.unsound:
             self.witness.fault(f"life {number}: not sound: {line}")
-        image = read_region(copy, ERASE_SIZE, PROGRAM_UNIT, JOURNAL_BYTES)
+        image = read_region(copy, ERASE_SIZE, PROGRAM_UNIT, self.journal_bytes)
         self.witness.judge(image, number)
         self.counts["erases"] = sum(block.erases for block in image.blocks)
         if not self.witness.faults:  # what is wrong stays to be looked at, and what came before it
@@ -269,7 +271,7 @@ class Lives:
 
 
 @contextlib.contextmanager
-def world(folder: Path, programs: Path, seed: int, mutant: str = "") -> Iterator[Lives]:
+def world(folder: Path, programs: Path, seed: int, mutant: str = "", blocks: int = JOURNAL_BLOCKS) -> Iterator[Lives]:
     """Broker, head-end, meters, tap and the gateway's files; each ended by its own id. `programs` from compiled()."""
     with bad_links.broker(folder) as broker, Tap(broker.port) as tap:
         scene = Scene(
@@ -282,7 +284,7 @@ def world(folder: Path, programs: Path, seed: int, mutant: str = "") -> Iterator
             commands.import_site(db, str(scene.root / "settings.json"), str(scene.root / "key"))
             commands.set_document(db, "policy", str(scene.root / "policy_1_1.json"), int(time.time()))
             with meters(scene), head_end(database, broker.port):
-                yield Lives(scene, programs, tap, db, seed, mutant)
+                yield Lives(scene, programs, tap, db, seed, mutant, blocks)
         finally:
             db.close()
 

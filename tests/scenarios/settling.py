@@ -29,8 +29,8 @@ def settle(lives: Lives) -> None:
             site.set(lives.scene.address(index), load_w=0)
         process, life, thread = lives.start(Plan(0.0))
         try:
-            _wait(lives, life)
-            _compare(lives, life, site)
+            if _wait(lives, life):
+                _compare(lives, life, site)
         finally:
             lives.end(process, life, thread)
     lives.judge_all()
@@ -48,8 +48,8 @@ def settle(lives: Lives) -> None:
         lives.witness.fault(f"the head-end reported {row['what']}: {row['sentence']}")
 
 
-def _wait(lives: Lives, life: Life) -> None:
-    """Until all is said, taken and quiet."""
+def _wait(lives: Lives, life: Life) -> bool:
+    """Until all is said, taken and quiet; False, and a fault, when that does not come."""
     deadline = time.monotonic() + SETTLED_SECONDS_MAX
     last, since = -1, time.monotonic()
     while True:
@@ -58,14 +58,14 @@ def _wait(lives: Lives, life: Life) -> None:
         pending = lives.db.number("SELECT count(*) FROM credits WHERE receipt = 'pending'")
         pending += lives.db.number("SELECT count(*) FROM orders WHERE state = 'pending'")
         said = life.now.get("journal", {}).get("sequence", 0)
-        known = all(row[2] is not None for row in life.accounts) and bool(life.accounts)
+        known = all(row[4] is not None for row in life.accounts) and bool(life.accounts)
         if said != last or held != said or pending or not known:
             last, since = said, time.monotonic()
         elif time.monotonic() - since > QUIET_SECONDS:
-            return
+            return True
         if time.monotonic() > deadline:
             lives.witness.fault(f"not settled: {held} of {said} records held, {pending} pending; {life.now} {life.other[-5:]}")
-            return
+            return False
 
 
 def _compare(lives: Lives, life: Life, site: SiteClient) -> None:

@@ -93,11 +93,13 @@ def _content(message: Publish) -> dict[int, Any]:
 class Tap:
     """Listens on `port`; `events` grows by what is heard. A context: all its sockets are closed when it ends.
 
-    `then(heard)` is called at once, in the tap's thread, before the broker gets it: the place for a kill at the worst moment.
+    While `is_open` is False nobody gets through. `then(heard)` is called at once, in the tap's thread, before the broker
+    gets it: the place for a kill at the worst moment.
     """
 
     def __init__(self, broker_port: int) -> None:
         self.events: list[Heard] = []
+        self.is_open = True
         self.then: Callable[[Heard], None] | None = None
         self._broker_port = broker_port
         self._listener = socket.create_server((HOST, 0), backlog=16)
@@ -130,6 +132,9 @@ class Tap:
                 near, _ = self._listener.accept()
             except OSError:
                 return  # the tap is closed
+            if not self.is_open:
+                near.close()
+                continue
             try:
                 far = socket.create_connection((HOST, self._broker_port))
             except OSError:
