@@ -21,7 +21,6 @@ class Limits:
     read_retries = 2  # repeats after the first attempt; more would let one dead meter starve the others
     back_off_first_ms = 15_000  # first pause after a meter failed all its attempts
     back_off_max_ms = 300_000  # a returning meter is noticed within 5 minutes
-    reading_fresh_max_s = 1_800  # two poll periods: older readings never support a cut
 
     reply_longest_ms = 2_000  # from the first byte: 212 bytes at 1200 baud, whatever chatters on the line
     late_answer_wait_ms = 300  # silence demanded before the same meter is asked again
@@ -32,7 +31,6 @@ class Limits:
     relay_polls_max = 6  # looks at the status word after an acknowledgement, plus the meter's own trip delay
     load_after_cut_w_max = 50  # above this the relay is welded or bypassed
     load_after_cut_wait_ms = 1_500  # the meter averages its power over about a second
-    relay_again_after_s = 60  # an order that came to nothing is wished again after this
 
     # books
     meters_max = 64  # one RS-485 segment with repeaters
@@ -40,8 +38,6 @@ class Limits:
 
     plausible_slack_s = 300  # clocks and averaging: a register may run ahead of our dating by so much
     uncharged_max_ucu = 1_000_000  # uncharged energy worth more than this is journalled at once
-    contact_noted_every_s = 3_600  # the last word of the head-end is journalled at least so often
-    acked_noted_every = 64  # or after so many newly acknowledged records
     silent_turns_told = 3  # turns without an answer before a meter counts as silent
 
     # journal and readings on flash

@@ -6,10 +6,12 @@ Each rule is a function from (path, text) to sentences; test_a_broken_rule_is_fl
 import ast
 import re
 import subprocess
+import sys
 import tomllib
 
 import pytest
 
+from firmware.base.limits import limit_names
 from host_tools.set_up import paths
 from tests.house.sources import CHECKOUT, data, names, python_files, tree
 
@@ -180,3 +182,15 @@ def test_mpy_cross_refuses_a_broken_file(tmp_path):
     bad = tmp_path / "bad.py"
     bad.write_text("match x:\n    case 1: pass\n")
     assert subprocess.run([paths.mpy_cross(), bad], capture_output=True, check=False, timeout=30).returncode != 0
+
+
+def test_every_limit_bounds_something():
+    code = "\n".join(text for path, text in python_files("firmware/") if path != "firmware/base/limits.py")
+    idle = [name for name in limit_names() if not re.search(rf"\b{name}\b", code)]
+    assert idle == [], "limits that nothing reads"
+
+
+def test_the_style_checker_finds_nothing():
+    command = [sys.executable, "-m", "ruff", "check", "--quiet", "."]
+    done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -2,8 +2,8 @@
 
 usage: micropython -m tests.powercut.hurt UNIT flips|smash [MUTANT]
 
-    flips   every bit of it, and one of each byte of padding and of the blank unit behind it, one at a time: the CRC says which one it was, so nothing is lost,
-            the books stay sound, and the next life writes on
+    flips   every bit of it, and one of each byte of padding and of the blank unit behind it, one at a time: the CRC says
+            which one it was, so nothing is lost, the books stay sound, and the next life writes on
     smash   some bits of one place at once: what is missing is never missing silently. Either the books say that they are
             not sound, or only the very end is gone, as after a cut, and then the comparison with a head-end that holds
             what was promised says "behind"

@@ -8,6 +8,7 @@ import json
 import sys
 
 import vfs
+
 from firmware.base.faults import StorageFault
 from firmware.settings.settings_store import SettingsStore, document_name
 

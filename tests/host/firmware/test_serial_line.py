@@ -31,7 +31,8 @@ def test_a_line_can_be_opened_again_after_its_owner_was_killed() -> None:
         for _ in range(3):
             environment = dict(os.environ, MICROPYPATH=f"{CHECKOUT}:.frozen")
             command = [str(paths.micropython()), "-c", PROGRAM, os.ttyname(slave)]
-            with subprocess.Popen(command, env=environment, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as child:
+            pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+            with subprocess.Popen(command, env=environment, cwd=CHECKOUT, **pipes) as child:
                 assert os.read(master, 16) == b"ping"
                 os.write(master, b"pong")
                 assert child.stdout is not None
