@@ -63,6 +63,7 @@ class ConsoleView:
         now_s, quality, error_s, _ = self._gateway.clock_view.state()
         journal = {"epoch": ledger.epoch, "sequence": ledger.sequence, "acked": positions[0], "sound": ledger.sound}
         journal["free_blocks"] = ledger.journal.free_blocks
+        journal["mended"] = ledger.journal.mended
         return {
             "bus": self._bus_numbers(),
             "link": self._link(),
