@@ -232,7 +232,9 @@ class Gateway:
     def on_credit(self, account, issuer, number, amount_ucu, total_ucu, at_s):
         """A credit or correction; on return its verdict is durable."""
         slot = self.slot_of(account)
-        verdict, reason = self.ledger.accounts.credit_verdict(account, issuer, number, amount_ucu, total_ucu)
+        accounts = self.ledger.accounts
+        verdict, reason = accounts.credit_verdict(account, issuer, number, amount_ucu, total_ucu)
+        before_ucu = accounts.balance_ucu(slot.row) if slot is not None else 0
         values = (account, issuer, number, amount_ucu, total_ucu)
         if verdict == CREATED:
             must(self.ledger, kinds.CREDIT, values)
@@ -244,8 +246,10 @@ class Gateway:
             self.head_end.last_contact_s = self.clock_view.stamp()[0] or self.head_end.last_contact_s
         if verdict == CREATED and slot is not None:
             self.supply.end_cut_order(slot)  # a payment overtakes a cut order that still waits
-            slot.override &= ~conditions.MONEY
-            self.supply.judge(slot, credited=True)
+            paid = accounts.balance_ucu(slot.row) > before_ucu  # a correction may take
+            if paid:
+                slot.override &= ~conditions.MONEY
+            self.supply.judge(slot, credited=paid)
         self._wake()
 
     def on_order(self, order, account, number, expires_at_s, credit_number, overridden, document):

@@ -242,11 +242,12 @@ class SupplyDesk:
             self._notice(slot, view, policy, channel, episode.DELIVERED)
 
     def _alarm_outcome(self, slot, outcome):
+        """A superseded one comes in the middle of the judgement that ordered the next: it must leave the facts alone."""
         if outcome.phase == relay.VERIFIED and not self._clock.state()[0]:
             slot.notice_again_ticks = self._limits.supply_retry_slow_s  # without a date its period would never end
         elif outcome.phase == relay.VERIFIED:
             self.notice_delivered(slot, episode.ALARM)
-        elif outcome.phase in (relay.REFUSED, relay.GIVEN_UP, relay.DISAGREES):
+        elif outcome.phase in (relay.REFUSED, relay.GIVEN_UP, relay.DISAGREES) and outcome.detail != relay.SUPERSEDED:
             slot.notice_again_ticks = self._limits.supply_retry_slow_s
             view, policy = self.facts_of(slot)
             if policy is not None and view.episode_open and not view.notice_level:

@@ -172,6 +172,28 @@ def test_a_payment_closes_a_relay_that_was_found_open():
     eq((world.row("fault"), world.slot().state), (0, supply.ON))
 
 
+def test_a_payment_that_also_ends_the_alarm_closes_a_relay_that_was_found_open():
+    world = World()
+
+    async def script(world):
+        in_contact(world)
+        world.credit(10 * COIN)
+        await until(lambda: world.row("seen") == supply.CLOSED)
+        world.meters[0].stuck = True  # the alarm is ordered, and does not come on
+        world.meters[0].status |= OPEN_BITS
+        await until(lambda: world.slot().state == supply.FOUND_OFF)
+        world.credit(-6 * COIN)
+        eq(world.slot().state, supply.FOUND_OFF, "a correction that takes money is no payment")
+        eq(await until(lambda: world.firmware.bus.lane.busy(0, relay.ALARM_ON), 20_000), True, "no alarm is under way")
+        world.meters[0].stuck = False
+        world.credit(10 * COIN)
+        eq(await until(lambda: world.meters[0].status & 0x10 == 0, 20_000), True, "paid and dark")
+
+    world.run(script)
+    failed_notices = [values for values in records(world, kinds.NOTICE) if values[11 + 8] == 3]
+    eq(failed_notices, [], "an alarm that is not wanted any more has not failed")
+
+
 def test_a_trip_that_the_meters_own_purse_prepares_is_not_cancelled_by_us():
     for model in ("purse_1p", "sg_feecontrol_1p"):
         world = World(model=model)
