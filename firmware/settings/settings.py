@@ -23,6 +23,7 @@ FLAG_PROTECTED = const(1)  # SPEC 4
 FLAG_CARE = const(2)
 FLAG_EXEMPT = const(4)
 LEVELS_MAX = const(99)  # two BCD digits
+ONE_AT_LEAST = ("accounts_max", "cuts_remembered_max", "tariff_versions_max", "policy_versions_max")  # tables made at start
 LIMIT_VALUE_MAX = const(0x7FFFFFFF)
 
 
@@ -69,7 +70,7 @@ def _limits(fields, overrides):
         if name in overrides:
             own = "poll_period_s" if name == "poll_period_ms" else "uplink.keep_alive_s"
             raise BadInput(inner.at(name), "is set by " + own)
-        overrides[name] = inner.take_int(name, 0, LIMIT_VALUE_MAX)
+        overrides[name] = inner.take_int(name, 1 if name in ONE_AT_LEAST else 0, LIMIT_VALUE_MAX)
     for path in inner.unknown():
         raise BadInput(path, "there is no such limit")
     return Limits(**overrides)
@@ -80,8 +81,8 @@ def _meter(value, path, models):
     meter = MeterSettings()
     meter.account = fields.take_int("account", 1, ACCOUNT_MAX)
     meter.address = _digits(fields, "address", 12)
-    if meter.address == "000000000000":
-        raise BadInput(fields.at("address"), "must not be all zeros: that is no meter")
+    if meter.address in ("0" * 12, "9" * 12):
+        raise BadInput(fields.at("address"), "must not be all " + meter.address[0] + ": that is no meter")
     meter.serial = _low_first(meter.address)
     meter.model = fields.take_text("model", NAME_MAX)
     if models is not None and meter.model not in models:
