@@ -43,6 +43,7 @@ def test_a_message_of_nothing_but_malformed_readings_is_counted_and_answered(boo
 
 def test_a_live_malformed_reading_is_awaited_in_its_turn(books):
     assert books.hear("up/readings", readings(item(5, "x"), live=True))[5] == 0
+    assert books.db.number("SELECT count(*) FROM gaps") == 0
     assert books.hear("up/readings", readings(*(item(number) for number in range(1, 6))))[5] == 5
     assert books.db.number("SELECT count(*) FROM readings") == 5
 
