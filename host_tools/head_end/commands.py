@@ -221,17 +221,12 @@ def add_account(db: Database, gateway: str, account: int, meter: str, tariff: in
         if old is not None:
             if (old["gateway_id"], old["meter"]) != (found["id"], meter):
                 raise BadInput("account", f"{account} exists with another gateway or meter")
-            db.run(
-                "UPDATE accounts SET tariff = ?, policy = ?, flags = ?, name = CASE ? WHEN '' THEN name ELSE ? END WHERE account = ?",
-                tariff,
-                policy,
-                flags,
-                name,
-                name,
-                account,
-            )
+            wanted = (tariff, policy, flags, name or old["name"])
+            if wanted == (old["tariff"], old["policy"], old["flags"], old["name"]):
+                return {"answer": "exists", "account": account}
+            db.run("UPDATE accounts SET tariff = ?, policy = ?, flags = ?, name = ? WHERE account = ?", *wanted, account)
             db.run("INSERT OR IGNORE INTO account_tariffs VALUES (?, ?)", account, tariff)
-            return {"answer": "exists", "account": account}
+            return {"answer": "changed", "account": account}
         db.run("INSERT INTO accounts VALUES (?, ?, ?, ?, ?, ?, ?)", account, found["id"], name, meter, tariff, policy, flags)
         db.run("INSERT INTO account_tariffs VALUES (?, ?)", account, tariff)
     return {"answer": "created", "account": account}

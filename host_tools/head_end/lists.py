@@ -58,7 +58,11 @@ def accounts(db: Database) -> list[Row]:
                 "meter": known["meter"],
                 "tariff": known["tariff"],
                 "policy": known["policy"],
-                "flags": [name for bit, name in enumerate(FLAG_NAMES) if (row.flags | known["flags"]) >> bit & 1],
+                "flags": [
+                    name + ("" if row.flags >> bit & 1 else " here only")
+                    for bit, name in enumerate(FLAG_NAMES)
+                    if (row.flags | known["flags"]) >> bit & 1
+                ],
                 "balance": money(row.balance_ucu),
                 "balance_ucu": row.balance_ucu,
                 "pending_ucu": pending,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from host_tools.head_end import commands
+from host_tools.head_end import commands, lists
 from host_tools.head_end.errors import BadInput
 from tests.host.head_end.books import POLICY, TARIFF
 from tests.host.head_end.simulated_gateway import NOW_S
@@ -112,3 +112,21 @@ def test_a_database_of_a_newer_form_is_refused(books, capsys):
     books.db.run("PRAGMA user_version = 99")
     assert books.run("accounts") == 2
     assert capsys.readouterr().err.startswith("db: ")
+
+
+def test_an_account_is_created_exists_or_is_changed(books, capsys):
+    words = ["account", "add", "1001", "--gateway", "gw-001", "--meter", "000000000001", "--policy", "1"]
+    assert books.run(*words, "--tariff", "1") == 0 and capsys.readouterr().out == "exists: account 1001\n"
+    assert books.run(*words, "--tariff", "2", "--protected", "--name", "Ada") == 0 and capsys.readouterr().out == "changed: account 1001\n"
+    assert books.run(*words, "--tariff", "2", "--protected") == 0 and capsys.readouterr().out == "exists: account 1001\n"
+    assert books.run(*words, "--tariff", "2", "--meter", "000000000009") == 2 and capsys.readouterr().err.startswith("account: ")
+
+
+def test_a_protection_that_the_gateway_does_not_have_is_not_shown_as_one(books):
+    commands.add_account(books.db, "gw-001", 1001, "000000000001", 1, 1, flags=1)
+    books.gateway.begin()
+    books.journal(1)
+    assert lists.accounts(books.db)[0]["flags"] == ["protected here only"]
+    books.gateway.append("FLAGS", account=1001, flags=1, order=0)
+    books.journal(3)
+    assert lists.accounts(books.db)[0]["flags"] == ["protected"]
