@@ -76,8 +76,13 @@ def _now_s() -> int:
 
 
 def _gateways(db: Database, given: argparse.Namespace) -> int:
-    columns = ("gateway", "online", "epoch", "sequence", "readings_held", "comparison", "missing", "status_at_s")
-    show.show_rows(lists.gateways(db), columns, given.json, "gateways")
+    columns = ("gateway", "online", "epoch", "sequence", "readings_held", "comparison", "missing", "documents", "status_at_s")
+    rows = lists.gateways(db)
+    show.show_rows(rows, columns, given.json, "gateways")
+    if not given.json:
+        for row in rows:
+            reports = row["reports"] if isinstance(row["reports"], list) else []
+            show.show_lines([f"{row['gateway']}  {sentence}" for sentence in reports])
     return 0
 
 

@@ -11,6 +11,7 @@ from host_tools.journal_reader.account_row import FLAG_NAMES
 from host_tools.journal_reader.words import money, word
 
 COMPARISON = {0: "agrees", 1: "behind", 2: "fork", 3: "unknown"}
+REPORTS_SHOWN = 5
 Row = dict[str, object]
 
 
@@ -34,12 +35,33 @@ def gateways(db: Database) -> list[Row]:
                     for first, last in gaps.kept(db, int(row["id"]), what)
                 ],
                 "doubted": row["doubted"] is not None,
+                "documents": _open_documents(db, int(row["id"])),
+                "reports": [
+                    f"{words.when(r['at_s'])} {r['what'].replace('_', ' ')}: {r['sentence']}"
+                    for r in db.rows("SELECT * FROM reports WHERE gateway = ? ORDER BY id DESC LIMIT ?", row["name"], REPORTS_SHOWN)
+                ],
                 "status_at_s": row["status_at_s"],
                 "status": status,
                 "counters": counters,
             }
         )
     return found
+
+
+def _open_documents(db: Database, gateway_id: int) -> list[str]:
+    """Tariffs and policies that its accounts need and that it has not taken."""
+    rows = db.rows(
+        "SELECT d.what, d.id, d.version, v.state, v.reason FROM documents d LEFT JOIN deliveries v ON v.gateway_id = ? AND v.what = d.what"
+        " AND v.id = d.id AND v.version = d.version WHERE coalesce(v.state, '') != 'accepted' AND EXISTS (SELECT 1 FROM accounts a"
+        " WHERE a.gateway_id = ? AND d.id = CASE d.what WHEN 1 THEN a.tariff ELSE a.policy END) ORDER BY d.what, d.id, d.version",
+        gateway_id,
+        gateway_id,
+    )
+    return [
+        f"{'tariff' if row['what'] == 1 else 'policy'} {row['id']} v{row['version']} "
+        + (f"refused: {word(words.ORDER_REASON, row['reason'] or 0)}" if row["state"] == "refused" else "on its way")
+        for row in rows
+    ]
 
 
 def accounts(db: Database) -> list[Row]:

@@ -26,7 +26,7 @@ HEADINGS = {
 }
 NUMBERS = ("account", "number", "sequence", "epoch", "balance", "credits", "pending", "charged", "gateway says", "differences")
 NOTHING = ("", "-", "none")  # a column of nothing else is left out
-MAY_FOLD = ("name", "words", "flags", "missing", "fault", "supply")
+MAY_FOLD = ("name", "words", "flags", "missing", "documents", "fault", "supply")
 
 
 def show_rows(rows: list[Row], columns: tuple[str, ...], as_json: bool, name: str) -> None:

@@ -130,3 +130,17 @@ def test_a_protection_that_the_gateway_does_not_have_is_not_shown_as_one(books):
     books.gateway.append("FLAGS", account=1001, flags=1, order=0)
     books.journal(3)
     assert lists.accounts(books.db)[0]["flags"] == ["protected"]
+
+
+def test_gateways_tells_what_was_refused_and_what_was_reported(books, capsys):
+    books.gateway.begin()
+    books.journal(1)
+    assert lists.gateways(books.db)[0]["documents"] == ["tariff 1 v3 on its way"]
+    refusal = {"number": 3, "order": 5, "verdict": 2, "reason": 6, "failed": 0, "credit_number": 1, "expires_at_s": 0}
+    books.gateway.append("ORDER", account=0, **refusal)
+    books.journal(3)
+    books.hear("up/journal", b"garbage")
+    assert books.run("gateways") == 0
+    said = capsys.readouterr().out
+    assert "tariff 1 v3 refused: bad document" in said
+    assert "bad cose: pg1/gw-001/up/journal: 7 bytes that are no COSE_Mac0" in said
