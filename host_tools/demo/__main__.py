@@ -70,7 +70,7 @@ async def _run(options: Options, folder: Path) -> int:
     terminal = Terminal(highlight=False)
     teller = _teller(options, terminal, {one.account: one.role for one in set_.households})
     checks = Checks(teller, options.stretch)
-    teller.event(f"seed {options.seed}, {options.meters} meters, about {options.about_s:.0f} s", "dim")
+    teller.event(f"seed {options.seed}, {options.meters} meters, about {options.about_s:.0f} s", "")
     interrupted = _on_signals()
     trouble = ""
     with teller.live if isinstance(teller, ScreenTeller) else nullcontext():

@@ -99,11 +99,10 @@ def _seen(r: Record, who: str) -> Told:
     return f"{who}: supply {word(_SEEN, r.number('seen'))}", "bold" if r.number("seen") != 1 else "dim"
 
 
-def _order(r: Record, who: str) -> Told:
+def _order(r: Record, who: str) -> Told | None:
     what, number = word(ORDERS, r.number("order")), r.number("order")
     if number in _DOCUMENTS and r.number("reason") in (0, _NO_CHANGE):
-        came = "accepted" if r.number("verdict") == 1 else "came twice, nothing to change"
-        return f"{what} {r.number('credit_number')} version {r.number('number')} {came}", "dim"
+        return None  # its DOCUMENT record was told, and one that comes twice changes nothing
     if r.number("verdict") == 1:
         return f"{who}: order to {what} accepted", ""
     return f"{who}: order to {what} REFUSED: {word(ORDER_REASON, r.number('reason'))}", "bold yellow"
@@ -124,7 +123,7 @@ def _brake(r: Record, _: str) -> Told:
     return ("the brake closes: too many due at once, nobody is cut", "bold red") if r.number("closed") else ("the brake is released", "")
 
 
-_TELLERS: dict[int, Callable[[Record, str], Told]] = {
+_TELLERS: dict[int, Callable[[Record, str], Told | None]] = {
     kinds.BOOT: _boot, kinds.SEGMENT: _segment, kinds.CREDIT: _credit, kinds.CREDIT_REFUSED: _credit_refused,
     kinds.CHARGE: _charge, kinds.EPISODE: _episode, kinds.NOTICE: _notice, kinds.DECISION: _decision, kinds.RELAY: _relay,
     kinds.SEEN: _seen, kinds.ORDER: _order, kinds.DOCUMENT: _document, kinds.FAULT: _fault, kinds.BRAKE: _brake,

@@ -11,7 +11,7 @@ METERS_EACH_S = 15.0
 
 
 class PlainTeller:
-    """One line an event, the meters' table now and then; no colours, no cursor."""
+    """One line an event without the routine, the meters' table now and then; no colours, no cursor."""
 
     def __init__(self, roles: dict[int, str], write: Callable[[str], None] = lambda line: print(line, flush=True)) -> None:
         self._write = write
@@ -33,7 +33,8 @@ class PlainTeller:
         self._tell(f"{'ok' if check.ok else 'FAILED':6}  {check.should}: {check.number}")
 
     def event(self, text: str, style: str) -> None:
-        self._tell(text)
+        if style != "dim":
+            self._tell(text)
 
     def look(self, console: Console, waiting: str) -> None:
         """The meters every few seconds."""

@@ -171,6 +171,7 @@ def test_plain_text_has_no_control_characters_and_says_the_same():
     step = Step(4, "A floor is reached, offline", "account 1001 is cut", "runs")
     plain.step_changed(step, [])
     plain.event("the broker is stopped", "bold red")
+    plain.event("1001: charged 0.01", "dim")
     plain.check_done(a_check(False))
     step.state = "fails"
     plain.step_changed(step, [a_check(False)])
@@ -178,7 +179,7 @@ def test_plain_text_has_no_control_characters_and_says_the_same():
     plain.look(told(), "something")
     plain.finish([a_check(False)], False, 93.0, [])
     text = "\n".join(said)
-    assert all(line.isprintable() for line in said)
+    assert all(line.isprintable() for line in said) and "charged" not in text
     for words in ("Step 4 of 8: A floor is reached, offline", "should: account 1001 is cut", "the broker is stopped",
                   "FAILED  the relay was read back open: never", "STEP 4 FAILS: 0 of 1 checks", "999999.99",
                   f"0 of {TOTAL} checks hold, 93 s."):
@@ -209,9 +210,12 @@ def test_a_record_is_told_in_plain_words(name, fields, words):
     assert told_ is not None and told_[0] == words
 
 
-def test_a_document_that_came_twice_is_no_alarm():
-    record = noted("ORDER", 0.0, account=0, number=1, order=6, verdict=2, reason=9, credit_number=3).record
-    assert feed.in_plain_words(record, ROLES) == ("policy 3 version 1 came twice, nothing to change", "dim")
+def test_a_document_that_came_twice_is_no_alarm_and_a_bad_one_is():
+    def order(reason: int) -> feed.Told | None:
+        fields = {"account": 0, "number": 1, "order": 6, "verdict": 2, "reason": reason, "credit_number": 3}
+        return feed.in_plain_words(noted("ORDER", 0.0, **fields).record, ROLES)
+
+    assert order(9) is None and order(6) == ("gateway: order to policy REFUSED: bad document", "bold yellow")
 
 
 def test_what_nobody_would_mention_is_not_told():
