@@ -51,7 +51,7 @@ class ConsoleView:
             word = supply_view.word(supply_view.money_of(facts, policy), facts.wish, facts.seen, facts.fault)
             reading = slot.reading
             register = None if reading is None else reading.registers[0]
-            age_s = None if reading is None or not now_s else now_s - reading.at_s
+            age_s = now_s - reading.at_s if reading is not None and reading.at_s and now_s else None
             row = [slot.account, slot.address, register, facts.balance_ucu, facts.available_ucu, age_s]
             rows.append(row + [facts.wish, facts.seen, facts.fault, word])
         return rows

@@ -2,6 +2,7 @@
 
 from firmware.base import aio
 from firmware.clock import clock as clocks
+from firmware.console_view import ConsoleView
 from firmware.cutoff import conditions, supply
 from firmware.cutoff.decide import failed_conditions
 from tests.fake_board import START_S, UTC_OFFSET_MIN, World, policy
@@ -174,3 +175,17 @@ def test_a_notice_that_was_shown_without_a_clock_is_shown_again():
         eq(await until(lambda: world.row("seen") == supply.OPEN, 2_000_000), True, "a notice without a date counts never")
 
     world.run(second)
+
+
+def test_a_reading_without_a_date_has_no_age():
+    world = World(limits={"meter_clock_doubt_s": 3_600})
+    world.rtc.at_s = 0
+    item_of = world.meters[0]._item
+    world.meters[0]._item = lambda item: None if item >> 8 == 0x040001 else item_of(item)  # no date anywhere
+
+    async def script(world):
+        await until(lambda: world.slot().reading is not None)
+        network(world, START_S)
+        eq(ConsoleView(world.gateway, None, None, {}, None).accounts()[0][5], None)
+
+    world.run(script)
