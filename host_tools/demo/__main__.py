@@ -12,6 +12,7 @@ import time
 import traceback
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console as Terminal
 
@@ -133,7 +134,8 @@ async def _perform(
     looking = asyncio.create_task(_look(stage, checks, set_, teller))
     stopping = asyncio.create_task(interrupted.wait())
     try:
-        await asyncio.wait({story, stage.children.died, looking, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        first: set[asyncio.Future[Any]] = {story, stage.children.died, looking, stopping}
+        await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
         if interrupted.is_set():
             return
         if stage.children.died.done():

@@ -102,7 +102,8 @@ def _meter_line(view: AccountView, role: str) -> Text:
     stale = age is not None and age > STALE_S
     line = Text(f" {view.account:<7}{register:>9}")
     line.append(f"{available:>11}", style="bold red" if left is not None and left <= 0 else "")
-    line.append("not yet".rjust(9) if age is None else f"{age} s ago".rjust(9), style="dim" if not stale else "yellow")
+    when = f"{age} s ago" if age is not None else "undated" if view.register_cwh is not None else "not yet"
+    line.append(when.rjust(9), style="dim" if not stale else "yellow")
     line.append(" ! " if stale else "   ", style="yellow")
     line.append(f"{'on' if view.wish == ON else 'OFF':7}", style="green" if view.wish == ON else "bold red")
     line.append(f"{seen:8}", style=seen_style)

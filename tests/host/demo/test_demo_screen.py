@@ -107,6 +107,7 @@ def test_the_words_alone_tell_what_the_colours_tell():
     assert row() == "1 1234.56 1.23 3 s ago on on ok who"
     assert row(wish=OFF, seen=OPEN, word="OFF", available_ucu=-1) == "1 1234.56 -0.01 3 s ago OFF OFF cut off who"
     assert row(register_cwh=None, available_ucu=None, age_s=None) == "1 - - not yet on on ok who"
+    assert row(age_s=None) == "1 1234.56 1.23 undated on on ok who"
     assert row(age_s=31) == "1 1234.56 1.23 31 s ago ! on on ok who"
     assert row(word="FAULT", fault=8) == "1 1234.56 1.23 3 s ago on on own purse who"
     assert row(word="FAULT", fault=1) == "1 1234.56 1.23 3 s ago on on fault who"
