@@ -10,17 +10,17 @@ from tests.scenarios.many_lives import Plan, compiled, world
 from tests.scenarios.settling import settle
 
 SEED = int(os.environ.get("KILLS_SEED", "645"))
-BLOCKS = 14  # just more than the firmware asks for 3 accounts
+BLOCKS = 13  # as few as the firmware asks for 3 accounts
 RESERVE_BLOCKS = 8  # below it only credits, restores and the books themselves are written
 FIRST_SECONDS = 1.5  # until every meter was read once
-ONLINE, OFFLINE = 8, 60  # lives
+ONLINE, OFFLINE = 4, 50  # lives
 
 
 def test_a_journal_that_filled_while_offline_recovers_when_the_link_returns(tmp_path):
     with world(tmp_path, compiled(tmp_path / "programs"), SEED, blocks=BLOCKS) as lives:
         for number in range(ONLINE + OFFLINE):
             lives.tap.is_open = number < ONLINE
-            seconds = lives.draw.uniform(0.1, 0.4) if number else FIRST_SECONDS
+            seconds = lives.draw.uniform(0.2, 0.4) if number else FIRST_SECONDS
             lives.live(Plan(seconds, number, actions=(0.05, 0.08)))
             assert not lives.witness.faults, lives.witness.faults
         lives.judge_all()

@@ -34,8 +34,7 @@ def summary(lives: Lives) -> str:
         f"{counts['lives']} lives, {counts['killed']} killed from outside ({by_kill} of them inside a flash operation), "
         f"{counts['died']} by fate inside one; torn {torn}; heard {acks}; {len(lives.witness.history)} records "
         f"(oldest held {lives.witness.first_held}, at least {lives.free_blocks} blocks free), {lives.books.snapshots} snapshots, "
-        f"{counts['erases']} erases; "
-        + ", ".join(f"{records.get(name, 0)} {words}" for name, words in _WRITTEN)
+        f"{counts['erases']} erases; " + ", ".join(f"{records.get(name, 0)} {words}" for name, words in _WRITTEN)
     )
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from host_tools.journal_reader import JournalImage, Record, kinds
+from host_tools.journal_reader import JournalImage, Record, kinds, parse_record
 from tests.scenarios.uplink_tap import Heard
 from tests.scenarios.witness_books import Books
 
@@ -86,8 +86,10 @@ class Witness:
         self.images += 1
         before = len(self.faults)
         self._whole(image)
-        news = [record for record in image.records if record.sequence not in self.history]
-        for record in image.records:
+        here = {record.sequence for record in image.records}
+        self.first_held = next((one for one in range(max(here, default=0), 0, -1) if one - 1 not in here), 1)
+        news = [record for record in [*self._pruned_meanwhile(), *image.records] if record.sequence not in self.history]
+        for record in [*news, *image.records]:
             known = self.history.setdefault(record.sequence, record)
             if known.raw != record.raw:
                 self.fault(f"sequence {record.sequence} was a {known.name} and is now another {record.name}")
@@ -106,6 +108,11 @@ class Witness:
             if count > 1:
                 self.fault(f"sequence {sequence} stands {count} times")
 
+    def _pruned_meanwhile(self) -> list[Record]:
+        """A long life may prune what it wrote itself: then the wire alone has seen it, and _kept() asks whether it had the right."""
+        gone = [sequence for sequence in self._sent if sequence < self.first_held and sequence not in self.history]
+        return [parse_record(self._sent[sequence]) for sequence in sorted(gone)]
+
     def _kept(self, image: JournalImage) -> None:
         """All that was ever on flash or shown is there, but for what was pruned by right."""
         here = {record.sequence for record in image.records}
@@ -117,7 +124,6 @@ class Witness:
         missing = [sequence for sequence in range(needed, last + 1) if sequence not in here]
         if missing:
             self.fault(f"sequences {missing[:5]} are missing")
-        self.first_held = next((one for one in range(last, 0, -1) if one - 1 not in here), 1)
         acked = max((_acked_in(record) for record in image.records), default=0)
         if self.first_held > 1 and self.first_held - 1 > acked:
             self.fault(f"records up to {self.first_held - 1} are pruned, and the head-end is known to hold only {acked}")
@@ -165,5 +171,3 @@ def _as_told(record: Record) -> list[Any]:
     for value in record.fields.values():
         flat.extend(value if isinstance(value, list) else [value.hex() if isinstance(value, bytes) else value])
     return flat
-
-
