@@ -105,6 +105,7 @@ class Gateway:
             self.slots.append(slot)
             self._by_account[slot.account] = slot
         self._replay = self.on_replayed = None
+        self.billing.begin(self.slots)
         self.supply.set_size(len(self.slots))
         settle(self.ledger)
 
@@ -139,7 +140,7 @@ class Gateway:
             slot.last_heard = reading
         if why:
             self.billing.hold(slot, reading, why)
-        else:
+        elif not self.billing.waits_for_date(slot, reading):
             self._believe(slot, reading)
         if reading.status_word is not None:
             self._learn_enforceable(slot, reading.status_word)

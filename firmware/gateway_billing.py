@@ -55,13 +55,17 @@ class Billing:
         for rate in range(first, last + 1):
             if reading.registers[rate] is None or reading.registers[rate] >= slot.model.modulus_cwh:
                 return HELD_NO_VALUE
-        if not self.is_bound(slot):
+        if not self.is_bound(slot) or self.waits_for_date(slot, reading):
             return 0
         rate = self._suspect_rate(slot, reading)
         if rate >= 0:
             # far more than half the register's range is a step back seen through the rollover
             return HELD_BACKWARDS if self._passed_cwh(slot, reading, rate) > slot.model.modulus_cwh // 2 else HELD_TOO_FAR
         return HELD_TOO_FAR if self._goes_on_from_jump(slot, reading) else 0
+
+    def waits_for_date(self, slot, reading):
+        """True when nothing can be said of this reading yet: how much could have passed since the last life is not known."""
+        return not reading.at_s and slot.reading is None and self.is_bound(slot)
 
     def _suspect_rate(self, slot, reading):
         """The first register that passed more than the meter could, -1 when there is none."""
@@ -92,9 +96,9 @@ class Billing:
         return self._passable_cwh(slot, max(by_wall_s, slot.reading_age_s))
 
     def _limit_cwh(self, slot, before_s, after_s):
-        if not before_s or after_s < before_s:
-            return slot.model.modulus_cwh // 2  # undated, or by a clock that was wrong: only a step back can be told
-        return self._passable_cwh(slot, after_s - before_s)
+        if not before_s:
+            return slot.model.modulus_cwh // 2  # undated: only a step back can be told
+        return self._passable_cwh(slot, max(0, after_s - before_s))
 
     def _passable_cwh(self, slot, elapsed_s):
         return slot.max_power_w * (elapsed_s + self._limits.plausible_slack_s) * 5 // 4 // JOULES_PER_CWH + 1
@@ -155,6 +159,24 @@ class Billing:
         accounts = self._ledger.accounts
         return accounts.get(slot.row, "serial") == slot.serial and accounts.get(slot.row, "rates") == slot.model.rates
 
+    def begin(self, slots):
+        """End the segments that the settings ended: of accounts with another meter now, and of those whose meter is another's."""
+        accounts = self._ledger.accounts
+        for slot in slots:
+            if accounts.get(slot.row, "serial") != NO_SERIAL and not self.is_bound(slot) and may_cut(self._ledger):
+                self._close_segment(slot)
+                self._unbind(slot.account)
+        ours = [slot.row for slot in slots]
+        for row in range(accounts.count):
+            for slot in slots:
+                if row not in ours and accounts.get(row, "serial") == slot.serial and may_cut(self._ledger):
+                    lines, _, _ = self._closing(row, slot)
+                    self._write_off_lines(accounts.account(row), slot.serial, lines)  # nobody knows its tariff any more
+                    self._unbind(accounts.account(row))
+
+    def _unbind(self, account):
+        note(self._ledger, kinds.SEGMENT, (account, NO_SERIAL, 0, 0, 0, 0, 0, 0))
+
     def bind(self, slot, reading):
         """First believable reading of this meter for this account: charging begins at its registers. False without room."""
         if not may_cut(self._ledger):
@@ -168,17 +190,11 @@ class Billing:
     def _close_segment(self, slot):
         """Settle the meter, or the registers, that billed until now."""
         accounts = self._ledger.accounts
-        serial, rates = accounts.get(slot.row, "serial"), accounts.get(slot.row, "rates")
-        since_s = accounts.get(slot.row, "charged_at_s")
-        registers, at_s = closing_reading(self._ledger.readings, slot.account, since_s) if since_s else (None, 0)
-        first, last = billed_registers(rates)
-        charged_cwh = [(rate, accounts.charged_cwh(slot.row, rate)) for rate in range(first, last + 1)]
-        limit_cwh = self._limit_cwh(slot, since_s, at_s)
-        lines, marks = closing_lines(charged_cwh, registers, slot.model.modulus_cwh, limit_cwh)
-        tariff = self.tariff_now(slot, since_s, rates)
+        serial, since_s = accounts.get(slot.row, "serial"), accounts.get(slot.row, "charged_at_s")
+        lines, marks, at_s = self._closing(slot.row, slot)
+        tariff = self.tariff_now(slot, since_s, accounts.get(slot.row, "rates"))
         if tariff is None:
-            for rate, from_cwh, to_cwh in lines:
-                note(self._ledger, kinds.HELD, (slot.account, serial, HELD_RELEASED, rate, to_cwh, from_cwh))
+            self._write_off_lines(slot.account, serial, lines)
             return
         priced = []
         for rate, from_cwh, to_cwh in lines:
@@ -187,6 +203,20 @@ class Billing:
         if self._crosses_midnight(slot, since_s, at_s):
             marks |= MARK_UNSPLIT_MIDNIGHT
         self._journal(slot, priced, (serial, at_s), tariff, (CAUSE_SEGMENT_CLOSED, marks))
+
+    def _closing(self, row, slot):
+        """(lines, marks, at_s) from the last charge of `row` to its closing registers; `slot` has the meter's limits."""
+        accounts = self._ledger.accounts
+        since_s = accounts.get(row, "charged_at_s")
+        registers, at_s = closing_reading(self._ledger.readings, accounts.account(row), since_s) if since_s else (None, 0)
+        first, last = billed_registers(accounts.get(row, "rates"))
+        charged_cwh = [(rate, accounts.charged_cwh(row, rate)) for rate in range(first, last + 1)]
+        lines, marks = closing_lines(charged_cwh, registers, slot.model.modulus_cwh, self._limit_cwh(slot, since_s, at_s))
+        return lines, marks, at_s
+
+    def _write_off_lines(self, account, serial, lines):
+        for rate, from_cwh, to_cwh in lines:
+            note(self._ledger, kinds.HELD, (account, serial, HELD_RELEASED, rate, to_cwh, from_cwh))
 
     def tariff_now(self, slot, at_s, rates=None):
         """The tariff in force for this slot at `at_s`, or None (then energy accumulates unpriced)."""

@@ -239,7 +239,7 @@ def test_a_clock_that_was_set_back_makes_no_jump_of_what_passed_meanwhile():
     world.run(script)
 
 
-def test_a_charge_that_lies_in_the_future_holds_nothing_after_a_restart():
+def test_a_charge_that_lies_in_the_future_makes_no_jump_believable():
     world = World()
 
     def first(world):
@@ -249,7 +249,23 @@ def test_a_charge_that_lies_in_the_future_holds_nothing_after_a_restart():
     world.rtc.at_s = START_S
 
     def second(world):
-        reading = read(world, START_S, 3_000)
-        eq((reading.marks & MARK_HELD, world.row("charged_at_s")), (0, START_S))
+        eq(read(world, START_S, 900_000).marks & MARK_HELD, MARK_HELD)
+
+    alone(world, second)
+
+
+def test_a_jump_is_not_believed_because_a_restart_found_no_clock():
+    world = World()
+
+    def first(world):
+        read(world, START_S, 1_000)
+
+    alone(world, first)
+    world.rtc.at_s = 0
+
+    def second(world):
+        reading = read(world, 0, 900_000)
+        eq((reading.marks & MARK_HELD, world.slot().reading), (0, None), "nothing can be said of it yet")
+        eq(read(world, START_S + 3_600, 900_000).marks & MARK_HELD, MARK_HELD)
 
     alone(world, second)

@@ -107,37 +107,14 @@ def test_a_meter_replaced_twice_is_not_closed_by_a_reading_of_the_first():
     swap_meter(world)
 
     def second(world):
+        world.gateway.ledger.add_reading = lambda *values: None  # lost with the power
         read(world, START_S + 7_200, [500])
-        world.gateway.ledger.readings.last_number -= 1  # that reading was lost with the power
 
     alone(world, second)
-    world.region.cut_power()
     world.meters[0] = FakeMeter(b"\x78\x00\x00\x00\x00\x21")
     world.write_again()
-
-    def third(world):
-        world.gateway.ledger.readings.last_number -= 1
-        read(world, START_S + 9_000, [9_000])
-
-    alone(world, third)
-    eq(closing(world)[1], (0, 500, 500, ESTIMATED))
-
-
-def test_a_replaced_meter_waits_for_room_in_the_journal_and_its_readings_close_nothing():
-    world = World()
-    alone(world, used_a_little)
-    swap_meter(world)
-
-    def second(world):
-        ledger = world.gateway.ledger
-        ledger.journal.reserves[1] += 10_000
-        eq(read(world, START_S + 7_200, [3_000]).marks & MARK_HELD, MARK_HELD)
-        eq((charged(world), world.slot().uncharged_ucu), (0, None))
-        ledger.journal.reserves[1] -= 10_000
-        read(world, START_S + 8_100, [3_100])
-
-    alone(world, second)
-    eq((closing(world), world.row("charged_0")), ([(0, 1_000, 1_100, 0)], 3_100))
+    alone(world, lambda world: None)
+    eq(closing(world), [(0, 1_000, 1_100, 0), (0, 500, 500, ESTIMATED)])
 
 
 def test_the_first_meter_of_an_account_is_not_worth_its_whole_life_while_there_is_no_room_to_bind_it():
@@ -184,3 +161,54 @@ def test_registers_of_a_former_model_that_no_tariff_serves_are_written_off():
     alone(world, second)
     eq((closing(world), charged(world)), ([], 100 * 10_000))
     eq(records(world, kinds.HELD)[-1][2:], (0, 0, 1_100, 1_000), "let go at 11.00, charged to 10.00")
+
+
+def rename_account(world, account):
+    """The same meter has another account in the settings of the next life."""
+    world._files[2][0] = {"account": account}
+    world.write_again()
+
+
+def test_a_meter_that_was_another_accounts_for_a_while_is_not_charged_twice():
+    world = World()
+    alone(world, used_a_little)
+    rename_account(world, 2_002)
+
+    def second(world):
+        read(world, START_S + 7_200, [1_200])
+        read(world, START_S + 2 * DAY_S, [3_200])
+        eq(charged(world), 2_000 * 5_500)
+
+    alone(world, second)
+    rename_account(world, 1_001)
+
+    def third(world):
+        read(world, START_S + 2 * DAY_S + 900, [3_300])
+        read(world, START_S + 3 * DAY_S, [3_400])
+        eq(charged(world), 100 * 5_500, "the other's energy too")
+
+    alone(world, third)
+    eq(records(world, kinds.HELD)[0][2:], (0, 0, 1_100, 1_000), "its own last bit is written off: nobody knows its tariff")
+
+
+def test_a_segment_that_found_no_room_at_the_start_is_closed_in_a_later_life():
+    world = World()
+    alone(world, used_a_little)
+    swap_meter(world)
+    limits = world._files[3]
+    limits["journal_credit_reserve_blocks"] = 10_000
+    world.write_again()
+
+    def second(world):
+        eq(read(world, START_S + 7_200, [3_000]).marks & MARK_HELD, MARK_HELD, "a reading of the new meter closes nothing")
+        eq((charged(world), world.slot().uncharged_ucu), (0, None))
+
+    alone(world, second)
+    del limits["journal_credit_reserve_blocks"]
+    world.write_again()
+
+    def third(world):
+        read(world, START_S + 8_100, [500_100])
+
+    alone(world, third)
+    eq((closing(world), world.row("charged_0")), ([(0, 1_000, 1_100, 0)], 500_100))
