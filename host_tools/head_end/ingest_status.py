@@ -8,6 +8,8 @@ from host_tools.head_end.database import Database
 from host_tools.head_end.heard import AGREES, BEHIND, FORK, Heard
 from host_tools.head_end.messages import Status
 
+OWED_S = 60  # a status bears no MAC: it can delay a payment, not stop it
+
 
 def take_status(db: Database, gateway_id: int, name: str, status: Status, now_s: int) -> Heard | None:
     gateway = db.row("SELECT * FROM gateways WHERE id = ?", gateway_id)
@@ -42,6 +44,7 @@ def take_status(db: Database, gateway_id: int, name: str, status: Status, now_s:
     if comparison == AGREES and before and before.get("held") == gateway["sequence"] and before["sequence"] > gateway["sequence"]:
         heard.resend_from = int(gateway["sequence"]) + 1  # nothing came since the last status: something was lost
     told["held"] = gateway["sequence"]
+    _owed(db, gateway_id, name, int(gateway["sequence"]), status, now_s)
     db.run(
         "UPDATE gateways SET online = 1, status = ?, status_at_s = ?, challenge = ?, comparison = ? WHERE id = ?",
         json.dumps(told),
@@ -51,6 +54,18 @@ def take_status(db: Database, gateway_id: int, name: str, status: Status, now_s:
         gateway_id,
     )
     return heard
+
+
+def _owed(db: Database, gateway_id: int, name: str, held: int, status: Status, now_s: int) -> None:
+    """More was acknowledged to the gateway than is held: this database was restored. Its next payments would bear numbers and totals
+    that the gateway has had already, and a higher number with a lower total takes money away: they wait until its records are here.
+    """
+    acknowledged = max(0, status.sequence - status.records_waiting)
+    if acknowledged > held:
+        db.run("UPDATE gateways SET owed = ?, owed_until_s = ? WHERE id = ?", acknowledged, now_s + OWED_S, gateway_id)
+        db.report(name, now_s, "restored", f"{acknowledged} records were acknowledged to it, {held} are held: this database is older")
+    else:
+        db.run("UPDATE gateways SET owed = 0 WHERE id = ?", gateway_id)
 
 
 def _compare(db: Database, gateway_id: int, status: Status) -> int:

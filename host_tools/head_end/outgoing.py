@@ -4,7 +4,8 @@ The broker is not storage: a credit is done when its journal record is here, not
 Back-off lives in memory; a gateway that connects or sends a new status gets everything open at once.
 
 Traps avoided: an offline gateway gets each message once, not once a second; its session at the broker would fill up. A database
-that has none of a gateway's records yet sends it no credit: its numbers and totals may lie below those of an earlier database.
+that has none of a gateway's records yet, or that was restored and lacks what was acknowledged before, sends it no credit: its
+numbers and totals may lie below those that the gateway has.
 """
 
 from collections.abc import Callable, Iterator
@@ -61,7 +62,7 @@ class Outgoing:
                 self.db.run("UPDATE orders SET state = 'expired' WHERE state = 'pending' AND expires_at_s < ?", now_s)
         makers: list[Callable[[], Parcel]] = []
         seen: set[tuple[object, ...]] = set()
-        for key, online, make in [*self._credits(), *self._orders(), *self._documents(), *self._missing(now_ms, now_s)]:
+        for key, online, make in [*self._credits(now_s), *self._orders(), *self._documents(), *self._missing(now_ms, now_s)]:
             seen.add(key)
             if len(makers) < AT_ONCE_MAX and self._is_due(key, online, now_ms):
                 makers.append(make)
@@ -80,10 +81,12 @@ class Outgoing:
         last.due_ms = now_ms + last.pause_ms
         return True
 
-    def _credits(self) -> Iterator[_Open]:
+    def _credits(self, now_s: int) -> Iterator[_Open]:
         for row in self.db.rows(
             "SELECT c.*, g.name AS gateway, g.key, g.online FROM credits c JOIN accounts a USING (account)"
-            " JOIN gateways g ON g.id = a.gateway_id WHERE c.receipt = 'pending' AND g.sequence > 0 ORDER BY c.at_s, c.account, c.number"
+            " JOIN gateways g ON g.id = a.gateway_id WHERE c.receipt = 'pending' AND g.sequence > 0"
+            " AND (g.sequence >= g.owed OR g.owed_until_s < ?) ORDER BY c.at_s, c.account, c.number",
+            now_s,
         ):
             body = {1: row["account"], 2: row["issuer"], 3: row["number"], 4: row["amount_ucu"], 5: row["total_ucu"], 6: row["at_s"]}
             key = (row["gateway"], "credit", row["account"], row["issuer"], row["number"])

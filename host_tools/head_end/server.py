@@ -23,6 +23,7 @@ POLL_S = 0.05
 LOOK_MS = 500  # also without new rows: resends fall due
 QUEUE_MAX = 5_000  # what a flood pushes out is asked for again, like any gap
 BATCH_MAX = 50  # messages between two acknowledgements
+SETTLE_S = 1  # what the broker kept for us is heard before anything is sent
 PUBLISH_TIMEOUT_S = 10
 RECONNECT_FIRST_S = 0.2
 RECONNECT_MAX_S = 5.0
@@ -140,6 +141,7 @@ class Server:
     async def _send(self, client: aiomqtt.Client) -> None:
         looked_ms = 0
         self.version = -1
+        await asyncio.sleep(SETTLE_S)
         while True:
             now_ms = _now_ms()
             if self.db.data_version() != self.version or now_ms - looked_ms >= LOOK_MS:

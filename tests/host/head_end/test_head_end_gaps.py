@@ -5,6 +5,7 @@ from typing import Any
 import cbor2
 import pytest
 
+from tests.host.head_end.books import honest_story
 from tests.host.head_end.simulated_gateway import NOW_S
 
 
@@ -178,3 +179,52 @@ def test_pruned_readings_are_passed_over_only_as_far_as_a_head_end_once_had_them
     books.gateway.append("READINGS_GAP", first=41, last=59)
     books.journal(books.gateway.sequence)
     assert books.hear("up/readings", readings(item(61)), after_s=3)[5] == 61
+
+
+# a database that was restored from yesterday
+
+
+def restored(books) -> None:
+    """The gateway has two credits and a charge that this database never saw, all acknowledged."""
+    honest_story(books)
+    books.journal(1)
+    books.gateway.append("CREDIT", account=1001, issuer=1, number=3, amount_ucu=1_000_000, total_ucu=11_000_000)
+    books.gateway.append("CREDIT", account=1001, issuer=1, number=4, amount_ucu=2_000_000, total_ucu=13_000_000)
+    books.gateway.charge(100_501, 100_502)
+
+
+def test_payments_at_a_restored_database_wait_for_what_was_acknowledged_before(books):
+    restored(books)
+    for number in range(4):
+        books.run("topup", "1001", "0.50", "--reference", f"new-{number}")
+    ack = books.hear("up/status", books.gateway.status_payload())
+    assert (ack[7], ack[8]) == (books.gateway.challenge(), 0)
+    assert books.sent("credits", 5_000) == [], "numbers 3 to 6 with totals from 10.50 to 12.00 would take 1.00 away"
+    assert books.counter("restored") == 1
+    books.journal(8)
+    bodies = books.sent("credits", 5_000)
+    assert [(body[3], body[5]) for body in bodies] == [(5, 13_500_000), (6, 14_000_000), (7, 14_500_000), (8, 15_000_000)]
+    books.gateway.credit(bodies[-1])
+    books.journal(books.gateway.sequence)
+    assert books.receipt(5) == books.receipt(8) == "applied"
+    assert [said for said in books.differences() if "not issued here" in said], "what nobody can account for stays named"
+
+
+def test_a_status_can_delay_a_payment_but_not_stop_it(books):
+    honest_story(books)
+    books.journal(1)
+    books.run("topup", "1001", "0.50", "--reference", "new")
+    books.hear("up/status", books.gateway.status_payload(_3=5_000))  # somebody else said so
+    assert books.sent("credits", 5_000) == []
+    books.later(61)
+    assert len(books.sent("credits", 0)) == 1
+
+
+def test_a_backlog_that_nobody_acknowledged_delays_no_payment(books):
+    honest_story(books)
+    books.journal(1)
+    for step in range(20):
+        books.gateway.charge(100_501 + step, 100_502 + step)
+    books.run("topup", "1001", "0.50", "--reference", "new")
+    books.hear("up/status", books.gateway.status_payload(_9=20))
+    assert len(books.sent("credits", 100)) == 1
