@@ -1,5 +1,6 @@
 """The demo as people start it: one whole story, told in JSON, and what it leaves behind when it is interrupted."""
 
+import contextlib
 import json
 import os
 import pty
@@ -25,17 +26,24 @@ SOON_S = 40
 COMMAND = [sys.executable, "-m", "host_tools.demo"]
 
 
-def processes_of(folder: Path) -> list[str]:
-    """Command lines of running processes that name the folder, in their arguments or their environment."""
-    found = []
+def processes_of(folder: Path) -> dict[int, str]:
+    """Running processes that name the folder, in their arguments or their environment: pid -> command line."""
+    found = {}
     for process in Path("/proc").glob("[0-9]*"):
         try:
             arguments, environment = (process / "cmdline").read_bytes(), (process / "environ").read_bytes()
         except OSError:
             continue  # it ended, or is not ours to look at
         if os.fsencode(folder) in arguments + environment:
-            found.append(arguments.replace(b"\0", b" ").decode(errors="replace"))
+            found[int(process.name)] = arguments.replace(b"\0", b" ").decode(errors="replace")
     return found
+
+
+def end(processes: dict[int, str]) -> None:
+    """A failing test leaves nothing behind either."""
+    for pid in processes:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 @dataclass
@@ -45,7 +53,7 @@ class Told:
     status: int
     lines: list[dict[str, Any]]
     errors: str
-    left: list[str]
+    left: dict[int, str]
 
     @property
     def last(self) -> dict[str, Any]:
@@ -60,7 +68,9 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
     folder = tmp_path_factory.mktemp("demo") / "kept"
     done = subprocess.run([*COMMAND, "--headless", "--seed", "2", "--keep", str(folder)], cwd=paths.checkout(), capture_output=True,
                           text=True, timeout=STORY_SECONDS_MAX, check=False)
-    return Told(done.returncode, [json.loads(line) for line in done.stdout.splitlines()], done.stderr, processes_of(folder))
+    left = processes_of(folder)
+    end(left)
+    return Told(done.returncode, [json.loads(line) for line in done.stdout.splitlines()], done.stderr, left)
 
 
 def test_every_check_of_the_story_holds(told: Told):
@@ -105,7 +115,7 @@ def test_meters_bus_and_link_are_told_on_the_way(told: Told):
 
 
 def test_no_process_is_left(told: Told):
-    assert told.left == []
+    assert told.left == {}
 
 
 # interrupted
@@ -115,17 +125,16 @@ def test_no_process_is_left(told: Told):
 def folder(tmp_path: Path) -> Iterator[Path]:
     kept = tmp_path / "kept"
     yield kept
-    end = time.monotonic() + SOON_S
-    while (left := processes_of(kept)) and time.monotonic() < end:
-        time.sleep(0.1)
+    left = processes_of(kept)
+    end(left)
     assert not left
 
 
 def running(folder: Path) -> None:
     """Wait until all five processes are there."""
-    end = time.monotonic() + SOON_S
+    until = time.monotonic() + SOON_S
     while len(processes_of(folder)) < 5:
-        assert time.monotonic() < end, processes_of(folder)
+        assert time.monotonic() < until, processes_of(folder)
         time.sleep(0.1)
 
 
@@ -140,27 +149,18 @@ def test_ctrl_c_twice_ends_every_process_and_says_so(folder: Path):
     last = json.loads(out.splitlines()[-1])
     assert demo.returncode == 130 and errors == "interrupted\n"
     assert last["ok"] is False and last["summary"]["trouble"] == "interrupted" and "supply_stays" in last["summary"]["missing"]
-    assert processes_of(folder) == []
 
 
 def test_a_child_that_dies_ends_the_story_and_is_named(folder: Path):
     with subprocess.Popen([*COMMAND, "--headless", "--keep", str(folder)], cwd=paths.checkout(), stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, text=True) as demo:
         running(folder)
-        meters = [int(process.name) for process in Path("/proc").glob("[0-9]*") if _runs(process, b"host_tools.simulators.site", folder)]
+        meters = [pid for pid, command in processes_of(folder).items() if "host_tools.simulators.site" in command]
         assert len(meters) == 1
         os.kill(meters[0], signal.SIGKILL)
         out, errors = demo.communicate(timeout=SOON_S)
     assert demo.returncode == 1 and json.loads(out.splitlines()[-1])["ok"] is False
     assert errors.startswith(f"meters (pid {meters[0]}) ended by signal 9; its last lines:")
-
-
-def _runs(process: Path, module: bytes, folder: Path) -> bool:
-    try:
-        arguments = (process / "cmdline").read_bytes()
-    except OSError:
-        return False
-    return module in arguments and os.fsencode(folder) in arguments
 
 
 def test_a_reader_that_goes_away_ends_every_process(folder: Path):
@@ -199,8 +199,8 @@ def test_ctrl_c_in_a_terminal_gives_the_terminal_back(folder: Path):
 
 def _read(terminal: int, seconds: float) -> bytes:
     """Everything shown in this time, or until the other side is gone."""
-    data, end = b"", time.monotonic() + seconds
-    while time.monotonic() < end:
+    data, until = b"", time.monotonic() + seconds
+    while time.monotonic() < until:
         if select.select([terminal], [], [], 0.1)[0]:
             try:
                 data += os.read(terminal, 65_536)
