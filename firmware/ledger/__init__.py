@@ -25,7 +25,7 @@ The composition that gateway.py and main.py use (store: synchronous; raises Stor
     ledger.accounts  ledger.journal  ledger.readings  ledger.outbox
 
     accounts (pure, accounts.py): rows are 0 ... accounts.count-1, stable for the life of the process
-        accounts.row_of(account) -> row or -1       accounts.row_of_serial(serial) -> row or -1
+        accounts.row_of(account) -> row or -1       accounts.count, accounts.capacity
         accounts.get(row, "field")                  fields: account_row.ROW.fields (SPEC 4; from_0 ... from_4, charged_0 ... charged_4,
                                                     issuer_0, number_0, total_0 ...); accounts.account(row)
         accounts.balance_ucu(row)                   accounts.charged_cwh(row, rate)     accounts.from_cwh(row, rate)

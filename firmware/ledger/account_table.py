@@ -1,0 +1,131 @@
+"""The packed table of accounts: one row of ROW_SIZE bytes each, found by account number (design 4.1; SPEC 4). Pure.
+
+Rows stand in the order they were first written, so a row's index lasts for the life of the process and a snapshot may be
+spread over many ticks; a second small array keeps them sorted by account for look-up. Both are made once, at their full size.
+"""
+
+from array import array
+
+from firmware.base.faults import Broken
+from firmware.base.records import U32, Layout
+from firmware.ledger.account_row import ISSUERS, REGISTERS, ROW, ROW_SIZE
+
+ACCOUNT = Layout("account", (("account", U32),))
+FROM = tuple("from_" + str(rate) for rate in range(REGISTERS))
+CHARGED = tuple("charged_" + str(rate) for rate in range(REGISTERS))
+ISSUER = tuple("issuer_" + str(place) for place in range(ISSUERS))
+NUMBER = tuple("number_" + str(place) for place in range(ISSUERS))
+TOTAL = tuple("total_" + str(place) for place in range(ISSUERS))
+
+
+class AccountTable:
+    """`count` rows of at most `capacity`."""
+
+    def __init__(self, capacity):
+        self.capacity = capacity
+        self.count = 0
+        self._table = bytearray(capacity * ROW_SIZE)
+        self._sorted = array("H", bytes(2 * capacity))
+        self._touched = bytearray(capacity)  # rows that the snapshot under way has named
+
+    # look-up
+
+    def row_of(self, account):
+        """Row of an account number, -1 when there is none."""
+        place = self._place_of(account)
+        if place < self.count:
+            row = self._sorted[place]
+            if self.account(row) == account:
+                return row
+        return -1
+
+    def account(self, row):
+        """Account number of a row."""
+        return ROW.get(self._table, self._start(row), "account")
+
+    def get(self, row, field):
+        """One field of a row by its name."""
+        return ROW.get(self._table, self._start(row), field)
+
+    def from_cwh(self, row, rate):
+        """Register (0 = total, 1 ... 4 = rate) at which the segment begins."""
+        return self.get(row, FROM[rate])
+
+    def charged_cwh(self, row, rate):
+        """Register up to which energy is charged."""
+        return self.get(row, CHARGED[rate])
+
+    def balance_ucu(self, row):
+        """Sum of the issuers' totals less all that was charged."""
+        balance_ucu = -self.get(row, "total_charged_ucu")
+        for place in range(ISSUERS):
+            balance_ucu += self.get(row, TOTAL[place])
+        return balance_ucu
+
+    def row_bytes(self, row):
+        """A copy of the row as it stands in a snapshot."""
+        start = self._start(row)
+        return bytes(memoryview(self._table)[start : start + ROW_SIZE])
+
+    def newest_credit(self, row, issuer):
+        """Highest credit number of an issuer, 0 when none was seen."""
+        place = self._issuer_place(row, issuer)
+        return 0 if place < 0 else self.get(row, NUMBER[place])
+
+    # writing
+
+    def _start(self, row):
+        if not 0 <= row < self.count:
+            raise Broken("no account row " + str(row))
+        return row * ROW_SIZE
+
+    def _set(self, row, field, value):
+        ROW.set(self._table, row * ROW_SIZE, field, value)
+
+    def _issuer_place(self, row, issuer):
+        for place in range(ISSUERS):
+            if self.get(row, ISSUER[place]) == issuer:
+                return place
+        return -1
+
+    def _place_of(self, account):
+        """Place in the sorted index at which `account` stands or would stand."""
+        low, high = 0, self.count
+        while low < high:
+            middle = (low + high) // 2
+            if ACCOUNT.get(self._table, self._sorted[middle] * ROW_SIZE, "account") < account:
+                low = middle + 1
+            else:
+                high = middle
+        return low
+
+    def _add(self, account):
+        if self.count >= self.capacity:
+            raise Broken("more accounts than " + str(self.capacity))
+        place = self._place_of(account)
+        row = self.count
+        for index in range(row, place, -1):
+            self._sorted[index] = self._sorted[index - 1]
+        self._sorted[place] = row
+        start = row * ROW_SIZE
+        self._table[start : start + ROW_SIZE] = bytes(ROW_SIZE)
+        self._touched[row] = 0
+        self.count += 1
+        self._set(row, "account", account)
+        return row
+
+    def _drop_untouched(self):
+        """The state of the head-end replaces ours: accounts it does not name are gone."""
+        kept = 0
+        for row in range(self.count):
+            if self._touched[row]:
+                self._table[kept * ROW_SIZE : (kept + 1) * ROW_SIZE] = self.row_bytes(row)
+                kept += 1
+        total, self.count = kept, 0
+        for row in range(total):
+            account = ACCOUNT.get(self._table, row * ROW_SIZE, "account")
+            place = self._place_of(account)
+            for index in range(row, place, -1):
+                self._sorted[index] = self._sorted[index - 1]
+            self._sorted[place] = row
+            self.count += 1
