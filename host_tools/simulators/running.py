@@ -95,7 +95,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m host_tools.simulators.site",
         description="Play a site of DL/T 645 meters on a pty at wire pace, until it is stopped.",
-        epilog="example: --config host_tools/simulators/examples/twelve_meters.json --link /tmp/meters",
+        epilog="example: --config host_tools/simulators/examples/twelve_meters.json --link ./meters",
     )
     parser.add_argument("--config", help="site file, JSON: its fields are those of host_tools/simulators/config.py")
     parser.add_argument("--link", help="where to put the symbolic link to the pty")
