@@ -4,7 +4,6 @@ Exit status: 0 every check holds, 1 one does not or a process died, 2 bad input,
 """
 
 import asyncio
-import os
 import signal
 import sys
 import tempfile
@@ -21,6 +20,7 @@ from host_tools.demo.act import Act
 from host_tools.demo.checks import Checks
 from host_tools.demo.headless import JsonTeller
 from host_tools.demo.options import BadOption, Options, parse, short_enough
+from host_tools.demo.output import OutputGone, forget, to_the_reader
 from host_tools.demo.panels import verdict_lines
 from host_tools.demo.plain import PlainTeller
 from host_tools.demo.processes import ChildDied, free_ports
@@ -31,6 +31,7 @@ from host_tools.demo.story import tell
 from host_tools.set_up.paths import NotSetUp
 
 LOOK_EACH_S = 0.2
+CAUSE_WAIT_S = 1.0
 INTERRUPTED = 130
 
 AnyTeller = JsonTeller | PlainTeller | ScreenTeller
@@ -46,9 +47,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return INTERRUPTED
-    except OSError as fault:
-        if sys.stdout.closed or not _reader_gone(fault):
-            raise
+    except OutputGone:
+        forget()
         return 1
 
 
@@ -56,14 +56,6 @@ def _folder(options: Options) -> AbstractContextManager[str | Path]:
     if options.keep is not None:
         return nullcontext(options.keep)
     return tempfile.TemporaryDirectory(prefix="lamplighter-demo-", ignore_cleanup_errors=True)
-
-
-def _reader_gone(fault: OSError) -> bool:
-    """True when whoever read our output has gone; then there is nobody to tell it to either."""
-    if not isinstance(fault, BrokenPipeError) and fault.errno not in (5, 6):  # EIO, ENXIO: the terminal was closed
-        return False
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains at its end
-    return True
 
 
 async def _run(options: Options, folder: Path) -> int:
@@ -74,21 +66,21 @@ async def _run(options: Options, folder: Path) -> int:
     teller.event(f"seed {options.seed}, {options.meters} meters, about {options.about_s:.0f} s", "")
     interrupted = _on_signals()
     trouble = ""
-    with teller.live if isinstance(teller, ScreenTeller) else nullcontext():
+    with to_the_reader(), teller.live if isinstance(teller, ScreenTeller) else nullcontext():
         try:
             await _perform(Stage(set_, options.seed), checks, set_, teller, options.about_s, interrupted)
         except ChildDied as death:
             trouble = str(death)
-        except OSError:
+        except OutputGone:
             raise
-        except Exception as fault:  # the demo's own bug must not look like a story that held
-            traceback.print_exc()
-            trouble = f"the demo itself failed: {fault!r}"
+        except Exception:  # the demo's own bug must not look like a story that held
+            trouble = f"the demo itself failed:\n{traceback.format_exc()}"
     if interrupted.is_set():
         trouble = "interrupted"
     checks.end()
     ok = checks.ok and not trouble
-    _finish(options, checks, teller, terminal, trouble)
+    with to_the_reader():
+        _finish(options, checks, teller, terminal, trouble)
     if trouble:
         print(trouble, file=sys.stderr)
     return INTERRUPTED if interrupted.is_set() else 0 if ok else 1
@@ -136,6 +128,8 @@ async def _perform(
     try:
         first: set[asyncio.Future[Any]] = {story, stage.children.died, looking, stopping}
         await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
+        if story.done() and story.exception() is not None:
+            await asyncio.wait({stage.children.died}, timeout=CAUSE_WAIT_S)  # who stumbles over a dead child is not the cause
         if interrupted.is_set():
             return
         if stage.children.died.done():

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from host_tools.demo.checks import Check, Step
 from host_tools.demo.console import Console
+from host_tools.demo.output import put
 
 METERS_EACH_S = 5.0
 
@@ -13,7 +14,7 @@ METERS_EACH_S = 5.0
 class JsonTeller:
     """Each line has `t`, seconds since the start."""
 
-    def __init__(self, write: Callable[[str], None] = lambda line: print(line, flush=True)) -> None:
+    def __init__(self, write: Callable[[str], None] = put) -> None:
         self._write = write
         self._started = time.monotonic()
         self._meters_at = 0.0

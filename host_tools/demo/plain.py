@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from host_tools.demo.checks import Check, Step
 from host_tools.demo.console import Console
+from host_tools.demo.output import put
 from host_tools.demo.panels import STEPS, meters_lines, numbers_lines, verdict_lines
 
 METERS_EACH_S = 15.0
@@ -13,7 +14,7 @@ METERS_EACH_S = 15.0
 class PlainTeller:
     """One line an event without the routine, the meters' table now and then; no colours, no cursor."""
 
-    def __init__(self, roles: dict[int, str], write: Callable[[str], None] = lambda line: print(line, flush=True)) -> None:
+    def __init__(self, roles: dict[int, str], write: Callable[[str], None] = put) -> None:
         self._write = write
         self._roles = roles
         self._started = time.monotonic()

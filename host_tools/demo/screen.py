@@ -17,6 +17,7 @@ from rich.text import Text
 from host_tools.demo import programme
 from host_tools.demo.checks import Check, Step
 from host_tools.demo.console import Console
+from host_tools.demo.output import to_the_reader
 from host_tools.demo.panels import (
     METERS_WIDTH,
     feed_lines,
@@ -66,7 +67,8 @@ class ScreenTeller:
     def look(self, console: Console, waiting: str) -> None:
         width, height = self._terminal.size
         lines = self.picture(console, waiting, width, height)
-        self.live.update(Group(*lines), refresh=True)
+        with to_the_reader():
+            self.live.update(Group(*lines), refresh=True)
 
     def picture(self, console: Console, waiting: str, width: int, height: int) -> list[Text]:
         """Exactly `height` lines, none longer than `width`."""
