@@ -150,6 +150,8 @@ class SupplyDesk:
             note(self._ledger, kinds.RELAY, values)
         if outcome.action == relay.ALARM_ON:
             self._alarm_outcome(slot, outcome)
+        elif outcome.action == relay.ALARM_OFF and outcome.phase in _FAILED and outcome.detail != relay.SUPERSEDED:
+            slot.notice_again_ticks = self._limits.supply_retry_slow_s
         if outcome.phase == relay.VERIFIED and outcome.action in (relay.CUT, relay.RESTORE):
             self.on_status(slot, outcome.word)
         else:
@@ -164,7 +166,7 @@ class SupplyDesk:
         if slot.notice_again_ticks:
             slot.notice_again_ticks -= 1
             if not slot.notice_again_ticks:
-                slot.notice_asked &= ~CHANNEL_ALARM
+                self._alarm_again(slot)
         after_s = supply.retry_after_s(slot.state, self._limits, slot.silent_turns > 0)
         if after_s and slot.ticks_in_state >= after_s:
             slot.ticks_in_state = 0
@@ -241,13 +243,20 @@ class SupplyDesk:
         if policy is not None and view.episode_open and not view.notice_level:
             self._notice(slot, view, policy, channel, episode.DELIVERED)
 
+    def _alarm_again(self, slot):
+        """An alarm that came not on is asked for anew, and one that went not out: the next notice could not be seen."""
+        slot.notice_asked &= ~CHANNEL_ALARM
+        accounts = self._ledger.accounts
+        if not accounts.get(slot.row, "alarm") and not accounts.get(slot.row, "episode_open"):
+            self._send(slot, relay.ALARM_OFF)
+
     def _alarm_outcome(self, slot, outcome):
         """A superseded one comes in the middle of the judgement that ordered the next: it must leave the facts alone."""
         if outcome.phase == relay.VERIFIED and not self._clock.state()[0]:
             slot.notice_again_ticks = self._limits.supply_retry_slow_s  # without a date its period would never end
         elif outcome.phase == relay.VERIFIED:
             self.notice_delivered(slot, episode.ALARM)
-        elif outcome.phase in (relay.REFUSED, relay.GIVEN_UP, relay.DISAGREES) and outcome.detail != relay.SUPERSEDED:
+        elif outcome.phase in _FAILED and outcome.detail != relay.SUPERSEDED:
             slot.notice_again_ticks = self._limits.supply_retry_slow_s
             view, policy = self.facts_of(slot)
             if policy is not None and view.episode_open and not view.notice_level:
@@ -349,6 +358,7 @@ _MAY_BE_OPEN = (
     supply.RESTORE_LOST,
     supply.NOT_ON,
 )
+_FAILED = (relay.REFUSED, relay.GIVEN_UP, relay.DISAGREES)
 _NOT_OURS = (supply.ON, supply.ON_UNKNOWN, supply.FOUND_OFF)
 _NOT_SEEN_YET = (supply.ON_UNKNOWN, supply.OFF_UNKNOWN, supply.RESTORE_LOST)
 _RELAY_ACTION = {

@@ -10,6 +10,7 @@ from tests.kit import eq, raises
 TRIP = 0x1A
 CLOSE = 0x1C
 OPEN_BITS = 0x0050
+ALARM_BIT = 0x0080
 COIN = 1_000_000
 
 
@@ -192,6 +193,23 @@ def test_a_payment_that_also_ends_the_alarm_closes_a_relay_that_was_found_open()
     world.run(script)
     failed_notices = [values for values in records(world, kinds.NOTICE) if values[11 + 8] == 3]
     eq(failed_notices, [], "an alarm that is not wanted any more has not failed")
+
+
+def test_an_alarm_that_did_not_go_out_is_put_out_later():
+    world = World(limits={"supply_retry_slow_s": 300})
+
+    async def script(world):
+        in_contact(world)
+        world.credit(3 * COIN)
+        eq(await until(lambda: world.meters[0].status & ALARM_BIT, 60_000) != 0, True, "no alarm")
+        await until(lambda: world.row("notice_level") == 1)
+        world.meters[0].stuck = True
+        world.credit(20 * COIN)
+        await until(lambda: len(world.firmware.bus.lane) == 0)
+        world.meters[0].stuck = False
+        eq(await until(lambda: not world.meters[0].status & ALARM_BIT, 400_000), True, "the next notice would not be seen")
+
+    world.run(script)
 
 
 def test_a_trip_that_the_meters_own_purse_prepares_is_not_cancelled_by_us():
