@@ -57,7 +57,7 @@ def advance_readings(db: Database, gateway_id: int) -> int:
 def reach_of_readings(db: Database, gateway_id: int, held: int) -> int:
     """The same from `held` on; changes nothing."""
     dropped = [
-        (int(gap["first"]), int(gap["last"]))
+        (int(gap.get("first", 0)), int(gap.get("last", 0)))
         for row in db.rows("SELECT fields FROM records WHERE kind = ? AND gateway_id = ?", kinds.READINGS_GAP, gateway_id)
         for gap in [json.loads(row["fields"])]
     ]
@@ -82,5 +82,5 @@ def acknowledged_readings(db: Database, gateway_id: int) -> int:
         "SELECT kind, fields FROM records WHERE gateway_id = ? AND kind IN (?, ?)", gateway_id, kinds.ACKED, kinds.SNAPSHOT_BEGIN
     ):
         name = "readings" if row["kind"] == kinds.ACKED else "acked_readings"
-        highest = max(highest, int(json.loads(row["fields"])[name]))
+        highest = max(highest, int(json.loads(row["fields"]).get(name, 0)))
     return highest

@@ -10,6 +10,7 @@ from host_tools.journal_reader import AccountRow, kinds, pack_row
 from tests.host.head_end.books import honest_story
 from tests.host.head_end.simulated_gateway import NOW_S
 
+pytestmark = pytest.mark.slow  # hundreds of records, each its own message
 HIGHEST = {"B": 0xFF, "H": 0xFFFF, "I": 0xFFFFFFFF}
 
 

@@ -85,6 +85,7 @@ def test_a_fifth_issuer_is_refused_before_the_gateway_has_to(books, capsys):
     assert books.run("topup", "1001", "1", "--reference", "r6", "--issuer", "4") == 0
 
 
+@pytest.mark.slow
 def test_a_database_that_is_not_there_is_not_begun_by_a_question(tmp_path):
     for words in (["accounts"], ["topup", "1001", "5", "--reference", "r"], ["reconcile"], ["gateway", "give-state", "x"]):
         done = run(tmp_path, *words)
@@ -92,12 +93,14 @@ def test_a_database_that_is_not_there_is_not_begun_by_a_question(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_file_that_is_no_database_gets_one_sentence(tmp_path):
     (tmp_path / "head_end.db").write_bytes(os.urandom(5000))
     done = run(tmp_path, "accounts")
     assert (done.returncode, done.stderr) == (2, f"db: {tmp_path / 'head_end.db'} cannot be used: file is not a database\n")
 
 
+@pytest.mark.slow
 def test_a_reader_that_left_and_a_full_disk_are_no_traceback(books):
     honest_story(books)
     books.journal(1)

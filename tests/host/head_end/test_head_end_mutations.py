@@ -78,6 +78,14 @@ def test_a_change_in_the_database_is_named(whole, sql, words):
     whole.db.run(sql)
     said = whole.differences()
     assert any(words in sentence for sentence in said), said
+
+
+@pytest.mark.parametrize("change", ("records SET raw = x'00'", "records SET fields = '{}'", "documents SET text = '{'"))
+def test_what_cannot_be_read_any_more_stops_no_command(whole, change):
+    whole.gateway.append("READINGS_GAP", first=4, last=5)
+    whole.gateway.append("ACKED", epoch=1, sequence=1, chain=bytes(8), countersign=bytes(8), readings=3)
+    whole.journal(whole.gateway.sequence - 1)
+    whole.db.run("UPDATE " + change)
     assert whole.run("reconcile") == 1
     for command in ("accounts", "journal", "readings", "gateways"):
         assert whole.run(command) == 0
