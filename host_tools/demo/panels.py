@@ -13,6 +13,7 @@ from host_tools.journal_reader.words import energy, money
 STEPS = len(programme.SCENES)
 METERS_WIDTH = 78
 STALE_S = 30
+MISSING_NAMED = 3
 _SEEN = (("unknown", "yellow"), ("on", "green"), ("OFF", "bold red"), ("button", "bold yellow"))
 _STATE = {"ON": ("ok", "green"), "LOW": ("low", "yellow"), "DUE": ("due", "bold yellow"), "OFF": ("cut off", "bold red"),
           "WAITING": ("waiting", "cyan"), "PRESS BUTTON": ("press it", "bold yellow"), "UNKNOWN": ("unknown", "dim")}
@@ -155,7 +156,8 @@ def verdict_lines(checks: Sequence[Check], ok: bool, seconds: float, missing: Se
     """The end: what failed, what was never checked, and one sentence."""
     lines = [Text(f"FAILED  step {check.step}: {check.should}: {check.number}", style="bold red") for check in checks if not check.ok]
     if missing:
-        lines.append(Text(f"NEVER CHECKED  {', '.join(missing)}", style="bold red"))
+        more = f" and {len(missing) - MISSING_NAMED} more" if len(missing) > MISSING_NAMED else ""
+        lines.append(Text(f"NEVER CHECKED  {', '.join(missing[:MISSING_NAMED])}{more}", style="bold red"))
     held, total = sum(check.ok for check in checks), len(programme.ALL_CHECKS)
     words = f"All {total} checks hold" if ok else f"{held} of {total} checks hold"
     lines.append(Text(f"{words}, {seconds:.0f} s.", style="bold green" if ok else "bold red"))

@@ -50,7 +50,7 @@ async def readings_arrive(act: Act) -> None:
         return claims_running.every_account(counts, accounts, "accounts", "charges")
 
     await until("charges_at_head_end", "each account's charge is in the head-end's database", charged, 60)
-    await until("charges_exact", "each charge is energy x price to 0.000001, and none has a gap",
+    await until("charges_exact", "each charge is exactly energy x price, none has a gap",
                 lambda: claims_running.charges_exact(books.fields_of("CHARGE"), PRICES, accounts), 1)
     await until("registers_agree", "the database holds what the meters show", registers, 15)
 

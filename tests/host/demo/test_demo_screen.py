@@ -154,6 +154,7 @@ def test_the_end_names_what_failed_and_what_was_never_checked():
     lines = [line.plain for line in verdict_lines([a_check(False)], False, 93.4, ["supply_stays"])]
     assert lines == ["FAILED  step 4: the relay was read back open: never", "NEVER CHECKED  supply_stays",
                      f"0 of {TOTAL} checks hold, 93 s."]
+    assert verdict_lines([], False, 1.0, ["a", "b", "c", "d", "e"])[0].plain == "NEVER CHECKED  a, b, c and 2 more"
     assert [line.plain for line in verdict_lines([a_check(True)], True, 93.4, [])] == [f"All {TOTAL} checks hold, 93 s."]
 
 
