@@ -34,9 +34,17 @@ def parse_top_up(text: str) -> int:
     return amount_ucu
 
 
+def parse_limit(text: str) -> int:
+    """A level of a policy in ucu, also below zero."""
+    limit_ucu = parse_decimal(text, 6, "amount")
+    if abs(limit_ucu) > AMOUNT_MAX_UCU:
+        raise BadInput("amount", f"is too large: {text}, at most {AMOUNT_MAX_UCU // UCU}")
+    return limit_ucu
+
+
 def parse_price(text: str, field: str) -> int:
     """Price in 0.0001 currency per kWh."""
     price = parse_decimal(text, 4, field)
-    if not 0 <= price <= PRICE_MAX:
+    if text.startswith("-") or price > PRICE_MAX:
         raise BadInput(field, "must be between 0 and 10000, got " + text)
     return price

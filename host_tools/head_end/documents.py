@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, ValidationError, field_validator, model_validator
 
-from host_tools.head_end.amounts import parse_decimal, parse_price
+from host_tools.head_end.amounts import parse_decimal, parse_limit, parse_price
 from host_tools.head_end.errors import BadInput
 
 TEXT_MAX = 3_000  # compact JSON; with its wrapping it must fit one packet of the gateway
@@ -51,7 +51,7 @@ class Prices(_Strict):
 
     @model_validator(mode="after")
     def _one_of_both(self) -> "Prices":
-        if (self.total is None) == (self.rates is None):
+        if len(self.model_fields_set) != 1 or (self.total is None) == (self.rates is None):
             raise ValueError("must have either 'total' or 'rates'")
         return self
 
@@ -71,7 +71,7 @@ class Tariff(_Strict):
             good = len(text) == 10 and text.isascii() and date.fromisoformat(text).isoformat() == text
         except ValueError:
             good = False
-        if not good:
+        if not good or not "2000" <= text[:4] <= "2099":
             raise ValueError("must be a date such as 2026-01-01")
         return text
 
@@ -91,14 +91,24 @@ class Notice(_Open):
     @field_validator("level")
     @classmethod
     def _check_level(cls, text: str) -> str:
-        _as_value_error(parse_decimal, text, 6, "amount")
+        _as_value_error(parse_limit, text)
         return text
+
+    @field_validator("channels")
+    @classmethod
+    def _check_channels(cls, names: list[str]) -> list[str]:
+        return _each_once(names)
 
 
 class Hours(_Open):
     days: Annotated[list[Annotated[StrictInt, Field(ge=1, le=7)]], Field(min_length=1, max_length=7)]
     start: Annotated[StrictStr, Field(alias="from", pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$")]
     end: Annotated[StrictStr, Field(alias="to", pattern="^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$")]
+
+    @field_validator("days")
+    @classmethod
+    def _check_days(cls, days: list[int]) -> list[int]:
+        return _each_once(days)
 
     @model_validator(mode="after")
     def _not_empty(self) -> "Hours":
@@ -108,9 +118,9 @@ class Hours(_Open):
 
 
 class Brake(_Open):
-    accounts_max: Annotated[StrictInt, Field(ge=0)]
+    accounts_max: Annotated[StrictInt, Field(ge=0, le=100_000)]
     share_percent: Annotated[StrictInt, Field(ge=0, le=100)]
-    window_s: Seconds
+    window_s: Annotated[StrictInt, Field(ge=1, le=366 * 86_400)]
 
 
 class Policy(_Open):
@@ -131,7 +141,7 @@ class Policy(_Open):
     @field_validator("floor", "restore")
     @classmethod
     def _check_money(cls, text: str) -> str:
-        _as_value_error(parse_decimal, text, 6, "amount")
+        _as_value_error(parse_limit, text)
         return text
 
     @model_validator(mode="after")
@@ -158,6 +168,13 @@ class SiteMeter(_Open):
 class Site(_Open):
     gateway: Annotated[StrictStr, Field(pattern="^[A-Za-z0-9_-]{1,32}$")]
     meters: list[SiteMeter]
+
+
+def _each_once(values: list[Any]) -> list[Any]:
+    for value in values:
+        if values.count(value) > 1:
+            raise ValueError(f"{value!r} stands there twice")
+    return values
 
 
 def _as_value_error(check: Any, *arguments: object) -> None:
