@@ -1,7 +1,7 @@
 """What the gateway says on its console: one JSON object a line, numbers only; here they become names.
 
-The console is watched, never believed: what counts is checked in the head-end's database, in the simulated meters, on the
-wire and in the journal region.
+What it tells is believed only where something else confirms it: the head-end's database, the simulated meters, the wire.
+Every record it told is looked for on the flash afterwards.
 """
 
 import json

@@ -52,7 +52,7 @@ SCENES = (
               "cut_order_held_back", "supply_returns", "payment_to_closed", "late_cut_refused", "supply_stays",
           )),
     Scene("Everything is counted", "wire, flash, meters and both books tell the same story", 0.94, (
-        "all_acknowledged", "acknowledged_once_at_end", "published_kept_at_end", "journal_sound_at_end",
+        "all_acknowledged", "acknowledged_once_at_end", "published_kept_at_end", "told_kept_at_end", "journal_sound_at_end",
         "flash_equals_database", "balances_equal", "wire_understood", "nobody_complained",
     )),
 )

@@ -148,6 +148,8 @@ async def all_is_told(act: Act) -> None:
     note("acknowledged_once_at_end", "all that was ever acknowledged is in the journal, once",
          claims_outage.acknowledged_once(proof, len(act.homes) + len(act.queued) + 1))
     note("published_kept_at_end", "all that was ever published is there, byte for byte", claims_outage.published_kept(proof))
+    note("told_kept_at_end", "all that the console ever told is there",
+         claims_outage.told_kept([one.record for one in stage.console.noted], proof.image))
     note("journal_sound_at_end", "the journal of both lives is sound", claims_outage.journal_sound(proof.image))
     note("flash_equals_database", "the database equals the gateway's flash, byte for byte",
          claims_return.flash_equals_database({record.sequence: record.raw for record in proof.image.records}, books.raw_records()))
