@@ -13,6 +13,7 @@ from host_tools.demo import programme
 from host_tools.demo.console import Console
 
 POLL_S = 0.1
+PATIENT_FAILURES, IMPATIENT_S = 3, 5.0  # a story that is lost is told to its end, but not for a quarter of an hour
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ class Checks:
     async def until(self, name: str, should: str, probe: Probe, timeout_s: float) -> bool:
         """Probe until it holds or the time is over; the last number is kept either way."""
         began = time.monotonic()
-        end = began + timeout_s * self.stretch
+        end = began + self._patience(timeout_s)
         self._wait_for(should, end)
         while True:
             ok, number = await _ask(probe)
@@ -137,7 +138,7 @@ class Checks:
 
     async def wait(self, probe: Callable[[], bool], timeout_s: float) -> bool:
         """The same without a check of its own: a stage direction beside what is awaited."""
-        end = time.monotonic() + timeout_s * self.stretch
+        end = time.monotonic() + self._patience(timeout_s)
         while not probe():
             if time.monotonic() >= end:
                 return False
@@ -164,6 +165,10 @@ class Checks:
             "seconds": round(time.monotonic() - self.started, 1),
         }
         return summary | ({"missing": self.missing} if self.missing else {})
+
+    def _patience(self, timeout_s: float) -> float:
+        lost = sum(not check.ok for check in self.done) >= PATIENT_FAILURES
+        return (min(timeout_s, IMPATIENT_S) if lost else timeout_s) * self.stretch
 
     def _wait_for(self, text: str, until: float) -> None:
         self._waits_for, self._waits_since, self._waits_until = text, time.monotonic(), until

@@ -66,10 +66,12 @@ class Told:
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
     folder = tmp_path_factory.mktemp("demo") / "kept"
-    done = subprocess.run([*COMMAND, "--headless", "--seed", "2", "--keep", str(folder)], cwd=paths.checkout(), capture_output=True,
-                          text=True, timeout=STORY_SECONDS_MAX, check=False)
-    left = processes_of(folder)
-    end(left)
+    try:
+        done = subprocess.run([*COMMAND, "--headless", "--seed", "2", "--keep", str(folder)], cwd=paths.checkout(), capture_output=True,
+                              text=True, timeout=STORY_SECONDS_MAX, check=False)
+    finally:
+        left = processes_of(folder)
+        end(left)
     return Told(done.returncode, [json.loads(line) for line in done.stdout.splitlines()], done.stderr, left)
 
 

@@ -110,6 +110,18 @@ def test_more_meters_are_given_more_time():
     assert time.monotonic() - began >= 0.3
 
 
+def test_a_lost_story_is_not_told_for_a_quarter_of_an_hour(monkeypatch):
+    monkeypatch.setattr("host_tools.demo.checks.IMPATIENT_S", 0.1)
+    checks = Checks(QuietTeller())
+    checks.begin(1)
+    for name in ("readings_at_head_end", "opening_credits", "charges_at_head_end"):
+        checks.note(name, "", False, "0")
+    began = time.monotonic()
+    asyncio.run(checks.until("charges_exact", "", lambda: (False, "0"), 60))
+    asyncio.run(checks.wait(lambda: False, 60))
+    assert 0.2 <= time.monotonic() - began < 30
+
+
 @pytest.mark.parametrize("count", [8, 12, 40, 64])
 def test_every_part_is_played_however_many_meters(count):
     homes = cast.households(count)
