@@ -46,6 +46,7 @@ LIMITS = {
 }  # fmt: skip
 LOAD_W, ENERGY_SPEED = 3_000, 3_600  # 1.65 a second and meter: accounts reach their floor, and credits lift them again
 POLICY = {**PREPAID, "notice": {"level": "5.00", "period_s": 1, "channels": ["head_end", "alarm"]}}
+ENOUGH_UCU = 4_000_000
 KILLED = -9
 STOP_SECONDS = 5.0
 LONG_SECONDS = 0.25  # a life in which there is time to judge the one before it
@@ -82,7 +83,7 @@ def plan(draw: random.Random, fated: bool = True) -> Plan:
     seconds = draw.uniform(shortest, longest)
     fate = {}
     if fated:
-        chances = (("program", 0.25, 40), ("sync", 0.15, 25), ("erase", 0.3, 3))
+        chances = (("program", 0.25, 30), ("sync", 0.2, 20), ("erase", 0.45, 3))
         fate = {name: draw.randrange(most) for name, chance, most in chances if draw.random() < chance}
     count = draw.choices((0, 1, 2, 3), (3, 4, 2, 1))[0]
     last_word = draw.choices(("", "credit", "order", "ack", "record"), (76, 10, 4, 5, 5))[0]
@@ -145,9 +146,12 @@ class Lives:
         self.books.prices[version] = int(price.replace(".", ""))
 
     def pay(self) -> None:
-        account, issuer = self.scene.account(self.draw.randrange(METERS)), self.draw.choice((1, 1, 2))
-        amount_ucu = self.draw.randrange(400_000, 2_800_000)
-        self.issue(account, issuer, amount_ucu)
+        """People pay when they run low, so that accounts go down and up whatever time a life has."""
+        account, issuer, share = self.scene.account(self.draw.randrange(METERS)), self.draw.choice((1, 1, 2)), self.draw.random()
+        paid_ucu = sum(amount for key, amount in self.books.issued.items() if key[0] == account)
+        charged_ucu = self.books.accounts[account].charged_ucu if account in self.books.accounts else 0
+        most_ucu = 3_000_000 if paid_ucu - charged_ucu < ENOUGH_UCU else 300_000
+        self.issue(account, issuer, 10_000 + int(share * most_ucu))
 
     def issue(self, account: int, issuer: int, amount_ucu: int) -> None:
         """The witness knows of it before anybody could tell the gateway."""
