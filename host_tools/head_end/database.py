@@ -96,8 +96,12 @@ class Database:
         )
 
     def report(self, gateway: str, at_s: int, what: str, sentence: str) -> None:
-        """Count it and keep the sentence; the oldest sentences go first."""
+        """Count it and keep the sentence."""
         self.count(gateway, what)
+        self.tell(gateway, at_s, what, sentence)
+
+    def tell(self, gateway: str, at_s: int, what: str, sentence: str) -> None:
+        """Keep the sentence; the oldest go first."""
         self.run("INSERT INTO reports (gateway, at_s, what, sentence) VALUES (?, ?, ?, ?)", gateway, at_s, what, sentence)
         self.run("DELETE FROM reports WHERE id <= (SELECT max(id) FROM reports) - ?", REPORTS_MAX)
 

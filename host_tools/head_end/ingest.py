@@ -9,23 +9,33 @@ import json
 from host_tools.head_end import doubts, gaps, receipts
 from host_tools.head_end.database import Database
 from host_tools.head_end.errors import BadMessage
+from host_tools.head_end.garbage import Garbage
 from host_tools.head_end.heard import FORK, Heard
 from host_tools.head_end.ingest_readings import take_readings
 from host_tools.head_end.ingest_status import take_status
-from host_tools.head_end.messages import JournalMessage, decode, parse_journal, parse_status, unseal
+from host_tools.head_end.messages import JournalMessage, decode, parse_journal, parse_readings, parse_status, unseal
 from host_tools.journal_reader import BadRecord, Record, chain_after, kinds, parse_record, parse_row
 
 
-def ingest(db: Database, topic: str, payload: bytes, now_s: int) -> Heard | None:
-    """One message. None when nothing is to be answered; what does not verify is counted and reported, nothing else."""
+def ingest(db: Database, topic: str, payload: bytes, now_s: int, garbage: Garbage | None = None) -> Heard | None:
+    """One message. None when nothing is to be answered; what does not verify is counted and reported, nothing else - at once, or
+    with the rest of `garbage`."""
+    kept = garbage or Garbage(db)
+    try:
+        return _take(db, topic, payload, now_s, kept)
+    finally:
+        if garbage is None:
+            kept.write()
+
+
+def _take(db: Database, topic: str, payload: bytes, now_s: int, garbage: Garbage) -> Heard | None:
     parts = topic.split("/")
     if len(parts) != 4 or parts[0] != "pg1" or parts[2] != "up":
         return None
     name = parts[1]
     gateway = db.row("SELECT * FROM gateways WHERE name = ?", name)
     if gateway is None:
-        with db.transaction():
-            db.count("", "unknown_gateway")
+        garbage.add("", now_s, "unknown_gateway")
         return None
     try:
         if parts[3] == "journal":
@@ -33,14 +43,15 @@ def ingest(db: Database, topic: str, payload: bytes, now_s: int) -> Heard | None
             with db.transaction():
                 return _journal(db, int(gateway["id"]), name, message, now_s)
         if parts[3] == "readings":
+            readings = parse_readings(decode(payload))
             with db.transaction():
-                return take_readings(db, int(gateway["id"]), name, payload, now_s)
+                return take_readings(db, int(gateway["id"]), name, readings, now_s)
         if parts[3] == "status":
+            status = parse_status(decode(payload))
             with db.transaction():
-                return take_status(db, int(gateway["id"]), name, parse_status(decode(payload)), now_s)
+                return take_status(db, int(gateway["id"]), name, status, now_s)
     except BadMessage as fault:
-        with db.transaction():
-            db.report(name, now_s, fault.counter, f"{topic}: {fault}")
+        garbage.add(name, now_s, fault.counter, f"{topic}: {fault}")
     return None
 
 

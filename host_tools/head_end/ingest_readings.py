@@ -6,14 +6,13 @@ Trap avoided: a reading that can never be stored would be asked for, and sent, f
 from host_tools.head_end import gaps
 from host_tools.head_end.database import Database
 from host_tools.head_end.heard import Heard
-from host_tools.head_end.messages import BadReading, ReadingItem, decode, parse_readings
+from host_tools.head_end.messages import BadReading, ReadingItem, ReadingsMessage
 
 SENTENCES_MAX = 3  # of one message; all are counted
 
 
-def take_readings(db: Database, gateway_id: int, name: str, payload: bytes, now_s: int) -> Heard:
-    """Store what is good, name what is not. BadMessage when it is no list of readings at all."""
-    message = parse_readings(decode(payload))
+def take_readings(db: Database, gateway_id: int, name: str, message: ReadingsMessage, now_s: int) -> Heard:
+    """Store what is good, name what is not."""
     heard = Heard(name, "readings")
     for reading in message.readings:
         _store(db, gateway_id, name, reading, now_s)

@@ -15,6 +15,7 @@ import aiomqtt
 
 from host_tools.head_end import state
 from host_tools.head_end.database import Database
+from host_tools.head_end.garbage import Garbage
 from host_tools.head_end.heard import BEHIND, Heard
 from host_tools.head_end.ingest import ingest
 from host_tools.head_end.outgoing import Outgoing, Parcel
@@ -46,6 +47,7 @@ class Server:
         self.say = say
         self.said = ""
         self.outgoing = Outgoing(db)
+        self.garbage = Garbage(db)
         self.version = -1  # of the data last looked at; -1 looks again at the next poll
         self.lock = asyncio.Lock()  # one publisher at a time keeps each topic in order
         row = db.row("SELECT name FROM head_end")
@@ -103,13 +105,14 @@ class Server:
                 self._merge(waiting, heard)
             handled += 1
             if len(client.messages) == 0 or handled >= BATCH_MAX:
+                self.garbage.write()
                 await self._acknowledge(client, waiting)
                 waiting, handled = {}, 0
 
     def _take(self, topic: str, payload: bytes) -> Heard | None:
         """One message. A fault of our own in it is said and counted; the messages behind it are not held up."""
         try:
-            return ingest(self.db, topic, payload, int(time.time()))
+            return ingest(self.db, topic, payload, int(time.time()), self.garbage)
         except sqlite3.Error:
             raise  # no message can be stored: nothing may be acknowledged
         except Exception as fault:

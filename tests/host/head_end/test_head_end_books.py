@@ -6,6 +6,7 @@ import cbor2
 import pytest
 
 from host_tools.head_end import commands
+from host_tools.head_end.garbage import Garbage
 from host_tools.head_end.heard import FORK
 from host_tools.head_end.ingest import ingest
 from tests.host.head_end.books import TARIFF
@@ -207,3 +208,17 @@ def test_a_gateway_that_holds_a_document_already_has_received_it(books):
     books.journal(3)
     assert books.sent("orders", 600_000) == []
     assert [row[0] for row in books.db.rows("SELECT state FROM deliveries ORDER BY id")] == ["accepted", "refused"]
+
+
+def test_a_flood_of_garbage_is_counted_whole_in_a_few_transactions(books):
+    garbage, written = Garbage(books.db), []
+    books.db.connection.set_trace_callback(lambda sql: written.append(sql) if sql == "COMMIT" else None)
+    for number in range(500):
+        for name in ("journal", "readings", "status"):
+            assert ingest(books.db, f"pg1/gw-001/up/{name}", bytes([255, number % 256]), NOW_S, garbage) is None
+        assert ingest(books.db, "pg1/nobody/up/journal", b"", NOW_S, garbage) is None
+    garbage.write()
+    assert written == ["COMMIT"]
+    assert books.counter("bad_cose") == 500 and books.counter("bad_cbor") == 1_000
+    assert books.db.number("SELECT value FROM counters WHERE name = 'unknown_gateway'") == 500
+    assert books.db.number("SELECT count(*) FROM reports") == 10
