@@ -182,8 +182,10 @@ def test_ctrl_c_in_a_terminal_gives_the_terminal_back(folder: Path):
         os.execve(sys.executable, [*COMMAND, "--keep", str(folder)], {**os.environ, "TERM": "xterm-256color"})
     termios.tcsetwinsize(terminal, (24, 80))
     before = termios.tcgetattr(terminal)
-    running(folder)
-    shown = _read(terminal, 1.0)
+    shown, until = b"", time.monotonic() + SOON_S
+    while len(processes_of(folder)) < 5 and time.monotonic() < until:
+        shown += _read(terminal, 0.2)  # a terminal that nobody reads would hold the demo up
+    shown += _read(terminal, 1.0)
     termios.tcsetwinsize(terminal, (50, 200))
     shown += _read(terminal, 1.0)
     termios.tcsetwinsize(terminal, (10, 30))
