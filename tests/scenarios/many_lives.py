@@ -37,7 +37,8 @@ from tests.scenarios.witness import Witness
 from tests.scenarios.witness_books import Books
 
 METERS = 3
-ERASE_SIZE, PROGRAM_UNIT = 1024, 32  # small pages, as inside a microcontroller: many erases in a short history
+PROGRAM_UNIT = int(os.environ.get("KILLS_UNIT", "32"))
+ERASE_SIZE = 4096 if PROGRAM_UNIT > 32 else 1024  # small pages, as inside a microcontroller: many erases in a short history
 JOURNAL_BLOCKS, READINGS_BLOCKS = 24, 8
 LIMITS = {
     "accounts_max": METERS, "reconnect_first_ms": 30, "reconnect_max_ms": 100, "quiet_between_exchanges_ms": 2,
