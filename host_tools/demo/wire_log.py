@@ -19,15 +19,6 @@ OrderName = tuple[int, int, int]  # order, account, number
 TARIFF, POLICY = 5, 6  # orders that carry a document
 
 
-@dataclass(frozen=True)
-class ReadingsSent:
-    """One up/readings message."""
-
-    at: float
-    live: bool
-    numbers: tuple[int, ...]
-
-
 @dataclass
 class WireLog:
     """All of one gateway, over any number of connections. Times are time.monotonic()."""
@@ -43,20 +34,12 @@ class WireLog:
     head_end_acks: list[tuple[int, int, bytes]] = field(default_factory=list)  # epoch, sequence, chain; PUBACKed
     records_sent: dict[int, bytes] = field(default_factory=dict)
     records_changed: list[int] = field(default_factory=list)  # sequences that came with two contents
-    journal_at: list[float] = field(default_factory=list)
-    readings: list[ReadingsSent] = field(default_factory=list)
     credit_at: dict[CreditName, float] = field(default_factory=dict)  # delivered to the gateway
     order_at: dict[OrderName, float] = field(default_factory=dict)  # delivered to the gateway
     unreadable: int = 0
     packets_up: int = 0
     packets_down: int = 0
     _open: dict[int, Publish] = field(default_factory=dict)  # delivered, PUBACK outstanding
-
-    @property
-    def acked_messages(self) -> int:
-        """How many messages the gateway has acknowledged."""
-        orders = sum(self.orders_acked.values()) + sum(self.documents_acked.values())
-        return sum(self.credits_acked.values()) + orders + len(self.head_end_acks)
 
     def up(self, packet: Packet) -> None:
         """A packet of the gateway."""
@@ -112,14 +95,11 @@ class WireLog:
         try:
             if message.topic.endswith("/up/journal"):
                 heard = parse_journal(unseal(message.payload, self.gateway, self.key, message.topic))
-                self.journal_at.append(time.monotonic())
                 for place, raw in enumerate(heard.records):
                     if self.records_sent.setdefault(heard.first + place, raw) != raw:
                         self.records_changed.append(heard.first + place)
             elif message.topic.endswith("/up/readings"):
-                told = parse_readings(decode(message.payload))
-                numbers = tuple(reading.number for reading in told.readings)
-                self.readings.append(ReadingsSent(time.monotonic(), told.live, numbers))
+                parse_readings(decode(message.payload))
         except BadMessage:
             self.unreadable += 1
 
