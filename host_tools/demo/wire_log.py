@@ -99,7 +99,7 @@ class WireLog:
                     if self.records_sent.setdefault(heard.first + place, raw) != raw:
                         self.records_changed.append(heard.first + place)
             elif message.topic.endswith("/up/readings"):
-                parse_readings(decode(message.payload))
+                self.unreadable += len(parse_readings(decode(message.payload)).bad)
         except BadMessage:
             self.unreadable += 1
 

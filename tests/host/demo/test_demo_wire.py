@@ -137,6 +137,8 @@ def test_readings_that_cannot_be_read_are_counted():
     assert seen.unreadable == 0
     seen.up(publish("up/readings", cbor2.dumps({1: True, 2: [reading[:7]]})))
     assert seen.unreadable == 1
+    seen.up(publish("up/readings", b"no CBOR"))
+    assert seen.unreadable == 2
 
 
 def test_a_wiped_session_is_seen_in_the_connack():
