@@ -288,14 +288,17 @@ class SupplyDesk:
         for action in actions:
             if action in (supply.ORDER_CUT, supply.ORDER_RESTORE, supply.READ_STATUS):
                 orders.append(_RELAY_ACTION[action])
-            else:
-                self._record_action(slot, action, outcome, case)
+            elif not self._record_action(slot, action, outcome, case):
+                slot.state = before  # no evidence, no cut: an order may override the throttle, but not the want of room
+                return
         for action in orders:
             self._send(slot, action)
 
     def _record_action(self, slot, action, outcome, case):
+        """Journal what `action` stands for -> False only for a cut that found no room: a restore goes without its record."""
         if action in (supply.WISH_OFF, supply.WISH_ON):
-            self._evidence(slot, *case)
+            if not self._evidence(slot, *case) and action == supply.WISH_OFF:
+                return False
             if action == supply.WISH_OFF:
                 self.throttle.on_cut(self._clock.state()[0])
             else:
@@ -315,6 +318,7 @@ class SupplyDesk:
             note(self._ledger, kinds.FAULT, (slot.account, supply.NOT_OBEYED, 0))
         elif action == supply.CLEAR_FAULT:
             note(self._ledger, kinds.FAULT, (slot.account, supply.NO_FAULT, 0))
+        return True
 
     def _send(self, slot, action):
         """Hand an order to the bus; that it was decided and ordered stands in the journal first."""
@@ -325,7 +329,7 @@ class SupplyDesk:
         self._order(slot.index, action)  # a full lane is counted there; RETRY asks again
 
     def _evidence(self, slot, view, policy, decision, order):
-        """The DECISION record: the values that decided."""
+        """The DECISION record: the values that decided -> its sequence, 0 without room."""
         tariff = self._billing.tariff_now(slot, view.now_s)
         available = view.balance_ucu if view.available_ucu is None else view.available_ucu
         register = None if slot.reading is None else slot.reading.registers[0]
@@ -346,7 +350,7 @@ class SupplyDesk:
             self._ledger.accounts.get(slot.row, "episode"),
             view.notice_at_s,
         )
-        note(self._ledger, kinds.DECISION, values)
+        return note(self._ledger, kinds.DECISION, values)
 
 
 _MAY_BE_OPEN = (

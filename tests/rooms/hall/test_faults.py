@@ -2,7 +2,7 @@
 
 from firmware.base import aio, relay
 from firmware.base.faults import StorageFault
-from firmware.cutoff import supply
+from firmware.cutoff import conditions, supply
 from firmware.ledger import record_kinds as kinds
 from tests.fake_board import World, policy
 from tests.kit import eq, raises
@@ -88,6 +88,22 @@ def test_a_cut_that_cannot_be_written_does_not_leave():
         # whatever the next steps of the journal are, they fail
         world.region.program = _refuse
         await aio.sleep_ms(120_000)
+
+    world.run(script)
+    eq(world.meters[0].orders.count(TRIP), 0)
+
+
+def test_an_order_that_overrides_the_throttle_cuts_nobody_without_room_for_the_evidence():
+    world = World()
+
+    async def script(world):
+        in_contact(world)
+        await until(lambda: world.slot().reading is not None and world.row("seen") == supply.CLOSED)
+        world.credit(-COIN)
+        world.gateway.ledger.journal.reserves[1] = 10_000
+        world.gateway.on_order(1, world.slot().account, 1, world.rtc.at_s + 600, 99, conditions.TIMING, None)
+        await aio.sleep_ms(60_000)
+        eq((world.row("wish"), world.slot().state), (0, supply.ON))
 
     world.run(script)
     eq(world.meters[0].orders.count(TRIP), 0)
