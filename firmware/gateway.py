@@ -250,6 +250,7 @@ class Gateway:
             paid = accounts.balance_ucu(slot.row) > before_ucu  # a correction may take
             if paid:
                 slot.override &= ~conditions.MONEY
+                self.supply.forget_lost(slot)
             self.supply.judge(slot, credited=paid)
         self._wake()
 

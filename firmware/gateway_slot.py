@@ -44,6 +44,8 @@ class Slot:
         self.notice_asked = 0  # policy channel bits asked in this episode since the start
         self.notice_sequence = 0  # journal sequence of the notice that the head-end has yet to confirm
         self.notice_again_ticks = 0  # until a failed alarm is tried again, 0 = nothing waits
+        self.orders_lost = 0  # relay orders in a row that were never answered
+        self.lost_pause_s = 0  # seconds until the next one
         self.cut_order = 0  # number of an accepted cut order
         self.cut_order_until_s = 0
         self.override = 0

@@ -18,6 +18,7 @@ from firmware.gateway_billing import CAUSE_DECISION
 from firmware.gateway_books import may_cut, note, settle
 from firmware.ledger import record_kinds as kinds
 
+LOST_AT_ONCE = const(2)  # relay orders that may be lost before pauses begin
 DUE_BITS_SHIFT = const(25)  # room for the failed bits beside the verdict in Slot.judged
 
 
@@ -120,6 +121,7 @@ class SupplyDesk:
         view.last_contact_s = self._head_end.last_contact_s
         view.trip_delay_s = slot.model.trip_delay_max_min * 60
         room = may_cut(self._ledger)  # full books count as a closed throttle: no cut, and no restore for it
+        room = room and not slot.lost_pause_s  # nor may a meter that takes no order use up the others' cuts
         view.throttle_ok = room and policy is not None and self.throttle.may_cut(view.now_s, policy.throttle_per_hour)
         view.brake_closed = self.brake.closed
         view.ordered = bool(slot.cut_order) and 0 < view.now_s < slot.cut_order_until_s
@@ -139,9 +141,26 @@ class SupplyDesk:
         event = supply.saw(word, slot.model)
         if event == supply.SAW_PENDING and slot.enforceable is False and slot.state in _NOT_OURS:
             event = supply.SAW_CLOSED  # its own purse or its utility prepares this trip
+        if event == supply.SAW_OPEN and slot.state == supply.RESTORE_LOST and slot.lost_pause_s:
+            event = None
         if event is not None:
             self._event(slot, event, None)
         settle(self._ledger)
+
+    def _count_lost(self, slot, event, outcome):
+        """Orders that are never answered come less and less often: their records would fill the journal in hours."""
+        if event == supply.ORDER_LOST:
+            slot.orders_lost += 1
+            if slot.orders_lost > LOST_AT_ONCE:
+                doubled_s = self._limits.supply_retry_s << min(slot.orders_lost - LOST_AT_ONCE, 10)
+                slot.lost_pause_s = min(doubled_s, self._limits.supply_retry_slow_s)
+        elif outcome.phase == relay.VERIFIED and outcome.detail != relay.ALREADY_SO:
+            self.forget_lost(slot)
+
+    def forget_lost(self, slot):
+        """The meter took an order, or somebody paid: the next one goes at once."""
+        slot.orders_lost = 0
+        slot.lost_pause_s = 0
 
     def on_outcome(self, slot, outcome):
         """A phase of a relay order: journalled, then the process goes on."""
@@ -152,6 +171,8 @@ class SupplyDesk:
             self._alarm_outcome(slot, outcome)
         elif outcome.action == relay.ALARM_OFF and outcome.phase in _FAILED and outcome.detail != relay.SUPERSEDED:
             slot.notice_again_ticks = self._limits.supply_retry_slow_s
+        if outcome.action in (relay.CUT, relay.RESTORE):
+            self._count_lost(slot, supply.event_of(outcome, slot.model), outcome)
         if outcome.phase == relay.VERIFIED and outcome.action in (relay.CUT, relay.RESTORE):
             self.on_status(slot, outcome.word)
         else:
@@ -163,6 +184,7 @@ class SupplyDesk:
     def retry(self, slot):
         """Called each second: a state that lasts too long is tried again, whatever the wall clock says."""
         slot.ticks_in_state += 1
+        slot.lost_pause_s = max(0, slot.lost_pause_s - 1)
         if slot.notice_again_ticks:
             slot.notice_again_ticks -= 1
             if not slot.notice_again_ticks:
