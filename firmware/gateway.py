@@ -5,7 +5,8 @@
 cooperative scheduler money needs no lock.
 
 Traps avoided: a message of the head-end is acknowledged to the broker only after its verdict is durable, so every
-handler commits before it returns; a repeated message leaves no second record.
+handler commits before it returns; a repeated message leaves no second record. Where the journal has no room for a verdict
+there is none: Refused goes to the uplink, and the head-end sends the message again.
 """
 
 from firmware.base.faults import BadInput, Fault, Refused, StorageFault
@@ -15,7 +16,7 @@ from firmware.cutoff import conditions
 from firmware.cutoff.brake import Brake
 from firmware.cutoff.throttle import Throttle
 from firmware.gateway_billing import HELD_NO_VALUE, HELD_OTHER_SERIAL, NO_SERIAL, Billing
-from firmware.gateway_books import Refusals, must, note, settle
+from firmware.gateway_books import Refusals, note, settle
 from firmware.gateway_orders import OrderDesk
 from firmware.gateway_replay import EVENT_STANDING, STANDING_AWAITS_COMPARISON, STANDING_AWAITS_STATE, Replay, forward_s
 from firmware.gateway_slot import Slot
@@ -116,8 +117,9 @@ class Gateway:
             if accounts.count >= accounts.capacity:
                 raise BadInput("account", str(meter.account) + " finds no place: the books hold " + str(accounts.count) + " accounts")
             unbound = (meter.account, NO_SERIAL, 0, 0, 0, 0, 0, 0)
-            must(self.ledger, kinds.SEGMENT, unbound, kinds.BOOKS)  # a full journal must not keep the gateway from starting
-            must(self.ledger, kinds.FLAGS, (meter.account, meter.flags, 0))
+            # of the books' own class: a full journal must neither keep the gateway from starting nor lose a protection
+            self.ledger.record(kinds.SEGMENT, unbound, kinds.BOOKS)
+            self.ledger.record(kinds.FLAGS, (meter.account, meter.flags, 0), kinds.BOOKS)
         return accounts.row_of(meter.account)
 
     def slot_of(self, account):
@@ -238,9 +240,9 @@ class Gateway:
         before_ucu = accounts.balance_ucu(slot.row) if slot is not None else 0
         values = (account, issuer, number, amount_ucu, total_ucu)
         if verdict == CREATED:
-            must(self.ledger, kinds.CREDIT, values)
+            self.ledger.record(kinds.CREDIT, values)
         elif verdict != EXISTS and not self.refusals.holds(values):
-            must(self.ledger, kinds.CREDIT_REFUSED, values + (reason,))
+            self.ledger.record(kinds.CREDIT_REFUSED, values + (reason,))
             self.refusals.keep(values)
         self.ledger.commit()
         if verdict == CREATED:
@@ -266,11 +268,7 @@ class Gateway:
             self._note_clock(self.clock.on_network_time(ack.time_s, self._ticks_ms(), ack.age_ms))
             self.head_end.last_contact_s = self.clock_view.stamp()[0] or self.head_end.last_contact_s
         self._compare(ack)
-        try:
-            taken = self.ledger.acked(ack.epoch, ack.sequence, ack.chain, ack.countersign, ack.readings)
-        except Refused:
-            raise StorageFault("the journal has no room for an acknowledgement")
-        if taken:
+        if self.ledger.acked(ack.epoch, ack.sequence, ack.chain, ack.countersign, ack.readings):
             self._deliver_notices(ack.sequence)
         self.ledger.commit()
 

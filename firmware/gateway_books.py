@@ -48,14 +48,6 @@ def settle(ledger):
     return True
 
 
-def must(ledger, kind, values, klass=None):
-    """Record what an acknowledgement depends on -> its sequence. StorageFault when even its reserve is used up."""
-    try:
-        return ledger.record(kind, values, klass)
-    except Refused:
-        raise StorageFault("the journal has no room for a verdict")
-
-
 def may_cut(ledger):
     """True while there is room for the whole evidence of a cut."""
     return ledger.may_record(kinds.ORDINARY)

@@ -8,11 +8,11 @@ and leaves no second record: the head-end finds the first verdict in the records
 import hashlib
 
 from firmware.base import days
-from firmware.base.faults import BadInput, Refused, WireFault
+from firmware.base.faults import BadInput, Refused, StorageFault, WireFault
 from firmware.base.port import const
 from firmware.cutoff import conditions, orders
 from firmware.cutoff import policy as policies_of
-from firmware.gateway_books import may_cut, must, note
+from firmware.gateway_books import may_cut, note
 from firmware.ledger import record_kinds as kinds
 from firmware.tariff import tariff as tariffs_of
 
@@ -110,7 +110,7 @@ class OrderDesk:
             self._gateway.billing.write_off(slot, slot.last_heard)
             flags &= ~conditions.FLAG_READING_HELD
         if flags != self._ledger.accounts.get(slot.row, "flags"):
-            must(self._ledger, kinds.FLAGS, (slot.account, flags, number))
+            self._ledger.record(kinds.FLAGS, (slot.account, flags, number))
 
     def _act(self, slot, order, number, expires_at_s, overridden):
         """What follows from an accepted order now."""
@@ -125,7 +125,7 @@ class OrderDesk:
         supply.judge(slot)
 
     def _document(self, order, number, document, what, parse, book):
-        """A tariff or policy version: stored as a file first, then journalled, then in force. StorageFault leaves it out."""
+        """A tariff or policy version: stored as a file first, then journalled, then in force. Refused leaves it out."""
         try:
             if document is None:
                 raise BadInput("document", "is missing")
@@ -144,13 +144,16 @@ class OrderDesk:
         if answer != CREATED:
             self._verdict(0, number, order, orders.BAD_DOCUMENT, 0, identity, 0)
             return
-        self._documents.store("tariff" if what == WHAT_TARIFF else "policy", identity, parsed.version, document)
+        try:
+            self._documents.store("tariff" if what == WHAT_TARIFF else "policy", identity, parsed.version, document)
+        except StorageFault:
+            raise Refused("files", "the document cannot be kept")  # without a verdict: it comes again, and holds nothing up
         book.add(parsed)
         if what == WHAT_POLICY:
             self._documents.drop_older_policies(identity, parsed.version)
         digest = hashlib.sha256(document).digest()[:8]
         # of a stricter class it would be refused for want of room, and hold back the credits behind it
-        must(self._ledger, kinds.DOCUMENT, (what, identity, parsed.version, digest), kinds.CREDIT_CLASS)
+        self._ledger.record(kinds.DOCUMENT, (what, identity, parsed.version, digest), kinds.CREDIT_CLASS)
         self._verdict(0, number, order, orders.ACCEPTED, 0, identity, 0)
         for slot in self._gateway.slots:
             self._gateway.reprice(slot)
@@ -178,8 +181,8 @@ class OrderDesk:
         if not brake.closed:
             self._verdict(0, number, orders.RELEASE_BRAKE, orders.NO_CHANGE, 0, 0, 0)
             return
+        self._ledger.record(kinds.BRAKE, (0, 0, len(self._gateway.slots), number))
         brake.release()
-        must(self._ledger, kinds.BRAKE, (0, 0, len(self._gateway.slots), number))
         self._verdict(0, number, orders.RELEASE_BRAKE, orders.ACCEPTED, 0, 0, 0)
 
     def _state(self, number, document):
@@ -214,6 +217,6 @@ class OrderDesk:
         refusals = self._gateway.refusals
         if verdict == REFUSED_VERDICT and refusals.holds(values):
             return
-        must(self._ledger, kinds.ORDER, values)
+        self._ledger.record(kinds.ORDER, values)
         if verdict == REFUSED_VERDICT:
             refusals.keep(values)

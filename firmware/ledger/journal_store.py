@@ -152,11 +152,12 @@ class Journal(JournalReading):
     @property
     def free_blocks(self):
         """Blocks that hold nothing, or nothing that is still needed."""
-        return self.blocks - len(self.ring) + self._releasable()
+        return self.blocks - len(self.ring) + self.blocks_up_to(self.released)
 
-    def _releasable(self):
+    def blocks_up_to(self, sequence):
+        """Blocks at the front of the ring that hold nothing behind record `sequence`."""
         count = 0
-        while count + 1 < len(self.ring) and self.block_first[self.ring[count + 1]] - 1 <= self.released:
+        while count + 1 < len(self.ring) and self.block_first[self.ring[count + 1]] - 1 <= sequence:
             count += 1
         return count
 
@@ -283,7 +284,7 @@ class Journal(JournalReading):
                 return block
             if block == self.ring[0]:
                 break
-        if self._releasable():
+        if self.blocks_up_to(self.released):
             return self.ring[0]
         for block in range(self.blocks):  # only after corruption is a free block elsewhere
             if block not in self.ring:

@@ -142,8 +142,12 @@ class Ledger:
         except StorageFault:
             self.journal.failed = True
             raise
+        steps = self.journal.steps
         self.journal.commit()
-        self.readings.commit()
+        if self.journal.steps != steps:
+            self.readings.synced()  # the journal's sync was of the whole region
+        else:
+            self.readings.commit()
 
     def add_reading(self, account, at_s, quality, marks, registers, power_w, status_word):
         """Store a reading; its number. Shown to the outbox after commit(); dropped first when space is short."""
@@ -223,9 +227,10 @@ class Ledger:
         room = self._snapshot_blocks(self.accounts.count)
         every = (journal.blocks - journal.reserves[ORDINARY] - 2 * room) // 2
         every = max(1, min(every, self._limits.journal_snapshot_blocks))
-        if journal.blocks_behind(self.snapshot.whole) <= every:
+        if journal.blocks_behind(self.snapshot.whole) <= every or journal.free_blocks < room:
             return False
-        return journal.free_blocks >= room
+        # the last room is for a snapshot that frees blocks: while nothing is acknowledged none does
+        return journal.free_blocks > 2 * room or journal.blocks_up_to(self._held()) > journal.blocks_up_to(journal.released)
 
     def _snapshot_blocks(self, accounts):
         """Erase blocks that a snapshot of so many accounts takes at most."""
@@ -291,9 +296,12 @@ class Ledger:
         self._release()
         self._set_reserves()
 
+    def _held(self):
+        """Records up to here are with the head-end."""
+        return max(self._journalled_ack, self._superseded)
+
     def _release(self):
-        held = max(self._journalled_ack, self._superseded)
-        self.journal.released = max(0, min(held, self.snapshot.whole - 1))
+        self.journal.released = max(0, min(self._held(), self.snapshot.whole - 1))
 
     def _on_gap(self):
         self.accounts.doubt()

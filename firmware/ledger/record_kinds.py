@@ -46,7 +46,7 @@ _CREDIT = (("account", U32), ("issuer", U16), ("number", U32), ("amount_ucu", I6
 
 _TABLE = (
     (EPOCH, "EPOCH", BOOKS, (("epoch", U32), ("reason", U8), ("boot_count", U32), ("firmware", U32))),
-    (BOOT, "BOOT", BOOKS, (("boot_count", U32), ("reset_cause", U8), ("firmware", U32))),
+    (BOOT, "BOOT", CREDIT_CLASS, (("boot_count", U32), ("reset_cause", U8), ("firmware", U32))),
     (
         SNAPSHOT_BEGIN,
         "SNAPSHOT_BEGIN",

@@ -29,8 +29,9 @@ sync/counters.py); it must not raise.
         this room adds 1, 11 and its counters to 13
 
 `handler` (the gateway). Each call returns only when its verdict is DURABLE (programmed and synced); PUBACK follows the
-return. A lawful no is a verdict: journal it and return. StorageFault withholds the PUBACK: the link is closed and the
-broker sends again.
+return. A lawful no is a verdict: journal it and return. Refused: no room for a verdict; the message is acknowledged to
+the broker without one, counted, and comes again from the head-end's database. StorageFault withholds the PUBACK: the link
+is closed and the broker sends again.
     handler.on_credit(account, issuer, number, amount_ucu, total_ucu, at_s)
     handler.on_order(order, account, number, expires_at_s, credit_number, overridden, document)
         document: bytes or None. Text of a tariff or policy; for orders 8 and 9 CBOR, which decode_state(document)

@@ -30,6 +30,7 @@ POISON_TOPIC = const(131)
 POISON_NOT_COSE = const(133)
 POISON_MAC = const(134)  # the MAC does not verify: another key, topic or gateway
 POISON_SHAPE = const(135)
+NO_ROOM = const(136)  # authentic, but the books had no room for a verdict: the head-end sends it again
 RESEND_ASKED = const(140)
 RESEND_IGNORED = const(141)  # asked again too soon
 RESEND_TIMED_OUT = const(142)  # no acknowledgement of the application: sent again by ourselves

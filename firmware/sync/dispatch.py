@@ -2,9 +2,11 @@
 DESIGN).
 
 `handle` returns when the verdict is durable, or the message is garbage: then the PUBACK may go. Garbage changes
-nothing. What a handler raises goes up: StorageFault withholds the PUBACK, and the broker sends the message again.
+nothing. A handler that raises Refused has no room for a verdict: counted, acknowledged to the broker, and sent again by
+the head-end, which waits for the record and not for the broker. StorageFault goes up and withholds the PUBACK.
 
-Trap avoided: a poison message that is refused by not acknowledging it is sent again for ever and blocks all behind it.
+Traps avoided: a poison message that is refused by not acknowledging it is sent again for ever and blocks all behind it.
+So does a credit that a full journal cannot take: behind it wait the acknowledgements that make room.
 """
 
 from firmware.base.faults import Refused, WireFault
@@ -45,7 +47,7 @@ class Dispatcher:
         self.last_ack_ms = None
 
     def handle(self, topic, payload, now_ms):
-        """Bring one message to its verdict; True when it was one, False when garbage."""
+        """Bring one message to its verdict; True when it was one, False when it is counted and dropped."""
         if topic not in (self._credits, self._orders, self._acks):
             return self.garbage(count.POISON_TOPIC)
         try:
@@ -63,7 +65,10 @@ class Dispatcher:
                 act, message = self._on_ack, messages.decode_ack(opened, 0, len(opened))
         except WireFault:
             return self.garbage(count.POISON_SHAPE)
-        act(message, now_ms)
+        try:
+            act(message, now_ms)
+        except Refused:
+            return self.garbage(count.NO_ROOM)
         return True
 
     def garbage(self, cause):

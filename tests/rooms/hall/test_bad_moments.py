@@ -4,7 +4,7 @@ import json
 import os
 
 from firmware.base import aio
-from firmware.base.faults import StorageFault
+from firmware.base.faults import Refused, StorageFault
 from firmware.cutoff import supply
 from firmware.ledger import record_kinds as kinds
 from firmware.sync.messages import Ack
@@ -63,7 +63,7 @@ def test_a_document_that_the_files_refuse_is_asked_for_again():
             raise StorageFault("no space")
 
         documents.store = full
-        raises(StorageFault, world.gateway.on_order, 5, 0, 2, 0, 0, 0, text)
+        raises(Refused, world.gateway.on_order, 5, 0, 2, 0, 0, 0, text)
         documents.store = kept
         world.gateway.on_order(5, 0, 2, 0, 0, 0, text)
 
@@ -184,7 +184,7 @@ def test_a_refused_credit_that_found_no_room_is_written_when_it_comes_again():
         ledger = world.gateway.ledger
         kept = ledger.journal.reserves
         ledger.journal.reserves = [0, 0, 10_000, 0]
-        raises(StorageFault, world.gateway.on_credit, account, 1, 5, COIN, 2 * COIN, START_S)
+        raises(Refused, world.gateway.on_credit, account, 1, 5, COIN, 2 * COIN, START_S)
         ledger.journal.reserves = kept
         world.gateway.on_credit(account, 1, 5, COIN, 2 * COIN, START_S)
         world.gateway.on_credit(account, 1, 5, COIN, 2 * COIN, START_S)

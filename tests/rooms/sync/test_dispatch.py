@@ -2,7 +2,7 @@
 nothing.
 """
 
-from firmware.base.faults import StorageFault
+from firmware.base.faults import Refused, StorageFault
 from firmware.base.wire import cbor
 from firmware.sync import counters as count
 from firmware.sync.dispatch import Dispatcher, Seal
@@ -111,3 +111,11 @@ def test_storage_fault_of_the_handler_goes_up_so_that_the_puback_is_withheld():
     recorder.fault = StorageFault("flash is gone")
     raises(StorageFault, dispatcher.handle, TOPICS[0], sealed(TOPICS[0], CREDIT), 0)
     eq(reports, [])
+
+
+def test_a_credit_without_room_for_its_verdict_is_counted_and_lets_the_next_message_through():
+    dispatcher, recorder, reports = make()
+    recorder.fault = Refused("full")
+    eq(dispatcher.handle(TOPICS[0], sealed(TOPICS[0], CREDIT), 1), False)
+    eq(dispatcher.handle(TOPICS[2], sealed(TOPICS[2], ACK), 2), True)
+    eq((reports, [call[0] for call in recorder.calls]), ([(count.NO_ROOM, 1)], ["judge", "acks", "sender"]))
