@@ -13,7 +13,8 @@ from tests.nor_ram import RamRegion
 ACCOUNTS = 2
 METER = b"\x01\x02\x03\x04\x05\x06"
 PRICE = 5_000
-READINGS_BLOCKS = 2
+READINGS_BLOCKS = 3
+READINGS_HELD_MIN = 5  # entries of one block, each padded to a whole unit: the ring drops whole blocks, the oldest first
 ROUNDS_MAX = 20  # of acknowledgement and housekeeping, until a full journal must have room again
 # unit -> (erase size, blocks of the journal): small enough that 60 records turn the ring
 SHAPES = {1: (768, 11), 32: (768, 11), 256: (1536, 11)}
@@ -43,6 +44,11 @@ def begin_life(ledger, region):
     return ledger.record(kinds.BOOT, (region.boots, 0, 256))
 
 
+def add_reading(ledger, number):
+    """The reading that must get this number: its register tells it again."""
+    return ledger.add_reading(1, 1_800_000_000 + number, 3, 0, [number * 7, None, None, None, None], None, 0)
+
+
 class Story:
     """Tell `records` credits and charges; `sums[sequence]` are the balances after that record, by our own addition."""
 
@@ -53,6 +59,7 @@ class Story:
         self.promised = 0  # newest sequence whose commit returned
         self.promised_chain = bytes(8)
         self.appended = 0
+        self.promised_reading = self.appended_reading = 0
         self.full = 0  # times the region was full
         self.snapshots = 0
         self.first_sequence = 1
@@ -97,6 +104,9 @@ class Story:
             return 0
         if told % 5 == 0:
             self._credit(1 - index, 7)  # two records in one step
+        if told % 2 == 0:
+            self.appended_reading += 1
+            add_reading(self.ledger, self.appended_reading)
         self._promise_after_commit()
         return 1
 
@@ -165,6 +175,7 @@ class Story:
 
     def _promise(self):
         self.promised = self.ledger.sequence
+        self.promised_reading = self.ledger.readings.last_number
         self.promised_chain = self.ledger.chain
 
 
@@ -202,7 +213,7 @@ class Witness:
         if not ledger.sound:
             return "not sound: %r, damage %r" % (ledger.troubles, ledger.journal.damage)
         sums, _ = story.sums_at(sequence)
-        return self.sums_trouble(ledger, sums)
+        return self.sums_trouble(ledger, sums) or readings_trouble(ledger, story.promised_reading, story.appended_reading)
 
     def sums_trouble(self, ledger, sums):
         """A sentence when a balance is not the one that was added up."""
@@ -228,13 +239,15 @@ class Witness:
         total = ledger.accounts.get(row, "total_0") + 1
         if ledger.record(kinds.CREDIT, (1, 1, numbers[0] + 1, 1, total)) != sequence + 1:
             return "sequence after %d is not the next" % sequence
+        number = ledger.readings.last_number + 1
+        add_reading(ledger, number)
         ledger.commit()
         again = ledger_on(self.region, self._ledger_type)
         if again.sequence != sequence + 1 or again.chain != ledger.chain:
             return "after going on: sequence %d, not %d" % (again.sequence, sequence + 1)
         if not again.sound:
             return "after going on not sound: %r, damage %r" % (again.troubles, again.journal.damage)
-        return self.sums_trouble(again, (sums[0] + 1,) + sums[1:])
+        return self.sums_trouble(again, (sums[0] + 1,) + sums[1:]) or readings_trouble(again, number, number)
 
     def _make_room(self, ledger):
         """A full journal must come free by what the head-end and the ledger's own housekeeping do, and by nothing else."""
@@ -245,3 +258,21 @@ class Witness:
             if ledger.may_record(kinds.CREDIT_CLASS):
                 return None
         return "full for ever: %d blocks free" % ledger.journal.free_blocks
+
+
+def readings_trouble(ledger, promised, appended):
+    """A sentence when readings are lost, invented, missing in between or other than they were."""
+    last, oldest = ledger.readings.last_number, ledger.readings.oldest_number
+    if not promised <= last <= appended:
+        return "readings up to %d: %d promised, %d taken" % (last, promised, appended)
+    if last - oldest + 1 < min(last, READINGS_HELD_MIN):
+        return "readings %d to %d are all that is left" % (oldest, last)
+    number = oldest
+    while number <= last:
+        for reading in ledger.outbox.readings_from(number, 1_000):
+            if (reading[0], reading[2], reading[5][0]) != (number, 1_800_000_000 + number, number * 7):
+                return "reading %d is another one: %r" % (number, reading)
+            number += 1
+        if number <= last and not ledger.outbox.readings_from(number, 1_000):
+            return "reading %d is missing" % number
+    return None

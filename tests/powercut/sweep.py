@@ -20,10 +20,10 @@ import time
 from firmware.base.faults import StorageFault
 from firmware.ledger.block import is_blank
 from firmware.ledger.ledger_store import Ledger
-from tests.powercut.story import Story, Witness, begin_life, ledger_on, region_for
+from tests.powercut.story import Story, Witness, add_reading, begin_life, ledger_on, region_for
 
 FOUND_MAX = 3
-OUTER_STRIDES = {1: 37, 32: 37, 256: 151}  # unit -> which points the recovery sweep recovers from: no multiple of any unit
+OUTER_STRIDES = {1: 73, 32: 73, 256: 307}  # unit -> which points the recovery sweep recovers from: no multiple of any unit
 
 
 class Sweep:
@@ -124,6 +124,8 @@ class Second:
         self.promised = first.promised
         self.promised_chain = first.promised_chain
         self.appended = max(first.appended, 1)
+        self.promised_reading = first.promised_reading
+        self.appended_reading = first.appended_reading
         self._sums = {}
 
     def sums_at(self, sequence):
@@ -150,6 +152,8 @@ class Second:
             numbers[account - 1] += 1
             self.appended = ledger.journal.sequence + 1
             self._sums[self.appended] = (tuple(sums), tuple(numbers))
+            self.appended_reading = ledger.readings.last_number + 1
+            add_reading(ledger, self.appended_reading)
             total = ledger.accounts.get(row, "total_0") + 3
             ledger.record(kinds.CREDIT, (account, 1, numbers[account - 1], 3, total))
             ledger.commit()
@@ -157,6 +161,7 @@ class Second:
 
     def _promise(self, ledger):
         self.promised = ledger.sequence
+        self.promised_reading = ledger.readings.last_number
         self.promised_chain = ledger.chain
         self._sums[self.promised] = self.sums_at(self.promised)
 
