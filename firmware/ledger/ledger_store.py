@@ -155,6 +155,7 @@ class Ledger:
 
     def acked(self, epoch, sequence, chain, countersign, readings):
         """The head-end's database holds this much. False when our history is another; then nothing changes."""
+        readings = min(readings, self.readings.last_number)  # numbers beyond ours are not believed
         if self.compare(epoch, sequence, chain) not in (AGREES, UNKNOWN):
             return False
         self.outbox.held(epoch, sequence, readings)

@@ -48,7 +48,7 @@ class Readings:
         return self._first[self._ring[0]] if self._ring else self.last_number + 1
 
     def open(self):
-        """Find the ring and the last number: only the newest block is walked through. The journal has synced the region."""
+        """Find the ring and the last number: only its two ends are walked through. The journal has synced the region."""
         found = []
         buf = bytearray(HEADER_SIZE)
         for block in range(self.blocks):
@@ -72,8 +72,32 @@ class Readings:
         self._number = self._first[head] - 1
         scanner.begin(self._block_at(head), self._first_offset)
         while scanner.next():
-            self._number = max(self._number, ENTRY.get(scanner.buf, scanner.start, "number"))
+            number = ENTRY.get(scanner.buf, scanner.start, "number")
+            if self._belongs(number, head):
+                self._number = max(self._number, number)
         self.last_number = self._number  # writing goes on in the next block: in this one a unit may only look blank
+        if len(self._ring) > 1:
+            self._find_oldest(scanner)
+
+    def _find_oldest(self, scanner):
+        """The oldest block may be half erased, because it was about to be reused: what it lost are dropped readings."""
+        oldest = self._ring[0]
+        first = next_number = self._first[oldest]
+        scanner.begin(self._block_at(oldest), self._first_offset)
+        while scanner.next():
+            number = ENTRY.get(scanner.buf, scanner.start, "number")
+            if self._belongs(number, oldest):
+                if number != next_number:
+                    first = number
+                next_number = number + 1
+        if next_number == self._first[self._ring[1]]:
+            self._first[oldest] = first
+        else:
+            self._ring.pop(0)  # its end is gone
+
+    def _belongs(self, number, block):
+        """False for a number that cannot stand in this block: 16 bits of CRC do not keep every torn entry from looking whole."""
+        return 0 <= number - self._first[block] <= self.region.erase_size // ENTRY_SIZE
 
     def go_on_behind(self, number):
         """Numbers up to `number` were given in an earlier life of this ring: never give them again."""
@@ -134,6 +158,8 @@ class Readings:
                 scanner.begin(self._block_at(self._ring[place]), self._first_offset)
                 continue
             found = ENTRY.get(scanner.buf, scanner.start, "number")
+            if not self._belongs(found, self._ring[place]):
+                continue
             if found > self.last_number:
                 break
             if found >= number:

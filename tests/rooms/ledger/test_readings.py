@@ -3,7 +3,7 @@
 from firmware.base.limits import Limits
 from firmware.ledger import record_kinds as kinds
 from firmware.ledger.ledger_store import Ledger
-from firmware.ledger.reading_entry import crc16, is_entry
+from firmware.ledger.reading_entry import crc16, entry_into, is_entry
 from tests.kit import cases, eq
 from tests.nor_ram import RamRegion
 
@@ -118,3 +118,39 @@ def test_numbers_are_not_given_again_when_the_ring_was_lost():
     again = make(region)
     eq(read(again, 41), 41)
     eq(make(region).readings.last_number, 41)
+
+
+def test_what_a_cut_erase_took_from_the_oldest_block_counts_as_dropped():
+    def check(unit, first_half):
+        region, ledger = fresh(unit)
+        number = 0
+        while len(ledger.readings._ring) < 3:
+            number += 1
+            read(ledger, number)
+        start = ledger.readings._block_at(ledger.readings._ring[0])
+        second = ledger.readings._first[ledger.readings._ring[1]]
+        half = (start + 256, start + ERASE // 2) if first_half else (start + ERASE // 2, start + ERASE)
+        region.flash[half[0] : half[1]] = b"\xff" * (half[1] - half[0])
+        again = make(region)
+        oldest = again.readings.oldest_number
+        eq((1 < oldest < second) if first_half else oldest == second, True, "oldest %d, second block from %d" % (oldest, second))
+        eq((again.outbox.readings_from(1, 200)[0][0], again.readings.last_number), (oldest, number))
+
+    cases([unit + (first_half,) for unit in UNITS for first_half in (True, False)], check)
+
+
+def test_a_torn_entry_whose_crc_fits_by_chance_gives_away_no_numbers():
+    def check(unit):
+        region, ledger = fresh(unit)
+        for number in range(1, 8):
+            read(ledger, number)
+        at = ledger.readings._block_at(ledger.readings._ring[-1]) + ledger.readings._at
+        whole = bytearray(64)
+        end = entry_into(whole, 0, 3_758_096_128, 5, 1, 3, 0, [1, 2, 3], None, 0)
+        region.flash[at : at + end] = whole[:end]
+        again = make(region)
+        eq(again.readings.last_number, 7)
+        eq([read(again, 8), read(again, 9)], [8, 9])
+        eq([row[0] for row in again.outbox.readings_from(6, 2_000)], [6, 7, 8, 9])
+
+    cases(UNITS, check)
