@@ -9,6 +9,7 @@ from firmware.cutoff import supply
 from firmware.ledger import record_kinds as kinds
 from firmware.sync.messages import Ack
 from tests.fake_board import START_S, World, policy
+from tests.hall_kit import in_contact, records, until
 from tests.kit import eq, raises
 
 COIN = 1_000_000
@@ -20,35 +21,9 @@ STATE_ORDER = 8
 RELEASE_HELD = 10
 
 
-async def until(condition, within_ms=600_000):
-    """Wait until condition() holds -> True, or False when the time is over."""
-    for _ in range(within_ms // 100):
-        if condition():
-            return True
-        await aio.sleep_ms(100)
-    return False
-
-
-def in_contact(world):
-    """The head-end spoke a moment ago."""
-    world.gateway.head_end.last_contact_s = world.rtc.at_s
-
-
 def order(world, kind, number, overridden=0, document=None, account=None):
     account = world.slot().account if account is None else account
     world.gateway.on_order(kind, account, number, world.rtc.at_s + 600, 99, overridden, document)
-
-
-def records(world, kind):
-    """Raw records of one kind, oldest first."""
-    found = []
-    ledger = world.gateway.ledger
-    sequence = 1
-    while sequence <= ledger.sequence:
-        _, first, _, batch = ledger.outbox.journal_from(sequence, 1_000_000)
-        found += [raw for raw in batch if raw[1] == kind]
-        sequence = first + len(batch)
-    return found
 
 
 def test_a_document_that_the_files_refuse_is_asked_for_again():

@@ -6,21 +6,13 @@ from firmware.console_view import ConsoleView
 from firmware.cutoff import conditions, supply
 from firmware.cutoff.decide import failed_conditions
 from tests.fake_board import START_S, UTC_OFFSET_MIN, World, policy
+from tests.hall_kit import until
 from tests.kit import eq
 
 TRIP = 0x1A
 COIN = 1_000_000
 HEAD_END = 1  # NOTICE channel
 BY_HEAD_END = {"level": "5.00", "period_s": 10, "channels": ["head_end"]}
-
-
-async def until(condition, within_ms=600_000):
-    """Wait until condition() holds -> True, or False when the time is over."""
-    for _ in range(within_ms // 100):
-        if condition():
-            return True
-        await aio.sleep_ms(100)
-    return False
 
 
 def in_contact(world):

@@ -3,20 +3,12 @@
 from firmware.base import aio
 from firmware.cutoff import supply
 from tests.fake_board import World
+from tests.hall_kit import until
 from tests.kit import eq
 
 TRIP = 0x1A
 CLOSE = 0x1C
 COIN = 1_000_000
-
-
-async def until(condition, within_ms=600_000):
-    """Wait until condition() holds -> True, or False when the time is over."""
-    for _ in range(within_ms // 100):
-        if condition():
-            return True
-        await aio.sleep_ms(100)
-    return False
 
 
 def deafen(meter, deaf):

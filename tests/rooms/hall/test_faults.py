@@ -5,6 +5,7 @@ from firmware.base.faults import StorageFault
 from firmware.cutoff import conditions, supply
 from firmware.ledger import record_kinds as kinds
 from tests.fake_board import World, policy
+from tests.hall_kit import in_contact, records, until
 from tests.kit import eq, raises
 
 TRIP = 0x1A
@@ -14,37 +15,11 @@ ALARM_BIT = 0x0080
 COIN = 1_000_000
 
 
-async def until(condition, within_ms=600_000):
-    """Wait until condition() holds -> True, or False when the time is over."""
-    for _ in range(within_ms // 100):
-        if condition():
-            return True
-        await aio.sleep_ms(100)
-    return False
-
-
-def in_contact(world):
-    """The head-end spoke a moment ago."""
-    world.gateway.head_end.last_contact_s = world.rtc.at_s
-
-
 async def cut(world, index=0):
     """Make the account owe money until it is off."""
     in_contact(world)
     world.credit(-COIN, index)
     eq(await until(lambda: world.row("seen", index) == supply.OPEN), True, "never cut")
-
-
-def records(world, kind):
-    """Raw records of one kind, oldest first."""
-    found = []
-    ledger = world.gateway.ledger
-    sequence = 1
-    while sequence <= ledger.sequence:
-        _, first, _, batch = ledger.outbox.journal_from(sequence, 1_000_000)
-        found += [raw for raw in batch if raw[1] == kind]
-        sequence = first + len(batch)
-    return found
 
 
 # flash

@@ -4,6 +4,7 @@ from firmware.base import aio
 from firmware.cutoff import supply
 from firmware.sync.messages import Ack
 from tests.fake_board import START_S, World, policy
+from tests.hall_kit import until
 from tests.kit import eq
 
 TRIP = 0x1A
@@ -15,15 +16,6 @@ COIN = 1_000_000
 def trips(world, index=0):
     """How often the relay was told to trip."""
     return sum(1 for order in world.meters[index].orders if order == TRIP)
-
-
-async def until(condition, within_ms=600_000):
-    """Wait until condition() holds -> True, or False when the time is over."""
-    for _ in range(within_ms // 100):
-        if condition():
-            return True
-        await aio.sleep_ms(100)
-    return False
 
 
 def in_contact(world):

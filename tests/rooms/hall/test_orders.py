@@ -3,6 +3,7 @@
 from firmware.base import aio
 from firmware.cutoff import conditions, supply
 from tests.fake_board import World, policy
+from tests.hall_kit import in_contact, until
 from tests.kit import eq
 
 TRIP = 0x1A
@@ -11,20 +12,6 @@ CUT_ORDER = 1
 HOLD_ORDER = 3
 RELEASE_ORDER = 4
 TIMING = conditions.TIMING | conditions.CARE
-
-
-async def until(condition, within_ms=600_000):
-    """Wait until condition() holds -> True, or False when the time is over."""
-    for _ in range(within_ms // 100):
-        if condition():
-            return True
-        await aio.sleep_ms(100)
-    return False
-
-
-def in_contact(world):
-    """The head-end spoke a moment ago."""
-    world.gateway.head_end.last_contact_s = world.rtc.at_s
 
 
 def order(world, kind, number, overridden=0, expires_s=600):

@@ -4,6 +4,7 @@ from firmware.base import aio
 from firmware.base.reading import MARK_HELD, Reading
 from tests.fake_board import START_S, World
 from tests.fake_site import FakeMeter, bcd
+from tests.hall_kit import alone, charged
 from tests.kit import eq
 
 COIN = 1_000_000
@@ -37,20 +38,6 @@ def read(world, at_s, registers, rates=0):
     reading.registers[: len(registers)] = registers
     world.gateway.on_reading(reading)
     return reading
-
-
-def charged(world):
-    return world.row("total_charged_ucu")
-
-
-def alone(world, script):
-    """Run `script(world)` at once, before the bus has read anything."""
-
-    async def life(world):
-        world.meters[0].silent = True
-        return script(world)
-
-    return world.run(life)
 
 
 def test_each_rate_register_is_charged_at_its_own_price():

@@ -5,6 +5,7 @@ from firmware.base.reading import MARK_HELD, Reading
 from firmware.ledger import record_kinds as kinds
 from firmware.ledger.record import values_of
 from tests.fake_board import START_S, World
+from tests.hall_kit import alone, charged, records
 from tests.kit import eq
 
 COIN = 1_000_000
@@ -23,32 +24,6 @@ def read(world, at_s, register_cwh):
         world.gateway.clock._set(3, at_s, world.gateway._ticks_ms(), 0)
     world.gateway.on_reading(reading)
     return reading
-
-
-def charged(world):
-    return world.row("total_charged_ucu")
-
-
-def records(world, kind):
-    """Raw records of one kind, oldest first."""
-    found = []
-    ledger = world.gateway.ledger
-    sequence = 1
-    while sequence <= ledger.sequence:
-        _, first, _, batch = ledger.outbox.journal_from(sequence, 1_000_000)
-        found += [raw for raw in batch if raw[1] == kind]
-        sequence = first + len(batch)
-    return found
-
-
-def alone(world, script):
-    """Run `script(world)` at once, before the bus has read anything."""
-
-    async def life(world):
-        world.meters[0].silent = True
-        return script(world)
-
-    return world.run(life)
 
 
 def test_a_register_that_rolls_over_where_its_model_says_is_charged():

@@ -5,6 +5,7 @@ from firmware.ledger import record_kinds as kinds
 from firmware.ledger.record import values_of
 from tests.fake_board import START_S, World
 from tests.fake_site import FakeMeter
+from tests.hall_kit import charged
 from tests.kit import eq
 
 COIN = 1_000_000
@@ -23,10 +24,6 @@ def read(world, at_s, registers, rates=0, index=0):
     world.gateway.clock._set(3, at_s, world.gateway._ticks_ms(), 0)
     world.gateway.on_reading(reading)
     return reading
-
-
-def charged(world):
-    return world.row("total_charged_ucu")
 
 
 def records(world, kind):

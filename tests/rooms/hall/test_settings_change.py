@@ -4,25 +4,12 @@ from firmware.base import aio
 from firmware.base.faults import BadInput
 from firmware.cutoff import supply
 from tests.fake_board import World
+from tests.hall_kit import in_contact, until
 from tests.kit import eq, raises
 
 TRIP = 0x1A
 COIN = 1_000_000
 FLAGS_ORDER = 9
-
-
-async def until(condition, within_ms=600_000):
-    """Wait until condition() holds -> True, or False when the time is over."""
-    for _ in range(within_ms // 100):
-        if condition():
-            return True
-        await aio.sleep_ms(100)
-    return False
-
-
-def in_contact(world):
-    """The head-end spoke a moment ago."""
-    world.gateway.head_end.last_contact_s = world.rtc.at_s
 
 
 async def cut(world):

@@ -1,0 +1,43 @@
+"""What the tests of the hall do again and again with a World (tests/fake_board.py). Both interpreters."""
+
+from firmware.base import aio
+
+
+async def until(condition, within_ms=600_000):
+    """Wait until condition() holds -> True, or False when the time is over."""
+    for _ in range(within_ms // 100):
+        if condition():
+            return True
+        await aio.sleep_ms(100)
+    return False
+
+
+def alone(world, script):
+    """Run `script(world)` at once, before the bus has read anything."""
+
+    async def life(world):
+        world.meters[0].silent = True
+        return script(world)
+
+    return world.run(life)
+
+
+def in_contact(world):
+    """The head-end spoke a moment ago."""
+    world.gateway.head_end.last_contact_s = world.rtc.at_s
+
+
+def charged(world):
+    return world.row("total_charged_ucu")
+
+
+def records(world, kind):
+    """Raw records of one kind, oldest first."""
+    found = []
+    ledger = world.gateway.ledger
+    sequence = 1
+    while sequence <= ledger.sequence:
+        _, first, _, batch = ledger.outbox.journal_from(sequence, 1_000_000)
+        found += [raw for raw in batch if raw[1] == kind]
+        sequence = first + len(batch)
+    return found
