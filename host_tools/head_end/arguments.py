@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from host_tools.head_end import commands
+from host_tools.head_end.segments import MODELS
 
 DESCRIPTION = "The central system and its books: keeps what gateways record, books payments, sends orders, answers why."
 EPILOG = """\
@@ -112,8 +113,10 @@ def _set_up(verb: Verb) -> None:
     account.add_argument("--tariff", type=whole, required=True)
     account.add_argument("--policy", type=whole, required=True)
     account.add_argument("--name", default="", type=printable)
+    account.add_argument("--rollover", type=whole, metavar="KWH", help="where the meter's register starts again, as its model says")
     for name in commands.FLAGS:
         account.add_argument("--" + name, action="store_true")
     site = verb("import", "Add gateway and accounts of a gateway's settings file.")
     site.add_argument("file")
     site.add_argument("--key-file", required=True, help="64 hex digits")
+    site.add_argument("--models", type=Path, default=MODELS, help="folder of the meter models (default those of the firmware)")

@@ -137,13 +137,13 @@ def _why(db: Database, given: argparse.Namespace) -> int:
 def _add_account(db: Database, given: argparse.Namespace) -> int:
     flags = sum(bit for name, bit in commands.FLAGS.items() if getattr(given, name))
     account = commands.parse_account(given.account)
-    answer = commands.add_account(db, given.gateway, account, given.meter, given.tariff, given.policy, given.name, flags)
+    answer = commands.add_account(db, given.gateway, account, given.meter, given.tariff, given.policy, given.name, flags, given.rollover)
     show.show_answer(answer, given.json)
     return 0
 
 
 def _import(db: Database, given: argparse.Namespace) -> int:
-    show.show_answer(commands.import_site(db, given.file, given.key_file), given.json)
+    show.show_answer(commands.import_site(db, given.file, given.key_file, given.models), given.json)
     return 0
 
 

@@ -6,7 +6,7 @@ The command line talks to the database only; a running server notices the new ro
 import sqlite3
 from pathlib import Path
 
-from host_tools.head_end import documents, openings
+from host_tools.head_end import documents, openings, segments
 from host_tools.head_end.amounts import parse_top_up
 from host_tools.head_end.database import Database
 from host_tools.head_end.errors import BadInput
@@ -202,7 +202,18 @@ def add_gateway(db: Database, name: str, key: bytes) -> Answer:
     return {"answer": "created", "gateway": name}
 
 
-def add_account(db: Database, gateway: str, account: int, meter: str, tariff: int, policy: int, name: str = "", flags: int = 0) -> Answer:
+def add_account(
+    db: Database,
+    gateway: str,
+    account: int,
+    meter: str,
+    tariff: int,
+    policy: int,
+    name: str = "",
+    flags: int = 0,
+    rollover_kwh: int | None = None,
+) -> Answer:
+    """`rollover_kwh`: where the meter's register starts again; None = not known, what was told before stays."""
     if not 1 <= account <= 0xFFFFFFFE:
         raise BadInput("account", f"must be a number from 1 to 4294967294, got {account}")
     if len(meter) != 12 or not meter.isascii() or not meter.isdigit():
@@ -210,6 +221,10 @@ def add_account(db: Database, gateway: str, account: int, meter: str, tariff: in
     for field, value in (("tariff", tariff), ("policy", policy)):
         if not 1 <= value <= 0xFFFFFFFF:
             raise BadInput(field, f"must be a number from 1, got {value}")
+    least_kwh, most_kwh = segments.ROLLOVER_KWH_MIN, segments.ROLLOVER_KWH_MAX
+    if rollover_kwh is not None and not least_kwh <= rollover_kwh <= most_kwh:
+        raise BadInput("rollover", f"must be from {least_kwh} to {most_kwh} kWh, got {rollover_kwh}")
+    rollover_cwh = None if rollover_kwh is None else 100 * rollover_kwh
     with db.transaction():
         found = db.row("SELECT id FROM gateways WHERE name = ?", gateway)
         if found is None:
@@ -221,25 +236,27 @@ def add_account(db: Database, gateway: str, account: int, meter: str, tariff: in
         if old is not None:
             if (old["gateway_id"], old["meter"]) != (found["id"], meter):
                 raise BadInput("account", f"{account} exists with another gateway or meter")
-            wanted = (tariff, policy, flags, name or old["name"])
-            if wanted == (old["tariff"], old["policy"], old["flags"], old["name"]):
+            wanted = (tariff, policy, flags, name or old["name"], old["rollover_cwh"] if rollover_cwh is None else rollover_cwh)
+            if wanted == (old["tariff"], old["policy"], old["flags"], old["name"], old["rollover_cwh"]):
                 return {"answer": "exists", "account": account}
-            db.run("UPDATE accounts SET tariff = ?, policy = ?, flags = ?, name = ? WHERE account = ?", *wanted, account)
+            db.run("UPDATE accounts SET tariff = ?, policy = ?, flags = ?, name = ?, rollover_cwh = ? WHERE account = ?", *wanted, account)
             db.run("INSERT OR IGNORE INTO account_tariffs VALUES (?, ?)", account, tariff)
             return {"answer": "changed", "account": account}
-        db.run("INSERT INTO accounts VALUES (?, ?, ?, ?, ?, ?, ?)", account, found["id"], name, meter, tariff, policy, flags)
+        values = (account, found["id"], name, meter, tariff, policy, flags, rollover_cwh)
+        db.run("INSERT INTO accounts VALUES (?, ?, ?, ?, ?, ?, ?, ?)", *values)
         db.run("INSERT INTO account_tariffs VALUES (?, ?)", account, tariff)
     return {"answer": "created", "account": account}
 
 
-def import_site(db: Database, path: str, key_path: str) -> Answer:
-    """Gateway and accounts of a gateway's own settings file; all or nothing."""
+def import_site(db: Database, path: str, key_path: str, models: Path = segments.MODELS) -> Answer:
+    """Gateway and accounts of a gateway's own settings file; all or nothing. `models`: folder of the meter models it names."""
     site: documents.Site = documents.check(documents.Site, documents.read_json(path))
     key = read_key(key_path)
     numbers = [meter.account for meter in site.meters]
     for number in numbers:
         if numbers.count(number) > 1:
             raise BadInput("meters.account", f"{number} stands twice")
+    rollovers = {meter.model: segments.rollover_of_model(models, meter.model) for meter in site.meters}
     with db.transaction():
         gateway = add_gateway(db, site.gateway, key)
         answers = [
@@ -252,8 +269,15 @@ def import_site(db: Database, path: str, key_path: str) -> Answer:
                 meter.policy,
                 meter.name,
                 sum(bit for name, bit in FLAGS.items() if getattr(meter, name)),
+                rollovers[meter.model],
             )
             for meter in site.meters
         ]
     created = sum(answer["answer"] == "created" for answer in answers)
-    return {"answer": gateway["answer"], "gateway": site.gateway, "accounts": len(answers), "accounts_created": created}
+    return {
+        "answer": gateway["answer"],
+        "gateway": site.gateway,
+        "accounts": len(answers),
+        "accounts_created": created,
+        "models_unknown": sorted(name for name, rollover_kwh in rollovers.items() if rollover_kwh is None),
+    }

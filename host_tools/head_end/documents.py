@@ -159,6 +159,7 @@ class SiteMeter(_Open):
     address: Annotated[StrictStr, Field(pattern="^[0-9]{12}$")]
     tariff: Identity
     policy: Identity
+    model: StrictStr = ""
     protected: StrictBool = False
     care: StrictBool = False
     exempt: StrictBool = False

@@ -14,30 +14,11 @@ from host_tools.head_end.folding import fold, records_of
 from host_tools.head_end.gaps import RECORDS, kept
 from host_tools.head_end.openings import beginning
 from host_tools.head_end.reconcile_tariffs import Tariffs
+from host_tools.head_end.segments import FIXED_FEE, ROLLOVER, Segment, infer
 from host_tools.journal_reader import AccountRow, Record, kinds, parse_row
 from host_tools.journal_reader.words import CREDIT_REFUSED, address, energy, money, word
 
-ROLLOVER = 100_000_000
-SHORT_ROLLOVERS = (1_000_000, 10_000_000)  # registers of four and five whole digits
-HALF = ROLLOVER // 2
-FIXED_FEE = 6
 COLUMNS = ("total_cwh", "rate1_cwh", "rate2_cwh", "rate3_cwh", "rate4_cwh")
-
-
-@dataclass
-class Segment:
-    """Energy of one meter at this account, per register: start, charged, written off, where charging stands."""
-
-    serial: bytes
-    since_s: int
-    start: dict[int, int]
-    charged: dict[int, int] = field(default_factory=dict)
-    written_off: dict[int, int] = field(default_factory=dict)
-    reached: dict[int, int] = field(default_factory=dict)
-    rollover: int = ROLLOVER
-
-    def goes_back(self, before: int, after: int) -> bool:
-        return (after - before) % self.rollover >= self.rollover // 2
 
 
 @dataclass
@@ -113,6 +94,8 @@ class _Account:
         known = db.row("SELECT * FROM accounts WHERE account = ?", account)
         assert known is not None
         self.meter, self.gateway_id = str(known["meter"]), int(known["gateway_id"])
+        self.rollover: int | None = known["rollover_cwh"]  # of the account's meter, None = its model is not known here
+        self.records: list[Record] = []
         self.own_tariffs = {int(row["tariff"]) for row in db.rows("SELECT tariff FROM account_tariffs WHERE account = ?", account)}
         self.began_s = 0  # when the energy of the next charge began
         self.states = _given_states(db, self.gateway_id)
@@ -127,7 +110,7 @@ class _Account:
         self.result.notes.append(f"account {self.result.account}: {sentence}")
 
     def run(self) -> Result:
-        records = list(records_of(self.db, self.result.account))
+        self.records = records = list(records_of(self.db, self.result.account))
         row = fold(self.result.account, records)
         self.result.gateway_balance_ucu = row.balance_ucu
         lost = kept(self.db, self.gateway_id, RECORDS)
@@ -136,8 +119,8 @@ class _Account:
             if first is None:
                 self.note("no snapshot is held behind the lost records: nothing is checked")
                 return self.result
+            self.records = records = [record for record in records if record.sequence >= first.sequence]
             self._open(first)
-            records = [record for record in records if record.sequence >= first.sequence]
         self.credits = credits = self._credits()
         for record in records:
             if record.kind == kinds.SEGMENT:
@@ -162,7 +145,7 @@ class _Account:
         used = _registers(row.rates)
         if row.serial != bytes(6):
             start = {rate: row.charged_cwh[rate] for rate in used}
-            self.segment = Segment(row.serial, record.at_s, start, reached=dict(start))
+            self._begin(record, row.serial, start)
         self.result.charged_ucu = row.total_charged_ucu
         self.opening = {issuer: (number, total_ucu) for issuer, number, total_ucu in row.issuers}
         self.credited = dict(self.opening)
@@ -259,7 +242,20 @@ class _Account:
         if before is not None and before.serial == record.octets("serial") and before.reached != start:
             stood = ", ".join(f"register {rate} {energy(value)}" for rate, value in before.reached.items())
             self.note(f"sequence {record.sequence}: the meter is bound anew; charged were {stood}, what lies between is not charged")
-        self.segment, self.began_s = Segment(record.octets("serial"), record.at_s, start, reached=dict(start)), record.at_s
+        self._begin(record, record.octets("serial"), start)
+        self.began_s = record.at_s
+
+    def _begin(self, record: Record, serial: bytes, start: dict[int, int]) -> None:
+        """A segment, with the rollover of the account's meter; with one that its own records show when nobody told."""
+        self.segment = Segment(serial, record.at_s, start)
+        if self.rollover is not None and address(serial) == self.meter:
+            self.segment.rollover = self.rollover
+        else:
+            self.segment.rollover, said = infer(serial, (later for later in self.records if later.sequence > record.sequence))
+            if said is not None:
+                self.note(said)
+        for sentence in self.segment.beyond(start.values()):
+            self.name(record, sentence)
 
     def _own_meter(self, record: Record, serial: bytes) -> None:
         if serial != bytes(6) and address(serial) != self.meter:
@@ -274,7 +270,7 @@ class _Account:
         own_price, said = self.tariffs.price_of(record, self.gateway_id, self.began_s)
         if record.number("tariff") not in self.own_tariffs:
             said.insert(0, f"tariff {record.number('tariff')} is not the account's, {', '.join(map(str, sorted(self.own_tariffs)))} is")
-        span = self._span(start, end, record.number("amount_ucu"), own_price)
+        span = self.segment.passed(start, end) if self.segment else (end - start) % ROLLOVER
         self._charge_span(record, rate, start, end, span)
         for sentence in said:
             self.name(record, sentence)
@@ -300,21 +296,14 @@ class _Account:
             return
         if start != segment.reached[rate]:
             self.name(record, f"charge starts at {energy(start)}, the one before ended at {energy(segment.reached[rate])}")
-        if span >= HALF:
-            self.name(record, f"register {rate} goes backwards from {energy(start)} to {energy(end)}")
+        wrong = segment.wrong_step(record)
+        if wrong is not None:
+            self.name(record, wrong)
+        for sentence in segment.beyond((start, end)):
+            self.name(record, sentence)
         segment.charged[rate] = segment.charged.get(rate, 0) + span
         segment.reached[rate] = end
         self._look_up(record, rate, end, segment)
-
-    def _span(self, start: int, end: int, told_ucu: int, own_price: int) -> int:
-        """Energy between two registers. One of fewer digits starts again earlier: by the gateway's amount, and only if that is little."""
-        if end < start and self.segment is not None:
-            for rollover in SHORT_ROLLOVERS:
-                span = (end - start) % rollover
-                if start < rollover and span < rollover // 2 and span * own_price == told_ucu:
-                    self.segment.rollover = rollover
-                    return span
-        return (end - start) % ROLLOVER
 
     def _look_up(self, record: Record, rate: int, end: int, segment: Segment) -> None:
         """The register charged up to must lie between the readings around it, and equal the one of its instant."""
@@ -343,20 +332,15 @@ class _Account:
         segment, rate = self.segment, record.number("rate")
         if segment is None or rate not in segment.start:
             return
-        written = (record.number("register_cwh") - segment.reached[rate]) % segment.rollover
-        segment.written_off[rate] = segment.written_off.get(rate, 0) + written
-        segment.reached[rate] = record.number("register_cwh")
+        register = record.number("register_cwh")
+        for sentence in segment.beyond((register,)):
+            self.name(record, sentence)
+        segment.written_off[rate] = segment.written_off.get(rate, 0) + register - segment.reached[rate]
+        segment.reached[rate] = register
 
     def _conserve(self) -> None:
-        """Per segment: where charging stands = start + charged + written off (modulo rollover)."""
-        segment = self.segment
-        if segment is None:
-            return
-        for rate, start in segment.start.items():
-            moved = (segment.reached[rate] - start) % segment.rollover
-            accounted = (segment.charged.get(rate, 0) + segment.written_off.get(rate, 0)) % segment.rollover
-            if moved != accounted:
-                self.name(None, f"register {rate}: moved by {energy(moved)}, charged and written off are {energy(accounted)}")
+        for sentence in self.segment.unbalanced() if self.segment else ():
+            self.name(None, sentence)
 
     def _snapshot(self, record: Record) -> None:
         row = parse_row(record.octets("row"))

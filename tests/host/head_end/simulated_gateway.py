@@ -54,8 +54,10 @@ class SimulatedGateway:
     def credit(self, body: dict[int, Any]) -> int:
         return self.append("CREDIT", account=body[1], issuer=body[2], number=body[3], amount_ucu=body[4], total_ucu=body[5])
 
-    def charge(self, start: int, end: int, error_ucu: int = 0, price: int = 5500, account: int = 1001, **other: Any) -> int:
-        amount = (end - start) % 100_000_000 * price + error_ucu
+    def charge(
+        self, start: int, end: int, error_ucu: int = 0, price: int = 5500, account: int = 1001, rollover: int = 100_000_000, **other: Any
+    ) -> int:
+        amount = (end - start) % rollover * price + error_ucu
         self.total_charged[account] = self.total_charged.get(account, 0) + amount
         fields: dict[str, Any] = {
             "account": account,
