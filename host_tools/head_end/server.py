@@ -29,6 +29,7 @@ PUBLISH_TIMEOUT_S = 10
 RECONNECT_FIRST_S = 0.2
 RECONNECT_MAX_S = 5.0
 KEEP_ALIVE_S = 30
+CANCEL_AGAIN_S = 0.5
 
 Say = Callable[[str], None]
 
@@ -55,6 +56,7 @@ class Server:
         self.identifier = str(row["name"])
 
     async def run(self) -> None:
+        """A cancellation that the client lost, or replaced by a fault of its own, counts all the same."""
         pause_s = RECONNECT_FIRST_S
         while True:
             try:
@@ -68,6 +70,7 @@ class Server:
                     max_queued_incoming_messages=QUEUE_MAX,
                 ) as client:
                     await client.subscribe("pg1/+/up/#", qos=1)
+                    _heed_cancellation()
                     self._say_once(f"head-end: connected to {self.host}:{self.port}")
                     pause_s = RECONNECT_FIRST_S
                     await self._serve(client)
@@ -75,6 +78,7 @@ class Server:
                 self._say_once(f"head-end: no broker at {self.host}:{self.port} ({fault}); trying again")
             except sqlite3.OperationalError as fault:  # held by somebody, or a full disk: nothing was acknowledged
                 self._say_once(f"head-end: the database cannot be used ({fault}); trying again")
+            _heed_cancellation()
             await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))
             pause_s = min(2 * pause_s, RECONNECT_MAX_S)
 
@@ -91,9 +95,7 @@ class Server:
             for task in done:
                 task.result()
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await end(tasks)
 
     async def _listen(self, client: aiomqtt.Client) -> None:
         waiting: dict[str, Heard] = {}
@@ -156,6 +158,23 @@ class Server:
     async def _publish(self, client: aiomqtt.Client, parcel: Parcel) -> None:
         async with self.lock:
             await client.publish(parcel.topic, parcel.payload, qos=1)
+
+
+async def end(tasks: list[asyncio.Task[None]]) -> None:
+    """Cancel until all are over: `wait_for` of Python 3.11 loses a cancellation that meets its result."""
+    while pending := [task for task in tasks if not task.done()]:
+        for task in pending:
+            task.cancel()
+        await asyncio.wait(pending, timeout=CANCEL_AGAIN_S)
+    for task in tasks:
+        if not task.cancelled():
+            task.exception()  # the first one was raised already
+
+
+def _heed_cancellation() -> None:
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _now_ms() -> int:
