@@ -38,6 +38,7 @@ _Open = tuple[tuple[object, ...], bool, Callable[[], Parcel]]  # key, gateway re
 
 @dataclass
 class _Try:
+    sent_ms: int
     due_ms: int
     pause_ms: int
 
@@ -50,10 +51,11 @@ class Outgoing:
     tries: dict[tuple[object, ...], _Try] = field(default_factory=dict)
     asked: dict[tuple[str, int], int] = field(default_factory=dict)
 
-    def hurry(self, gateway: str) -> None:
-        """The gateway is here: everything open for it is due now."""
-        for key in [key for key in self.tries if key[0] == gateway]:
-            del self.tries[key]
+    def hurry(self, gateway: str, now_ms: int) -> None:
+        """The gateway is here: everything open for it is due now, but for what was sent just now and is on its way."""
+        for key, last in self.tries.items():
+            if key[0] == gateway:
+                last.due_ms, last.pause_ms = max(now_ms, last.sent_ms + RESEND_FIRST_MS), RESEND_FIRST_MS // 2
 
     def due(self, now_ms: int, now_s: int) -> list[Parcel]:
         """What to publish now, credits first: a customer waits for them."""
@@ -73,12 +75,12 @@ class Outgoing:
     def _is_due(self, key: tuple[object, ...], online: bool, now_ms: int) -> bool:
         last = self.tries.get(key)
         if last is None:
-            self.tries[key] = _Try(now_ms + RESEND_FIRST_MS, RESEND_FIRST_MS)
+            self.tries[key] = _Try(now_ms, now_ms + RESEND_FIRST_MS, RESEND_FIRST_MS)
             return True
         if not online or now_ms < last.due_ms:
             return False
         last.pause_ms = min(2 * last.pause_ms, RESEND_MAX_MS)
-        last.due_ms = now_ms + last.pause_ms
+        last.sent_ms, last.due_ms = now_ms, now_ms + last.pause_ms
         return True
 
     def _credits(self, now_s: int) -> Iterator[_Open]:

@@ -71,21 +71,21 @@ class Server:
                 ) as client:
                     await client.subscribe("pg1/+/up/#", qos=1)
                     _heed_cancellation()
-                    self._say_once(f"head-end: connected to {self.host}:{self.port}")
+                    self._say_once("connected", f"head-end: connected to {self.host}:{self.port}")
                     pause_s = RECONNECT_FIRST_S
                     await self._serve(client)
             except (aiomqtt.MqttError, OSError) as fault:
-                self._say_once(f"head-end: no broker at {self.host}:{self.port} ({fault}); trying again")
+                self._say_once("no broker", f"head-end: no broker at {self.host}:{self.port} ({fault}); trying again")
             except sqlite3.OperationalError as fault:  # held by somebody, or a full disk: nothing was acknowledged
-                self._say_once(f"head-end: the database cannot be used ({fault}); trying again")
+                self._say_once("no database", f"head-end: the database cannot be used ({fault}); trying again")
             _heed_cancellation()
             await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))
             pause_s = min(2 * pause_s, RECONNECT_MAX_S)
 
-    def _say_once(self, sentence: str) -> None:
-        """Not again for each attempt while nothing changes."""
-        if sentence != self.said:
-            self.said = sentence
+    def _say_once(self, state: str, sentence: str) -> None:
+        """Not again for each attempt while the state is the same, whatever reason the next attempt gives."""
+        if state != self.said:
+            self.said = state
             self.say(sentence)
 
     async def _serve(self, client: aiomqtt.Client) -> None:
@@ -125,7 +125,7 @@ class Server:
 
     def _merge(self, waiting: dict[str, Heard], heard: Heard) -> None:
         if heard.came_online:
-            self.outgoing.hurry(heard.gateway)
+            self.outgoing.hurry(heard.gateway, _now_ms())
             self.version = -1
         before = waiting.get(heard.gateway)
         if before is not None:

@@ -134,8 +134,22 @@ def test_a_gateway_that_comes_online_gets_open_credits_at_once(books):
     assert len(books.sent("credits")) == 1 and books.sent("credits", 600_000) == []  # offline: once
     heard = ingest(books.db, "pg1/gw-001/up/status", books.gateway.status_payload(), NOW_S)
     assert heard.came_online
-    books.outgoing.hurry("gw-001")
+    books.outgoing.hurry("gw-001", books.now_ms)
     assert len(books.sent("credits")) == 1
+
+
+def test_what_was_sent_just_now_is_not_sent_again_because_the_gateway_came(books):
+    books.gateway.begin()
+    books.journal(1)
+    commands.top_up(books.db, "1001", "1", "ref-1", NOW_S)
+    assert len(books.sent("credits")) == 1 and len(books.sent("orders", 3_000)) == 1
+    books.outgoing.hurry("gw-001", books.now_ms)
+    assert len(books.sent("orders", 100)) == 0, "the document is on its way"
+    assert len(books.sent("orders", 1_900)) == 1
+    for _ in range(3):
+        books.sent("orders", 60_000)
+    books.outgoing.hurry("gw-001", books.now_ms + 30_000)
+    assert len(books.sent("orders", 30_000)) == 1 and len(books.sent("orders", 2_000)) == 1, "and again from the first pause on"
 
 
 def test_a_later_total_is_the_receipt_for_every_lower_number(books):

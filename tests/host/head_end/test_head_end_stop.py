@@ -30,6 +30,9 @@ class SpoilingClient:
     async def subscribe(self, topic: str, qos: int) -> None:
         await asyncio.sleep(60)
 
+    async def publish(self, topic: str, payload: bytes, qos: int) -> None:
+        pass
+
     async def __aexit__(self, *fault: object) -> None:
         raise aiomqtt.MqttError("lost")
 
@@ -129,3 +132,18 @@ def _until_connected(site, times: int) -> None:
     while (site.folder / "server.log").read_text().count("connected to") < times:
         assert time.monotonic() < until
         time.sleep(0.02)
+
+
+def test_a_broker_that_is_gone_is_said_once_whatever_reason_the_attempts_give(books, monkeypatch):
+    class GoneClient(SpoilingClient):
+        attempts = 0
+
+        async def __aenter__(self) -> "SpoilingClient":
+            GoneClient.attempts += 1
+            raise aiomqtt.MqttError(("timed out", "refused")[GoneClient.attempts % 2])
+
+    monkeypatch.setattr(aiomqtt, "Client", GoneClient)
+    monkeypatch.setattr("host_tools.head_end.server.RECONNECT_MAX_S", 0.01)
+    said: list[str] = []
+    assert asyncio.run(ends_within(Server(books.db, "127.0.0.1", 1, said.append), 0.5, 2))
+    assert GoneClient.attempts > 3 and len(said) == 1
