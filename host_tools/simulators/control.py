@@ -21,6 +21,7 @@ from host_tools.simulators.meter_clock import local_datetime
 from host_tools.simulators.site import Site
 
 LINE_MAX = 64 * 1024
+CLOSE_TIMEOUT_S = 1  # then what a client did not read is dropped
 
 
 class State(Strict):
@@ -194,7 +195,7 @@ class ControlServer:
         self._site = site
         self._path = path
         self._server: asyncio.Server | None = None
-        self._writers: set[asyncio.StreamWriter] = set()
+        self._talks: dict[asyncio.StreamWriter, asyncio.Task[None]] = {}
 
     async def open(self) -> None:
         if self._path.exists() and not self._path.is_socket():
@@ -205,12 +206,26 @@ class ControlServer:
     async def close(self) -> None:
         if self._server is not None:
             self._server.close()
-        for writer in list(self._writers):
-            writer.close()
+        await self._end_talks()
         self._path.unlink(missing_ok=True)
 
+    async def _end_talks(self) -> None:
+        """Every talk is over before the loop is: one that the loop cancelled would be reported as a fault."""
+        talks = list(self._talks.items())
+        for writer, _ in talks:
+            writer.close()
+        if talks:
+            await asyncio.wait([task for _, task in talks], timeout=CLOSE_TIMEOUT_S)
+        unread = [(writer, task) for writer, task in talks if not task.done()]
+        for writer, _ in unread:
+            writer.transport.abort()
+        if unread:
+            await asyncio.wait([task for _, task in unread], timeout=CLOSE_TIMEOUT_S)
+
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._writers.add(writer)
+        task = asyncio.current_task()
+        assert task is not None
+        self._talks[writer] = task
         try:
             while line := await reader.readline():
                 try:
@@ -222,5 +237,5 @@ class ControlServer:
         except (ConnectionError, ValueError):  # gone, or a line over LINE_MAX
             pass
         finally:
-            self._writers.discard(writer)
+            self._talks.pop(writer, None)
             writer.close()

@@ -1,9 +1,11 @@
 """The site file, the control orders, and the real process on a real pty."""
 
+import contextlib
 import json
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -219,3 +221,26 @@ def test_a_path_that_cannot_be_made_is_named_itself(tmp_path, capsys):
     assert main(["--config", str(EXAMPLE), "--link", str(tmp_path / "line"), "--control", str(tmp_path / "none" / "ctl")]) == 2
     assert capsys.readouterr().err == f"{tmp_path / 'none' / 'ctl'}: No such file or directory\n"
     assert not (tmp_path / "line").is_symlink()
+
+
+def test_a_site_that_is_ended_while_somebody_asks_says_nothing_on_stderr(tmp_path):
+    with spawned(EXAMPLE, tmp_path / "line", tmp_path / "control") as process, SiteClient(tmp_path / "control") as client:
+        assert client.ask("state")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(5) == 0 and process.stderr is not None
+        assert process.stderr.read() == ""
+        with pytest.raises(ConnectionError):
+            client.ask("state")
+
+
+def test_a_site_that_is_ended_while_nobody_reads_its_answers_says_nothing_on_stderr(tmp_path):
+    with spawned(EXAMPLE, tmp_path / "line", tmp_path / "control") as process:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as deaf:
+            deaf.connect(str(tmp_path / "control"))
+            deaf.settimeout(0.5)
+            with contextlib.suppress(TimeoutError):
+                while True:
+                    deaf.sendall(b'{"do": "state"}\n' * 100)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(5) == 0 and process.stderr is not None
+            assert process.stderr.read() == ""
