@@ -316,7 +316,7 @@ class _Account:
         if any(int(row[0]) == end for row in same):
             self.result.charges_seen_in_readings += 1
             return
-        if same and not record.number("marks") & 1:
+        if same and not record.number("marks") & 1 and not self._restarted(at_s):
             self.name(record, f"charged up to {energy(end)}, the reading of that instant says {energy(int(same[0][0]))}")
             return
         before = self.db.row(
@@ -327,6 +327,11 @@ class _Account:
             self.name(record, f"charged up to {energy(end)}, an earlier reading says {energy(int(before[0]))}")
         if after is not None and segment.goes_back(end, int(after[0])):
             self.name(record, f"charged up to {energy(end)}, a later reading says {energy(int(after[0]))}")
+
+    def _restarted(self, at_s: int) -> bool:
+        """A restart lies in this second: a reading before it and one behind it may bear the same time, and one of them be lost."""
+        found = self.db.row("SELECT 1 FROM records WHERE gateway_id = ? AND kind = ? AND at_s = ?", self.gateway_id, kinds.BOOT, at_s)
+        return found is not None
 
     def _write_off(self, record: Record) -> None:
         segment, rate = self.segment, record.number("rate")

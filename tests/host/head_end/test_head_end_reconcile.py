@@ -182,3 +182,19 @@ def test_every_listing_prints_for_people_and_as_json(books, capsys):
         assert books.run(command) == 0 and capsys.readouterr().out
         assert books.run(command, "--json") == 0
         assert json.loads(capsys.readouterr().out)[command]
+
+
+@pytest.mark.parametrize("restarted, register, words", ((False, 100_550, "of that instant"), (True, 100_550, None), (True, 100_999, None)))
+def test_two_readings_may_share_the_second_of_a_restart(books, restarted, register, words):
+    """One of them is held, the charge is by the other; around them the register may still only rise."""
+    honest_story(books)
+    at_s = books.gateway.at_s + 1
+    if restarted:
+        books.gateway.append("BOOT", boot_count=2, reset_cause=1, firmware=1)
+    books.gateway.charge(100_501, 100_600, reading_at_s=at_s)
+    books.journal(1)
+    books.hear("up/readings", books.gateway.readings_of([[1, 1001, at_s, 3, 0, [register], None, 0]]))
+    said = books.differences()
+    assert said == [] if words is None else any(words in sentence for sentence in said), said
+    books.hear("up/readings", books.gateway.readings_of([[2, 1001, at_s + 9, 3, 0, [100_599], None, 0]]))
+    assert words is not None or any("a later reading says 1005.99 kWh" in sentence for sentence in books.differences())
