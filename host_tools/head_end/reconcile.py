@@ -247,13 +247,15 @@ class _Account:
 
     def _begin(self, record: Record, serial: bytes, start: dict[int, int]) -> None:
         """A segment, with the rollover of the account's meter; with one that its own records show when nobody told."""
-        self.segment = Segment(serial, record.at_s, start)
+        before, self.segment = self.segment, Segment(serial, record.at_s, start)
         if self.rollover is not None and address(serial) == self.meter:
             self.segment.rollover = self.rollover
         else:
             self.segment.rollover, said = infer(serial, (later for later in self.records if later.sequence > record.sequence))
             if said is not None:
                 self.note(said)
+            elif before is not None and before.serial == serial:
+                self.segment.rollover = before.rollover
         for sentence in self.segment.beyond(start.values()):
             self.name(record, sentence)
 

@@ -169,3 +169,13 @@ def test_a_rollover_that_no_meter_has_is_refused(books, capsys):
         assert capsys.readouterr().err.startswith("rollover: ")
     assert books.run(*account, "--rollover", "800000") == 0 and books.run(*account) == 0
     assert books.db.number("SELECT rollover_cwh FROM accounts") == 80_000_000
+
+
+def test_what_was_inferred_holds_when_the_meter_is_bound_anew(books):
+    wrap(books, 10_000_000)
+    books.gateway.append("SEGMENT", account=1001, serial=SERIAL, rates=0, from_cwh=[9_999_000, 0, 0, 0, 0])
+    books.gateway.charge(9_999_000, 9_999_990)
+    books.journal(6)
+    later = books.gateway.at_s + 60
+    books.hear("up/readings", books.gateway.readings_of([[4, 1001, later, 3, 0, [20], None, 0]]))
+    assert books.differences() == []
