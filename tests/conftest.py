@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from host_tools.set_up import paths
+from tests import beside
 from tests.kit_runner import MARK
 
 ROOMS = Path(__file__).parent / "rooms"
@@ -163,7 +164,22 @@ def pytest_pycollect_makemodule(module_path: Path, parent):
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what lies in the slow places."""
+    """Mark what lies in the slow places; what waits for a job comes last."""
     for item in items:
         if any(item.path.is_relative_to(place) for place in SLOW):
             item.add_marker(pytest.mark.slow)
+    beside.put_last(items)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    beside.begin(session)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    beside.end(session)
+
+
+@pytest.fixture
+def told(request: pytest.FixtureRequest, job: str) -> list:
+    """The lines of JSON that the job of this test printed (tests/beside.py)."""
+    return beside.told(request.session, job)

@@ -3,7 +3,7 @@
 usage: micropython -m tests.powercut.hurt UNIT flips|smash [MUTANT]
 
     flips   every bit of it, and one of each byte of padding and of the blank unit behind it, one at a time: the CRC says
-            which one it was, so nothing is lost, the books stay sound, and the next life writes on
+            which one it was, so nothing is lost, the books stay sound, and (one bit of each byte) the next life writes on
     smash   some bits of one place at once: what is missing is never missing silently. Either the books say that they are
             not sound, or only the very end is gone, as after a cut, and then the comparison with a head-end that holds
             what was promised says "behind"
@@ -57,6 +57,7 @@ class Hurt:
                 if self.region.flash[bit // 8] == 0xFF and bit % 8 != bit // 8 % 8:
                     continue
                 self.image[bit // 8] ^= 1 << bit % 8
+                self.witness.goes_on = bit % 8 == bit // 8 % 8
                 self._judge(bit, self.witness.wrong(self.region.boots, self.image, self.region.programmed))
                 self.image[bit // 8] ^= 1 << bit % 8
                 if len(self.found) >= FOUND_MAX:

@@ -186,6 +186,7 @@ class Witness:
         self.story = story
         self.region = region_for(unit)
         self._ledger_type = ledger_type
+        self.goes_on = True  # a further life is led on the image, too: dear, so not everywhere
 
     def wrong(self, boots, flash, programmed, stable=None, stable_programmed=None):
         """A sentence, or None when the image holds every promise. With a stable image, the process died first and the
@@ -195,7 +196,7 @@ class Witness:
         ledger = ledger_on(self.region, self._ledger_type)
         trouble = self.state_trouble(ledger, self.story.promised, self.story.promised_chain)
         if trouble or stable is None:
-            return trouble or self._life_goes_on(ledger)
+            return trouble or (self._life_goes_on(ledger) if self.goes_on else None)
         shown, chain = ledger.sequence, ledger.chain
         self.region.cut_power()
         return self.state_trouble(ledger_on(self.region, self._ledger_type), shown, chain)

@@ -23,6 +23,7 @@ from firmware.ledger.ledger_store import Ledger
 from tests.powercut.story import Story, Witness, add_reading, begin_life, ledger_on, region_for
 
 FOUND_MAX = 3
+CLEAN_GOES_ON_EVERY = 5  # points; behind torn and lost images life goes on at every one
 OUTER_STRIDES = {1: 73, 32: 73, 256: 307}  # unit -> which points the recovery sweep recovers from: no multiple of any unit
 
 
@@ -51,7 +52,9 @@ class Sweep:
         same = region.flash == self._before
         if not same:
             self._before[:] = region.flash
+            self.witness.goes_on = self.points % CLEAN_GOES_ON_EVERY == 0
             self._judge("clean", region.boots, region.flash, region.programmed)
+            self.witness.goes_on = True
         self._tear(region, torn, region.flash, region.programmed)
         if self._image != region.flash or not region.programmed[region.torn_unit]:
             self._judge("torn", region.boots, self._image, self._programmed)

@@ -1,6 +1,6 @@
 """The journal keeps its promises at every byte operation, through recoveries, lost bits and smashed places; on MicroPython.
 
-The sweeps themselves are tests/powercut/sweep.py and hurt.py; conftest.py runs them beside the other tests. Each prints how much it
+The sweeps themselves are tests/powercut/sweep.py and hurt.py; tests/beside.py runs them beside the other tests. Each prints how much it
 judged: a sweep that judged little proves little, so that is asked as well. The mutants are the firmware without one of its syncs,
 without its mending, and a region whose sync does nothing: the same sweeps must find them.
 """
@@ -12,13 +12,19 @@ import pytest
 UNITS = (1, 32, 256)
 SWEEP, HURT = "tests.powercut.sweep", "tests.powercut.hurt"
 # At least so many points and judgements: a tenth less than measured, which tells a story that lost a chapter.
-POINTS = {1: 8_000, 32: 10_000, 256: 29_000}
-RECOVERY_POINTS = {1: 6_000, 32: 9_000, 256: 20_000}
+POINTS = {1: 9_000, 32: 11_400, 256: 34_000}
+RECOVERY_POINTS = {1: 6_400, 32: 9_900, 256: 29_000}
 FLIPS = {1: 12_000, 32: 12_000, 256: 15_000}
 
 
 def jobs(module: str, words: str, units: tuple[int, ...] = UNITS) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("job", [f"{module} {unit} {words}" for unit in units])
+    return pytest.mark.parametrize("job", [f"-X heapsize=8M -m {module} {unit} {words}" for unit in units])
+
+
+@pytest.fixture
+def found(told: list[Any]) -> dict[str, Any]:
+    """The one line of a sweep."""
+    return told[-1]
 
 
 def shown(capsys: pytest.CaptureFixture[str], told: dict[str, Any]) -> None:
@@ -27,49 +33,49 @@ def shown(capsys: pytest.CaptureFixture[str], told: dict[str, Any]) -> None:
 
 
 @jobs(SWEEP, "all")
-def test_a_cut_at_every_byte_operation_of_the_story_loses_and_doubles_nothing(told, capsys):
-    shown(capsys, told)
-    assert told["found"] == []
-    assert told["points"] >= POINTS[told["unit"]] and told["judged"] > told["points"] // 2
-    assert told["records"] > 60 and told["snapshots"] >= 2 and told["full"] and told["oldest"] > 1, "a chapter is missing"
+def test_a_cut_at_every_byte_operation_of_the_story_loses_and_doubles_nothing(found, capsys):
+    shown(capsys, found)
+    assert found["found"] == []
+    assert found["points"] >= POINTS[found["unit"]] and found["judged"] > found["points"] // 2
+    assert found["records"] > 60 and found["snapshots"] >= 2 and found["full"] and found["oldest"] > 1, "a chapter is missing"
 
 
 @jobs(SWEEP, "recovery")
-def test_a_second_cut_at_every_byte_operation_of_the_recovery_loses_and_doubles_nothing(told, capsys):
-    shown(capsys, told)
-    assert told["found"] == []
-    assert told["points"] >= RECOVERY_POINTS[told["unit"]] and told["judged"] > told["points"] // 2
+def test_a_second_cut_at_every_byte_operation_of_the_recovery_loses_and_doubles_nothing(found, capsys):
+    shown(capsys, found)
+    assert found["found"] == []
+    assert found["points"] >= RECOVERY_POINTS[found["unit"]] and found["judged"] > found["points"] // 3
 
 
 @jobs(HURT, "flips")
-def test_every_flipped_bit_is_mended_or_harmless(told, capsys):
-    shown(capsys, told)
-    assert told["found"] == []
-    assert told["records"] >= 20 and told["judged"] >= FLIPS[told["unit"]]
+def test_every_flipped_bit_is_mended_or_harmless(found, capsys):
+    shown(capsys, found)
+    assert found["found"] == []
+    assert found["records"] >= 20 and found["judged"] >= FLIPS[found["unit"]]
 
 
 @jobs(HURT, "smash")
-def test_what_smashed_bits_destroy_is_never_missing_silently(told, capsys):
-    shown(capsys, told)
-    assert told["found"] == []
-    assert min(told["outcomes"].values()) > 0, "one of the three outcomes was never seen"
+def test_what_smashed_bits_destroy_is_never_missing_silently(found, capsys):
+    shown(capsys, found)
+    assert found["found"] == []
+    assert min(found["outcomes"].values()) > 0, "one of the three outcomes was never seen"
 
 
 @jobs(SWEEP, "short open")
-def test_without_the_sync_at_the_start_the_sweep_finds_a_loss(told):
-    assert told["found"], told
+def test_without_the_sync_at_the_start_the_sweep_finds_a_loss(found):
+    assert found["found"], found
 
 
 @jobs(SWEEP, "short commit")
-def test_without_the_sync_of_a_step_the_sweep_finds_a_loss(told):
-    assert told["found"], told
+def test_without_the_sync_of_a_step_the_sweep_finds_a_loss(found):
+    assert found["found"], found
 
 
 @jobs(SWEEP, "short region")
-def test_on_a_region_whose_sync_does_nothing_the_sweep_finds_a_loss(told):
-    assert told["found"], told
+def test_on_a_region_whose_sync_does_nothing_the_sweep_finds_a_loss(found):
+    assert found["found"], found
 
 
 @jobs(HURT, "flips mend")
-def test_without_mending_the_flips_are_found(told):
-    assert told["found"], told
+def test_without_mending_the_flips_are_found(found):
+    assert found["found"], found
