@@ -178,7 +178,7 @@ def _kill_at_each_acknowledgement(gateway: Gateway, head_end: HeadEnd, payers: P
 
 
 def _flood_changes_nothing(gateway: Gateway, head_end: HeadEnd, payers: Payers, scene: Scene, capsys) -> None:
-    gateway.wait_for(lambda: gateway.now["link"]["connected"], "the gateway is connected")
+    gateway.wait_for(lambda: gateway.now.get("link", {}).get("connected"), "the gateway is connected")
     supply_before, now_s = supply(gateway), int(time.time())
     codes = (count.POISON_TOO_LARGE, count.POISON_NOT_COSE, count.POISON_MAC, count.POISON_SHAPE, count.POISON_TOPIC)
     counted = {code: gateway.counter(code) for code in codes}
