@@ -77,7 +77,7 @@ def put_last(items: list[pytest.Item]) -> None:
 def begin(session: pytest.Session) -> None:
     """Begin what the selected tests ask for."""
     wanted = [job for item in session.items if (job := _job_of(item)) is not None]
-    if wanted and not session.config.option.collectonly:
+    if wanted:
         session.stash[_JOBS] = Jobs()
         for job in wanted:
             session.stash[_JOBS].begin(job)

@@ -1,14 +1,16 @@
 """Shows each room test twice: on CPython as usual, and as an item of its own under MicroPython.
 
-One MicroPython process runs one file. Its lines are read as they stand when it ends or is ended, so a crash or a hang
-is laid on the test it happened in and the tests behind it are not called passed. Both interpreters must see the same
-tests: `same_tests[micropython]` fails when the names differ. Tests in slow places get the marker `slow`.
+One MicroPython process runs one file, beside the tests on CPython and in the order in which they come. Its lines are
+read as they stand when it ends or is ended, so a crash or a hang is laid on the test it happened in and the tests behind
+it are not called passed. Both interpreters must see the same tests: `same_tests[micropython]` fails when the names
+differ. Tests in slow places get the marker `slow`.
 """
 
 import json
 import os
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -18,9 +20,17 @@ from tests import beside
 from tests.kit_runner import MARK
 
 ROOMS = Path(__file__).parent / "rooms"
-SLOW = tuple(Path(__file__).parent / name for name in ("powercut", "scenarios", "peers/test_peer_mqtt.py"))  # the last starts brokers
+# Brokers, sweeps, processes on a pty, peers asked hundreds of times, days of virtual time.
+SLOW_PLACES = (
+    "powercut", "scenarios", "peers/test_peer_mqtt.py", "peers/test_peer_cbor.py", "peers/test_peer_sim_dlt645.py",
+    "host/simulators/test_sim_site.py", "rooms/hall/test_deaf_meters.py",
+)  # fmt: skip
+SLOW = tuple(Path(__file__).parent / name for name in SLOW_PLACES)
 HEAP = "2m"  # a board has less, but a test module and its tables are in it too
-FILE_SECONDS_MAX = 60
+FILE_SECONDS_MAX = 120
+
+
+_POOL = pytest.StashKey[ThreadPoolExecutor]()
 
 
 class Failed(Exception):
@@ -95,13 +105,17 @@ def run_on_micropython(file: Path) -> Report:
 class RoomFile(pytest.Module):
     """A file of room tests: its CPython items, then one MicroPython item for each, then the comparison."""
 
-    _report: Report | None = None
+    _report: Future[Report] | None = None
+
+    def begin(self, pool: ThreadPoolExecutor) -> None:
+        """Have the run under MicroPython made."""
+        if self._report is None:
+            self._report = pool.submit(run_on_micropython, self.path)
 
     def report(self) -> Report:
-        """The run under MicroPython, made when the first item asks."""
-        if self._report is None:
-            self._report = run_on_micropython(self.path)
-        return self._report
+        """The run under MicroPython."""
+        assert self._report is not None, "the run was not begun"
+        return self._report.result()
 
     def collect(self) -> Iterator[pytest.Item | pytest.Collector]:
         found = list(super().collect())
@@ -172,10 +186,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
+    """Begin what runs beside the tests on CPython."""
+    if session.config.option.collectonly:
+        return
+    session.stash[_POOL] = ThreadPoolExecutor(1)
+    for item in session.items:
+        if isinstance(item, MicroPythonItem):
+            item.parent.begin(session.stash[_POOL])
     beside.begin(session)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Leave nothing running behind a session that was ended early."""
+    if _POOL in session.stash:
+        session.stash[_POOL].shutdown(cancel_futures=True)
     beside.end(session)
 
 
