@@ -180,6 +180,7 @@ def _reconcile(db: Database, given: argparse.Namespace) -> int:
     }
     try:
         _show_reconciliation(results, totals, differences, unchecked, given.json)
+        sys.stdout.flush()
     except BrokenPipeError:  # who reads only the first lines gets the right status all the same
         _leave_stdout()
     return 1 if differences else 0
@@ -208,7 +209,6 @@ def _show_reconciliation(
     show.show_lines(["note: " + sentence for sentence in unchecked])
     count = "1 account agrees" if len(results) == 1 else f"all {len(results)} accounts agree"
     show.show_lines(differences or [f"{count}, balances together {money(totals['balance_ucu'])}"])
-    sys.stdout.flush()
 
 
 def _serve(db: Database, given: argparse.Namespace) -> int:
