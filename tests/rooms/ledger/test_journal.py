@@ -314,3 +314,16 @@ def test_a_snapshot_goes_on_after_a_restart_where_it_stopped():
     last = Ledger(region, JOURNAL_BLOCKS * ERASE, limits, stamp)
     last.open(3, 1)
     eq((last.sound, last.accounts.gateway_order, last.accounts.balance_ucu(0)), (True, 44, number * 1000))
+
+
+def test_each_life_that_left_nothing_behind_keeps_a_unit_of_its_own():
+    def check(unit):
+        region, ledger = fresh(unit)
+        end = ledger.journal._at
+        eq([make(region).journal._at - end for _ in range(3)], [unit, 2 * unit, 3 * unit])
+        region.flash[ledger.journal.block_at(ledger.journal.ring[-1]) + end] = 0x2A  # the first byte of a torn record
+        eq(make(region).journal._at - end >= 254, True, "units of FFH in the torn record may be touched")
+        region.boots = 0
+        eq(make(region).journal._at, ERASE, "a count that cannot be right begins the next block")
+
+    cases(UNITS, check)
