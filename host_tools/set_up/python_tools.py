@@ -1,4 +1,5 @@
-"""The virtual environment: exactly the packages of requirements.lock, checked by hash, never built from source.
+"""The virtual environment: exactly the packages of requirements.lock, checked by hash. All but esptool are wheels; esptool is
+published as source only, and is built last, by the setuptools of the same lock instead of whichever is newest.
 
 Its name is a hash of the lock, of the interpreter and of what else is linked into it, so two checkouts with different
 locks never share one, and going back to an old commit finds its old environment.
@@ -14,6 +15,7 @@ from host_tools.set_up.cache import CACHE, CHECKOUT, SetUpError, key_of, machine
 
 LOCK = CHECKOUT / "host_tools" / "set_up" / "requirements.lock"
 OLDEST = (3, 11)
+BUILT_HERE = ("esptool",)
 
 
 def interpreter() -> str:
@@ -39,15 +41,34 @@ def make(folder: Path, python: str) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     with step(f"virtual environment of {python}"):
         run("venv", [python, "-m", "venv", str(folder)], "the virtual environment could not be made; is the disk full?")
+    wheels, sources = split_lock(LOCK.read_text())
     with step("Python packages of requirements.lock"):
-        # A package index or constraint that a person configured still applies; only the hashes decide what is accepted.
-        run(
-            "pip",
-            [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
-             "--no-input", "--retries", "5", "--only-binary", ":all:", "--require-hashes", "-r", str(LOCK)],
-            "the Python packages could not be installed; check the network and run make setup again",
-        )  # fmt: skip
+        _install(folder, "wheels", wheels, ["--only-binary", ":all:"])
+        _install(folder, "sources", sources, ["--no-binary", ":all:", "--no-build-isolation", "--no-deps"])
     (folder / "stamp").touch()
+
+
+def split_lock(text: str) -> tuple[str, str]:
+    """The lock's requirements in two: those that are installed as wheels, and BUILT_HERE."""
+    wheels, sources = [], []
+    where = wheels
+    for line in text.splitlines(keepends=True):
+        if line[:1].isalnum():  # a requirement begins; its hashes are the indented lines behind it
+            where = sources if line.split("==")[0] in BUILT_HERE else wheels
+        where.append(line)
+    return "".join(wheels), "".join(sources)
+
+
+def _install(folder: Path, what: str, requirements: str, options: list[str]) -> None:
+    """A package index or constraint that a person configured still applies; only the hashes decide what is accepted."""
+    listed = folder / f"{what}.lock"
+    listed.write_text(requirements)
+    run(
+        f"pip-{what}",
+        [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
+         "--no-input", "--retries", "5", "--require-hashes", *options, "-r", str(listed)],
+        "the Python packages could not be installed; check the network and run make setup again",
+    )  # fmt: skip
 
 
 def library_pointer(folder: Path) -> Path:
