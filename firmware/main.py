@@ -71,7 +71,7 @@ class Documents:
 
 
 class Site:
-    """What people set, checked before anything is begun: settings, key, models, documents, the line. BadInput names it."""
+    """What people set, checked before anything is begun: settings, key, models, documents, uplink, line. BadInput names it."""
 
     def __init__(self, board):
         self.models = load_models(board.model_root)
@@ -83,6 +83,7 @@ class Site:
         self.tariffs = TariffBook(limits.tariff_versions_max)
         self.policies = PolicyBook(limits.policy_versions_max)
         self.troubles = self.documents.load(self.tariffs, self.policies)
+        self.uplink = board.uplink(self.settings)
         try:
             self.line = board.line(self.settings.baud)
         except OSError as fault:
@@ -123,7 +124,7 @@ class Firmware:
         settings = self._site.settings
         source = Source(self.gateway, boot_count, self.board.firmware_version)
         self.sync = Sync(
-            self.board.uplink, settings.host, settings.port, settings.gateway, self._site.key, limits, source, self.gateway,
+            self._site.uplink, settings.host, settings.port, settings.gateway, self._site.key, limits, source, self.gateway,
             self.board.random_bytes, self.supervisor.watch("sync", TASK_SILENCE_MAX_MS), self.gateway.on_uplink_event,
         )
 

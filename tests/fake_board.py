@@ -64,12 +64,14 @@ class FakeBoard:
     def __init__(self, world):
         self.root = world.root
         self.clock = world.rtc
-        self.uplink = world.uplink
         self.watchdog = Feeding()
         self._world = world
 
     def region(self):
         return self._world.region
+
+    def uplink(self, settings):
+        return self._world.uplink
 
     def line(self, baud):
         return FakeLine(self._world.meters, baud)

@@ -29,9 +29,9 @@ def board_with(options):
     board = make()
     board.model_root = options.get("model_root", board.model_root)
     if options.get("resolver_port"):
-        board.uplink = SocketUplink([("127.0.0.1", options["resolver_port"])])
+        board.uplink = lambda settings: SocketUplink([("127.0.0.1", options["resolver_port"])])
     if options.get("no_uplink"):
-        board.uplink = NoUplink()
+        board.uplink = lambda settings: NoUplink()
     return board
 
 

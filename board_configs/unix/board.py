@@ -10,6 +10,8 @@ Everything lies in one folder, given by the environment:
 import os
 import sys
 
+from firmware.base.faults import BadInput
+from firmware.base.version import FIRMWARE_VERSION
 from firmware.hal.clock_unix import UnixClock
 from firmware.hal.line_serial import SerialLine
 from firmware.hal.nor_file import FileRegion
@@ -20,7 +22,6 @@ JOURNAL_BYTES = 512 * 1024
 READINGS_BYTES = 512 * 1024
 ERASE_SIZE = 4096
 PROGRAM_UNIT = 32
-FIRMWARE_VERSION = 0x000100  # 0.1.0
 
 
 def _checkout():
@@ -41,12 +42,19 @@ class Board:
         self.model_root = _checkout() + "/firmware/meters/models"
         self.console_lost = False
         self.journal_bytes = JOURNAL_BYTES
-        self.uplink = SocketUplink()
         self.watchdog = NoWatchdog()
 
     def region(self):
         """The flash of journal and readings; a blank one is made when there is none."""
         return FileRegion(self.root + "/region.bin", JOURNAL_BYTES + READINGS_BYTES, ERASE_SIZE, PROGRAM_UNIT)
+
+    def uplink(self, settings):
+        """The host's sockets. BadInput for what this board does not have."""
+        if settings.modem is not None:
+            raise BadInput("uplink.modem", "this board has no modem: its uplink is the host's network")
+        if settings.tls is not None:
+            raise BadInput("uplink.tls", "is not known to this board yet")
+        return SocketUplink()
 
     def console_write(self, text):
         """Standard output, a line at a time; a reader that went away must not stop the gateway."""

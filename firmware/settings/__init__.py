@@ -8,8 +8,13 @@ settings.json (strict: unknown or missing fields are refused; `limits` may be le
                  "tariff": 1, "policy": 1, "protected": false, "care": false, "exempt": false}],
      "limits": {"poll_period_ms": 60000}}
 
-settings.py        `parse_settings(text_or_bytes, models=None) -> Settings`: `gateway`, `host`, `port`, `baud`, `utc_offset_min`,
-                   `limits` (base Limits, overrides applied; poll_period_s and keep_alive_s set poll_period_ms and
+`uplink` may have besides:
+    "tls": {"ca": "ca.der", "name": "broker.example", "certificate": "client.der", "key": "client_key.der"}   the last two or neither
+    "modem": {"apn": "internet", "pin": "1234", "user": "u", "password": "p"}                                all but apn may be left out
+
+settings.py        `parse_settings(text_or_bytes, models=None) -> Settings`: `gateway`, `host`, `port`, `tls` (None or TlsSettings:
+                   `ca`, `name`, `certificate`, `key`), `modem` (None or ModemSettings: `apn`, `pin`, `user`, `password`), `baud`,
+                   `utc_offset_min`, `limits` (base Limits, overrides applied; poll_period_s and keep_alive_s set poll_period_ms and
                    mqtt_keep_alive_s), `meters` [MeterSettings]: `account`, `serial` (b6, low byte first), `address` (12 digits),
                    `model`, `password_level`, `password` (b3, low byte first), `tariff`, `policy`, `flags` (SPEC 4 bits 0-2).
                    `models`: names that exist; None = not checked.

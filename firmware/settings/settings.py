@@ -18,6 +18,9 @@ ACCOUNT_MAX = const(0xFFFFFFFE)
 ID_MAX = const(0xFFFFFFFF)
 NAME_MAX = const(32)
 HOST_MAX = const(253)
+FILE_NAME_MAX = const(32)
+APN_MAX = const(100)
+SECRET_MAX = const(64)
 BAUDS = (1200, 2400, 4800, 9600, 19200)
 FLAG_PROTECTED = const(1)  # SPEC 4
 FLAG_CARE = const(2)
@@ -29,6 +32,14 @@ LIMIT_VALUE_MAX = const(0x7FFFFFFF)
 
 class MeterSettings:
     """One supply point: `serial` 6 bytes and `password` 3 bytes, low byte first as on the wire; `flags` of SPEC 4."""
+
+
+class TlsSettings:
+    """Names of files in the gateway's folder, in DER: `ca`, `certificate` and `key` (both or neither: None); `name` of the server."""
+
+
+class ModemSettings:
+    """What the network operator gave: `apn`; `pin`, `user`, `password`, None when there is none."""
 
 
 class Settings:
@@ -44,6 +55,8 @@ def parse_settings(text, models=None):
     settings.host = _host(uplink)
     settings.port = uplink.take_int("port", 1, 65535)
     overrides = {"mqtt_keep_alive_s": uplink.take_int("keep_alive_s", 5, 65535)}
+    settings.tls = _tls(uplink)
+    settings.modem = _modem(uplink)
     uplink.finish()
     line = fields.take_fields("line")
     settings.baud = line.take("baud")
@@ -117,12 +130,65 @@ def _gateway(fields):
     return name
 
 
-def _host(fields):
-    host = fields.take_text("host", HOST_MAX)
+def _host(fields, name="host"):
+    host = fields.take_text(name, HOST_MAX)
     for char in host:
         if char <= " " or char > "~" or char in "/@":
-            raise BadInput(fields.at("host"), "must be a host name or address, got " + shown(host))
+            raise BadInput(fields.at(name), "must be a host name or address, got " + shown(host))
     return host
+
+
+def _tls(uplink):
+    if not uplink.has("tls"):
+        return None
+    fields = uplink.take_fields("tls")
+    tls = TlsSettings()
+    tls.ca = _file_name(fields, "ca")
+    tls.name = _host(fields, "name")
+    tls.certificate = _file_name(fields, "certificate") if fields.has("certificate") else None
+    tls.key = _file_name(fields, "key") if fields.has("key") else None
+    fields.finish()
+    for name, other in (("certificate", tls.key), ("key", tls.certificate)):
+        if other is not None and not fields.has(name):
+            raise BadInput(fields.at(name), "is missing: a certificate and its key stand together")
+    return tls
+
+
+def _modem(uplink):
+    if not uplink.has("modem"):
+        return None
+    fields = uplink.take_fields("modem")
+    modem = ModemSettings()
+    modem.apn = _plain(fields, "apn", APN_MAX)
+    modem.pin = _plain(fields, "pin", 8) if fields.has("pin") else None
+    if modem.pin is not None and (len(modem.pin) < 4 or not all("0" <= char <= "9" for char in modem.pin)):
+        raise BadInput(fields.at("pin"), "must be 4 to 8 digits in quotes")
+    modem.user = _plain(fields, "user", SECRET_MAX) if fields.has("user") else None
+    modem.password = _plain(fields, "password", SECRET_MAX) if fields.has("password") else None
+    fields.finish()
+    if (modem.user is None) != (modem.password is None):
+        raise BadInput(fields.at("password" if modem.password is None else "user"), "is missing: user and password stand together")
+    return modem
+
+
+def _plain(fields, name, length_max):
+    """Printable ASCII without quotes: it becomes part of an AT command. A secret is not repeated into a log."""
+    text = fields.take_text(name, length_max)
+    for char in text:
+        if char < " " or char > "~" or char == '"':
+            raise BadInput(fields.at(name), "may have printable ASCII without quotes only")
+    return text
+
+
+def _file_name(fields, name):
+    # a file of the gateway's folder and nothing else: no path, none of the gateway's own files
+    text = fields.take_text(name, FILE_NAME_MAX)
+    for char in text:
+        if char not in "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.":
+            raise BadInput(fields.at(name), "must be a plain file name, got " + shown(text))
+    if not text.endswith(".der") or text[0] == ".":
+        raise BadInput(fields.at(name), "must be a file name that ends with .der, got " + shown(text))
+    return text
 
 
 def _digits(fields, name, count):

@@ -61,6 +61,27 @@ def test_a_site_file_becomes_settings():
     eq([m.flags for m in got.meters], [0, 3, 4, 0])
 
 
+def test_tls_and_modem_may_stand_in_the_uplink_and_are_none_otherwise():
+    plain = parse_settings(json.dumps(fields()))
+    eq((plain.tls, plain.modem), (None, None))
+    document = fields()
+    document["uplink"]["tls"] = {"ca": "ca.der", "name": "broker.example"}
+    document["uplink"]["modem"] = {"apn": "internet"}
+    got = parse_settings(json.dumps(document))
+    eq((got.tls.ca, got.tls.name, got.tls.certificate, got.tls.key), ("ca.der", "broker.example", None, None))
+    eq((got.modem.apn, got.modem.pin, got.modem.user, got.modem.password), ("internet", None, None, None))
+    document["uplink"]["tls"].update({"certificate": "client.der", "key": "client_key.der"})
+    document["uplink"]["modem"].update({"pin": "0123", "user": "u", "password": "p"})
+    got = parse_settings(json.dumps(document))
+    eq((got.tls.certificate, got.tls.key), ("client.der", "client_key.der"))
+    eq((got.modem.pin, got.modem.user, got.modem.password), ("0123", "u", "p"))
+
+
+def test_a_pin_is_never_repeated_in_a_sentence():
+    fault = raises(BadInput, parse_settings, put(("uplink", "modem"), {"apn": "a", "pin": "98765x"}))
+    eq("98765" in str(fault), False)
+
+
 def test_limits_may_be_left_out():
     eq(parse_settings(put(("limits",), None)).limits.read_retries, 2)
 
@@ -95,6 +116,25 @@ def test_every_wrong_field_is_named():
             (("uplink", "port"), "1883", "uplink.port"),
             (("uplink", "keep_alive_s"), 0, "uplink.keep_alive_s"),
             (("uplink", "tls"), True, "uplink.tls"),
+            (("uplink", "tls"), {}, "uplink.tls.ca"),
+            (("uplink", "tls"), {"ca": "ca.der"}, "uplink.tls.name"),
+            (("uplink", "tls"), {"ca": "../ca.der", "name": "a"}, "uplink.tls.ca"),
+            (("uplink", "tls"), {"ca": "ca.pem", "name": "a"}, "uplink.tls.ca"),
+            (("uplink", "tls"), {"ca": ".der", "name": "a"}, "uplink.tls.ca"),
+            (("uplink", "tls"), {"ca": "x" * 29 + ".der", "name": "a"}, "uplink.tls.ca"),
+            (("uplink", "tls"), {"ca": "ca.der", "name": "a b"}, "uplink.tls.name"),
+            (("uplink", "tls"), {"ca": "ca.der", "name": "a", "certificate": "c.der"}, "uplink.tls.key"),
+            (("uplink", "tls"), {"ca": "ca.der", "name": "a", "key": "k.der"}, "uplink.tls.certificate"),
+            (("uplink", "tls"), {"ca": "ca.der", "name": "a", "verify": False}, "uplink.tls.verify"),
+            (("uplink", "modem"), [], "uplink.modem"),
+            (("uplink", "modem"), {}, "uplink.modem.apn"),
+            (("uplink", "modem"), {"apn": 'a"b'}, "uplink.modem.apn"),
+            (("uplink", "modem"), {"apn": "a\rATH"}, "uplink.modem.apn"),
+            (("uplink", "modem"), {"apn": "a", "pin": 1234}, "uplink.modem.pin"),
+            (("uplink", "modem"), {"apn": "a", "pin": "123"}, "uplink.modem.pin"),
+            (("uplink", "modem"), {"apn": "a", "pin": "123a"}, "uplink.modem.pin"),
+            (("uplink", "modem"), {"apn": "a", "user": "u"}, "uplink.modem.password"),
+            (("uplink", "modem"), {"apn": "a", "password": "p"}, "uplink.modem.user"),
             (("line", "baud"), 2401, "line.baud"),
             (("line", "baud"), "2400", "line.baud"),
             (("line", "parity"), "even", "line.parity"),
