@@ -8,20 +8,20 @@ Everything lies in one folder, given by the environment:
 """
 
 import os
-import sys
 
+from board_configs.unix import wiring
 from firmware.base.faults import BadInput
 from firmware.base.version import FIRMWARE_VERSION
 from firmware.hal.clock_unix import UnixClock
+from firmware.hal.console_stdio import StdioConsole
 from firmware.hal.line_serial import SerialLine
 from firmware.hal.nor_file import FileRegion
+from firmware.hal.tls_stream import with_tls
 from firmware.hal.uplink_socket import SocketUplink
 from firmware.hal.watchdog_none import NoWatchdog
 
-JOURNAL_BYTES = 512 * 1024
-READINGS_BYTES = 512 * 1024
-ERASE_SIZE = 4096
-PROGRAM_UNIT = 32
+CONSOLE_BYTES_S = 200_000  # a pipe or a pty carries more
+_SIZES = {part: size for part, _, size in wiring.FLASH}
 
 
 def _checkout():
@@ -34,34 +34,28 @@ class Board:
     """The devices of DESIGN.md, made once."""
 
     def __init__(self, root, line_path):
-        self.name = "unix"
+        self.name = wiring.NAME
         self.root = root
         self.line_path = line_path
         self.clock = UnixClock()
         self.firmware_version = FIRMWARE_VERSION
         self.model_root = _checkout() + "/firmware/meters/models"
-        self.console_lost = False
-        self.journal_bytes = JOURNAL_BYTES
+        self.console = StdioConsole()
+        self.console_streams = True
+        self.console_bytes_s = CONSOLE_BYTES_S
+        self.journal_bytes = _SIZES["journal"]
         self.watchdog = NoWatchdog()
 
     def region(self):
         """The flash of journal and readings; a blank one is made when there is none."""
-        return FileRegion(self.root + "/region.bin", JOURNAL_BYTES + READINGS_BYTES, ERASE_SIZE, PROGRAM_UNIT)
+        size = _SIZES["journal"] + _SIZES["readings"]
+        return FileRegion(self.root + "/region.bin", size, wiring.ERASE_SIZE, wiring.PROGRAM_UNIT)
 
     def uplink(self, settings):
-        """The host's sockets. BadInput for what this board does not have."""
+        """The host's sockets, with TLS when the settings say so. BadInput for what this board does not have."""
         if settings.modem is not None:
             raise BadInput("uplink.modem", "this board has no modem: its uplink is the host's network")
-        if settings.tls is not None:
-            raise BadInput("uplink.tls", "is not known to this board yet")
-        return SocketUplink()
-
-    def console_write(self, text):
-        """Standard output, a line at a time; a reader that went away must not stop the gateway."""
-        try:
-            sys.stdout.write(text)
-        except OSError:
-            self.console_lost = True
+        return with_tls(SocketUplink(), settings, self.root, self.clock)
 
     def line(self, baud):
         """The RS-485 line; OSError when the device is missing."""
