@@ -14,6 +14,7 @@ from firmware.base import aio
 from firmware.base.faults import BadInput, StorageFault, WireFault
 
 BITS_PER_CHARACTER = 11  # start, 8 data, even parity, stop
+_TERMIOS_FAULTS = (OSError, getattr(termios, "error", OSError))  # CPython's own is no OSError
 _SPEEDS = {600: 8, 1200: 9, 2400: 11, 4800: 12, 9600: 13, 19200: 14}  # Linux termios: B600 ... B19200
 EINVAL = 22
 _CSIZE = 0x30
@@ -91,7 +92,7 @@ class SerialLine:
         attributes[6][5] = b"\x00" if isinstance(attributes[6][5], bytes) else 0  # VTIME
         try:
             termios.tcsetattr(self._fd, termios.TCSANOW, attributes)
-        except OSError as fault:
+        except _TERMIOS_FAULTS as fault:
             if fault.args[0] != EINVAL:
                 raise
             # a pty has no parity to switch on, and says so the second time; on a UART meters would stay silent, so it is told
