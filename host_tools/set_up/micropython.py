@@ -2,8 +2,9 @@
 
 The source is the package of Debian's trixie, fetched from the mirror this system already uses through an apt state of
 its own (nothing of the system's changes) and checked by apt against Debian's keyring. Traps: Debian's patches of
-micropython serve its shared mbedTLS and are left out, while mbedTLS keeps its patches, which are security fixes; the
-source tarball lacks the submodules, so mbedTLS is linked in from its own package.
+micropython serve its shared mbedTLS and are left out, while mbedTLS and lwIP keep theirs, which are security fixes; the
+source tarball lacks the submodules, so both are linked in from their own packages. The boards (boards.py) are built from
+the same sources.
 """
 
 import os
@@ -16,7 +17,7 @@ from host_tools.set_up.cache import CACHE, SetUpError, built, key_of, machine_ke
 OLDEST = (1, 25)
 SUITE = "trixie"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
-SOURCES = ("micropython", "mbedtls")
+SOURCES = ("micropython", "mbedtls", "lwip")
 MANIFEST = 'include("$(MPY_DIR)/extmod/asyncio")\n'
 OPTIONS = (
     "MICROPY_PY_BTREE=0",
@@ -66,15 +67,22 @@ def place() -> Path:
     return installed() or CACHE / f"micropython-{own}" / "micropython"
 
 
+def sources() -> Path:
+    """Where the sources lie or will lie: micropython/ with the libraries that it was published without."""
+    return CACHE / f"micropython-source-{key_of(SUITE, *SOURCES)}"
+
+
+def fetch() -> None:
+    """Bring the sources into the cache."""
+    if not sources().is_dir():
+        with step(f"sources of {', '.join(SOURCES)} from Debian {SUITE}"), built(sources()) as scratch:
+            _fetch(scratch)
+
+
 def make(program: Path, mpy_cross: Path) -> None:
     """Build our own into the cache; the packages of system.BUILDING are there by now."""
-    folder = program.parent
-    sources = CACHE / folder.name.replace("micropython-", "micropython-source-")
-    if not sources.is_dir():
-        with step(f"sources of {' and '.join(SOURCES)} from Debian {SUITE}"), built(sources) as scratch:
-            _fetch(scratch)
-    with step("MicroPython for this machine"), built(folder) as scratch:
-        _compile(sources, scratch, mpy_cross)
+    with step("MicroPython for this machine"), built(program.parent) as scratch:
+        _compile(sources(), scratch, mpy_cross)
 
 
 def _mirror() -> str:
@@ -119,9 +127,10 @@ def _fetch(scratch: Path) -> None:
         patches = ["--skip-patches"] if name == "micropython" else []
         unpack = ["dpkg-source", "--no-check", *patches, "-x", described[0].name, name]  # apt has checked the hashes
         run(f"unpack-{name}", unpack, f"the source of {name} could not be unpacked; is the disk full?", cwd=scratch)
-    hollow = scratch / "micropython" / "lib" / "mbedtls"
-    hollow.rmdir()
-    hollow.symlink_to("../../mbedtls")
+    for name in SOURCES[1:]:
+        hollow = scratch / "micropython" / "lib" / name
+        hollow.rmdir()
+        hollow.symlink_to(f"../../{name}")
     (scratch / "micropython" / "lib" / "micropython-lib" / "README.md").touch()  # the build asks only that it exists
     shutil.rmtree(apt)
 

