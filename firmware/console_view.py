@@ -2,21 +2,28 @@
 
 import gc
 
+from firmware import console_evidence
 from firmware.base import ticks
 from firmware.cutoff import view as supply_view
 from firmware.ledger import record
 from firmware.meter_bus import counters
 
+MODE_RUNNING = "running"
+
 
 class ConsoleView:
-    """Looks at gateway, bus and uplink; changes nothing."""
+    """Looks at gateway, bus and uplink; changes nothing. `site` and `decisions` are main's."""
 
-    def __init__(self, gateway, bus, sync, boot, now_ms):
+    PARTS = ("journal", "readings", "link", "bus", "clock", "memory")
+
+    def __init__(self, gateway, bus, sync, boot, now_ms, site, decisions):
         self._gateway = gateway
-        self._bus = bus
+        self._meter_bus = bus
         self._sync = sync
         self._boot = boot
         self._now_ms = now_ms
+        self._site = site
+        self._decisions = decisions
 
     def boot(self):
         """Fields of the first line."""
@@ -44,37 +51,120 @@ class ConsoleView:
 
     def accounts(self):
         """One row for each supply point, as the SPEC names them."""
-        rows = []
+        return [self._supply_row(slot) for slot in self._gateway.slots]
+
+    def _supply_row(self, slot):
+        facts, policy = self._gateway.supply.facts_of(slot)
+        word = supply_view.word(supply_view.money_of(facts, policy), facts.wish, facts.seen, facts.fault)
+        register = None if slot.reading is None else slot.reading.registers[0]
+        row = [slot.account, slot.address, register, facts.balance_ucu, facts.available_ucu, self._age_s(slot.reading)]
+        return row + [facts.wish, facts.seen, facts.fault, word]
+
+    def _age_s(self, reading):
         now_s = self._gateway.clock_view.stamp()[0]
-        for slot in self._gateway.slots:
-            facts, policy = self._gateway.supply.facts_of(slot)
-            word = supply_view.word(supply_view.money_of(facts, policy), facts.wish, facts.seen, facts.fault)
-            reading = slot.reading
-            register = None if reading is None else reading.registers[0]
-            age_s = now_s - reading.at_s if reading is not None and reading.at_s and now_s else None
-            row = [slot.account, slot.address, register, facts.balance_ucu, facts.available_ucu, age_s]
-            rows.append(row + [facts.wish, facts.seen, facts.fault, word])
-        return rows
+        return now_s - reading.at_s if reading is not None and reading.at_s and now_s else None
+
+    def count(self):
+        """How many supply points there are."""
+        return len(self._gateway.slots)
+
+    def index_of(self, account):
+        """Which of them is this account's; -1 = none."""
+        slot = self._gateway.slot_of(account)
+        return -1 if slot is None else slot.index
+
+    def account(self, index):
+        """A row of accounts(), and what the account row says besides."""
+        slot = self._gateway.slots[index]
+        get = self._gateway.ledger.accounts.get
+        more = [get(slot.row, name) for name in _MORE]
+        return self._supply_row(slot) + [get(slot.row, "flags") | slot.flags, slot.held] + more
+
+    def meter(self, index):
+        """One meter as the bus and its last answers have it."""
+        slot = self._gateway.slots[index]
+        heard = slot.last_heard
+        row = [index, slot.address, slot.account, slot.model.name, slot.model.baud, slot.silent_turns, slot.read_refused]
+        row += [self._meter_bus.counters.of(index, cause) for cause in range(len(counters.CAUSES))]
+        row += [None if heard is None else heard.registers[0], self._age_s(heard), None if heard is None else heard.power_w]
+        return row + [slot.held, slot.enforceable, self._gateway.clock_view.meter_error_s(index)]
+
+    def about(self):
+        """What and who this gateway is."""
+        ledger = self._gateway.ledger
+        boot = self._boot
+        about = {"mode": MODE_RUNNING, "gateway": self._site.settings.gateway, "board": boot["board"], "firmware": boot["firmware"]}
+        about.update({"boot_count": boot["boot_count"], "in_a_row": boot["in_a_row"], "meters": self.count()})
+        about.update({"accounts": ledger.accounts.count, "accounts_max": ledger.accounts.capacity})
+        about.update({"troubles": len(self.troubles()), "brake": self._gateway.supply.brake.closed})
+        return about
+
+    def troubles(self):
+        """Sentences and words about what is wrong here and does not go away by itself."""
+        found = list(self._site.troubles)
+        found += ["journal: " + word for word in self._gateway.ledger.troubles]
+        if getattr(self._site.line, "parity_refused", False):
+            found.append("line: the serial device takes no parity")
+        return found
+
+    def last_fault(self):
+        """What ended an earlier life, "" when nothing did."""
+        return self._site.last_fault()
+
+    def facts(self, account):
+        """What a decision would be taken from now, in parts; None for an account that is not here."""
+        slot = self._gateway.slot_of(account)
+        return None if slot is None else console_evidence.facts_in_parts(self._gateway.supply, slot)
+
+    def last_decision(self, account):
+        """Sequence of its record, 0 = none is held."""
+        sequence = self._decisions.last(account)
+        return sequence if sequence >= self._gateway.ledger.journal.first_sequence else 0
+
+    def follows(self, raw, account):
+        """True when this record tells what came of a decision for `account`."""
+        return console_evidence.follows(raw, account)
+
+    def held(self):
+        """(oldest sequence, last durable one)."""
+        ledger = self._gateway.ledger
+        return ledger.journal.first_sequence, ledger.sequence
+
+    def piece(self, sequence, max_bytes):
+        """(epoch, first sequence, chain before it, [record bytes]), None when nothing durable is there."""
+        return self._gateway.ledger.outbox.journal_from(sequence, max_bytes)
 
     def now(self):
         """Bus, link, journal, readings, clock, heap."""
+        shown = {name: self.part(name) for name in ("bus", "link", "journal", "readings", "clock")}
+        shown["heap"] = _heap()
+        return shown
+
+    def part(self, name):
+        """One of PARTS, or of now()."""
+        return getattr(self, "_" + name)()
+
+    def _journal(self):
         ledger = self._gateway.ledger
-        positions = ledger.outbox.positions()
-        now_s, quality, error_s, _ = self._gateway.clock_view.state()
-        journal = {"epoch": ledger.epoch, "sequence": ledger.sequence, "acked": positions[0], "sound": ledger.sound}
+        acked = ledger.outbox.positions()[0]
+        journal = {"epoch": ledger.epoch, "sequence": ledger.sequence, "acked": acked, "sound": ledger.sound}
         journal["free_blocks"] = ledger.journal.free_blocks
         journal["mended"] = ledger.journal.mended
-        return {
-            "bus": self._bus_numbers(),
-            "link": self._link(),
-            "journal": journal,
-            "readings": {"last": positions[3], "acked": positions[2], "dropped": ledger.readings.dropped},
-            "clock": {"now_s": now_s, "quality": quality, "error_s": error_s},
-            "heap": _heap(),
-        }
+        return journal
 
-    def _bus_numbers(self):
-        bus = self._bus
+    def _readings(self):
+        _, _, acked, last = self._gateway.ledger.outbox.positions()
+        return {"last": last, "acked": acked, "dropped": self._gateway.ledger.readings.dropped}
+
+    def _clock(self):
+        now_s, quality, error_s, _ = self._gateway.clock_view.state()
+        return {"now_s": now_s, "quality": quality, "error_s": error_s}
+
+    def _memory(self):
+        return {"heap": _heap(), "free": gc.mem_free() if hasattr(gc, "mem_free") else None}
+
+    def _bus(self):
+        bus = self._meter_bus
         numbers = {"cycle_ms": bus.cycle_ms, "orders": len(bus.lane)}
         for cause in range(len(counters.CAUSES)):
             numbers[counters.CAUSES[cause]] = bus.counters.total(cause)
@@ -86,6 +176,9 @@ class ConsoleView:
         link["counters"] = sync.counters.as_map()
         link["ack_age_ms"] = None if sync.last_ack_ms is None else ticks.diff(self._now_ms(), sync.last_ack_ms)
         return link
+
+
+_MORE = ("episode_open", "notice_level", "notice_at_s", "wish_reason", "wish_at_s", "total_charged_ucu", "charged_at_s")
 
 
 def _shown(value):

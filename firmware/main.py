@@ -1,28 +1,34 @@
 """Composition only: board + settings -> rooms -> gateway -> tasks. `python -m firmware.main BOARD`, on either interpreter.
 
-Exit code 2 = bad settings (one sentence says which field); anything else that ends the process is a reset, and the journal
-is replayed in the next life.
+Exit code 2 = bad settings (one sentence says which field), 75 = maintenance was asked and the board has no reset of its own;
+anything else that ends the process is a reset, and the journal is replayed in the next life.
 """
 
+import io
 import json
 import os
 import sys
 
 from firmware import boot
 from firmware.base import aio
-from firmware.base.faults import BadInput
+from firmware.base.faults import BadInput, Fault, MaintenanceAsked
 from firmware.base.port import const
 from firmware.clock.clock import NETWORK, Clock
+from firmware.console_evidence import Decisions, event_of
 from firmware.console_view import ConsoleView
 from firmware.cutoff.policy import PolicyBook, parse_policy
+from firmware.diagnostics import event_ring
+from firmware.diagnostics.answers import Answers
 from firmware.diagnostics.console_task import Console
+from firmware.diagnostics.maintenance import Maintenance
 from firmware.gateway import Gateway
 from firmware.gateway_source import Source
+from firmware.leaving import Leaving
 from firmware.ledger.ledger_store import Ledger
 from firmware.meter_bus.bus_task import MeterBus
 from firmware.meters.dlt645.protocol import Dlt645Protocol
 from firmware.meters.model import Meter, load_model
-from firmware.settings.settings_store import SettingsStore, document_name
+from firmware.settings.settings_store import LAST_FAULT, MAINTENANCE, SettingsStore, document_name
 from firmware.supervisor import Supervisor
 from firmware.sync import messages
 from firmware.sync.sync_task import Sync
@@ -33,6 +39,9 @@ TICK_MS = const(1_000)
 SETTLED_AFTER_TICKS = const(30)
 TASK_SILENCE_MAX_MS = const(60_000)
 EXIT_BAD_INPUT = const(2)
+EXIT_MAINTENANCE = const(75)
+FAULT_CHARS_MAX = const(1_000)
+CONSOLE_BYTES_S = const(6_000)  # half of what a UART at 115200 baud carries
 RTC_EVERY_TICKS = const(3_600)
 
 
@@ -75,7 +84,7 @@ class Site:
 
     def __init__(self, board):
         self.models = load_models(board.model_root)
-        store = SettingsStore(board.root)
+        store = self._store = SettingsStore(board.root)
         self.settings = store.read_settings(models=sorted(self.models))
         self.key = store.read_key()
         limits = self.settings.limits
@@ -88,6 +97,24 @@ class Site:
             self.line = board.line(self.settings.baud)
         except OSError as fault:
             raise BadInput("line", "the serial device " + str(board.line_path) + " cannot be used: " + str(fault))
+
+    def write_flag(self, seconds):
+        """boot.py leaves the board alone for so long, once."""
+        self._store.replace(MAINTENANCE, str(seconds) + "\n")
+
+    def keep_fault(self, text):
+        """What ends this life, for whoever asks the next one."""
+        try:
+            self._store.replace(LAST_FAULT, text[:FAULT_CHARS_MAX])
+        except Fault as fault:
+            sys.stderr.write("the fault cannot be kept: " + str(fault) + "\n")
+
+    def last_fault(self):
+        """What ended an earlier life, "" when nothing did."""
+        try:
+            return (self._store.read(LAST_FAULT) or b"").decode()
+        except (Fault, ValueError) as fault:
+            return "it cannot be read: " + str(fault)
 
 
 class Firmware:
@@ -102,15 +129,29 @@ class Firmware:
         ledger = Ledger(board.region(), board.journal_bytes, limits, self._stamp)
         doors = (self._order, self._wake, self._announce)
         self.gateway = Gateway(ledger, site, self._clock, aio.now_ms, doors)
-        ledger.open(boots[0], board.firmware_version, self.gateway.on_replayed)
-        self.supervisor = Supervisor(board.watchdog, self.gateway.on_fault)
+        self._decisions = Decisions(limits.accounts_max)
+        self._events = event_ring.EventRing(limits.console_events_kept)
+        ledger.open(boots[0], board.firmware_version, self._on_replayed)
+        ledger.watch(self._on_record)
+        self._note_event(event_ring.BEGUN, 0, boots[1])
+        self.supervisor = Supervisor(board.watchdog, self._on_task_fault)
         self._build_bus(limits)
         self._build_sync(limits, boots[0])
         self.gateway.begin(boots[0], board.firmware_version)
+        self._build_console(limits, boots)
+
+    def _build_console(self, limits, boots):
+        board, site = self.board, self._site
         about = {"board": board.name, "firmware": board.firmware_version, "boot_count": boots[0], "in_a_row": boots[1]}
         about["troubles"] = site.troubles
-        view = ConsoleView(self.gateway, self.bus, self.sync, about, aio.now_ms)
-        self.console = Console(view, board.console_write, self.supervisor.watch("console", TASK_SILENCE_MAX_MS))
+        view = ConsoleView(self.gateway, self.bus, self.sync, about, aio.now_ms, site, self._decisions)
+        leaving = Leaving(self.bus, self.gateway.ledger, site.write_flag)
+        maintenance = Maintenance(site.key, board.random_bytes, leaving, limits)
+        answers = Answers(view, self._events, self._note_event, maintenance)
+        beat = self.supervisor.watch("console", TASK_SILENCE_MAX_MS)
+        speed = getattr(board, "console_bytes_s", CONSOLE_BYTES_S)
+        streams = getattr(board, "console_streams", False)
+        self.console = Console(board.console, view, answers, self._note_event, limits, beat, speed, streams)
 
     def _build_bus(self, limits):
         meters = []
@@ -125,8 +166,34 @@ class Firmware:
         source = Source(self.gateway, boot_count, self.board.firmware_version)
         self.sync = Sync(
             self._site.uplink, settings.host, settings.port, settings.gateway, self._site.key, limits, source, self.gateway,
-            self.board.random_bytes, self.supervisor.watch("sync", TASK_SILENCE_MAX_MS), self.gateway.on_uplink_event,
+            self.board.random_bytes, self.supervisor.watch("sync", TASK_SILENCE_MAX_MS), self._on_uplink_event,
         )
+
+    def _on_replayed(self, kind, values, sequence, at_s, quality):
+        self.gateway.on_replayed(kind, values, sequence, at_s, quality)
+        self._decisions.on_record(kind, values, sequence, at_s, quality)
+
+    def _on_record(self, kind, values, sequence, at_s, quality):
+        self._decisions.on_record(kind, values, sequence, at_s, quality)
+        event = event_of(kind, values)
+        if event is not None:
+            self._note_event(*event)
+
+    def _on_uplink_event(self, code, value):
+        self.gateway.on_uplink_event(code, value)
+        self._note_event(code, 0, value)
+
+    def _note_event(self, code, account, value):
+        self._events.add(code, account, value, self._stamp()[0])
+
+    def _on_task_fault(self, name, fault):
+        self.gateway.on_fault(name, fault)
+        text = io.StringIO()
+        if hasattr(sys, "print_exception"):
+            sys.print_exception(fault, text)  # MicroPython has no traceback module
+        else:
+            text.write(type(fault).__name__ + ": " + str(fault))
+        self._site.keep_fault("task " + name + ": " + text.getvalue())
 
     def _stamp(self):
         return self._clock.now_s(aio.now_ms()), self._clock.quality
@@ -179,7 +246,12 @@ def load_models(root):
 async def live(board):
     """One life of the gateway on `board`."""
     site = Site(board)
-    await Firmware(board, site, boot.begin(board.root)).run()
+    try:
+        await Firmware(board, site, boot.begin(board.root)).run()
+    except MaintenanceAsked:
+        if hasattr(board, "reset"):
+            board.reset()
+        return EXIT_MAINTENANCE  # whoever started this process finds the flag among its files
     return 0
 
 

@@ -7,7 +7,7 @@ Trap avoided: feeding the watchdog from a timer keeps a dead firmware alive. Her
 """
 
 from firmware.base import aio, ticks
-from firmware.base.faults import Broken
+from firmware.base.faults import Broken, MaintenanceAsked
 from firmware.base.port import const
 
 CHECK_MS = const(500)
@@ -63,6 +63,8 @@ class Supervisor:
             self._fault = Broken("task ended: " + name)
         except aio.CancelledError:
             raise
+        except MaintenanceAsked as asked:
+            self._fault = asked  # an end in order: no event
         except Exception as fault:  # whatever it is, it is recorded and ends the gateway: see run()
             self._fault = fault
             self._on_fault(name, fault)

@@ -53,6 +53,31 @@ class Feeding:
         self.fed += 1
 
 
+class FakeConsole:
+    """A reader that reads everything; `ask(text)` types, `told` counts lines."""
+
+    def __init__(self):
+        self.told = 0
+        self.lines = []
+        self.keep = False
+        self._typed = b""
+
+    def ask(self, text):
+        self._typed += text.encode()
+
+    def write(self, text):
+        self.told += 1
+        if self.keep:
+            self.lines.append(text)
+        return True
+
+    def read_into(self, buf):
+        n = min(len(buf), len(self._typed))
+        buf[:n] = self._typed[:n]
+        self._typed = self._typed[n:]
+        return n
+
+
 class FakeBoard:
     """What board.make() returns, for `world`."""
 
@@ -60,11 +85,13 @@ class FakeBoard:
     firmware_version = 1
     model_root = "firmware/meters/models"
     journal_bytes = 64 * 1024
+    console_streams = True
 
     def __init__(self, world):
         self.root = world.root
         self.clock = world.rtc
         self.watchdog = Feeding()
+        self.console = world.console
         self._world = world
 
     def region(self):
@@ -78,9 +105,6 @@ class FakeBoard:
 
     def random_bytes(self, count):
         return bytes([7] * count)
-
-    def console_write(self, text):
-        self._world.console(text)
 
 
 def policy(**changes):
@@ -117,13 +141,9 @@ class World:
             meter.clock_s = START_S + UTC_OFFSET_MIN * 60
         self.boots = 0
         self.firmware = None
-        self.told = 0
+        self.console = FakeConsole()
         self._files = (model, policies or [policy()], flags or {}, limits or {}, poll_period_s, prices or {"total": "0.5500"})
         self._write_files(*self._files)
-
-    def console(self, text):
-        """The console is only counted: its words belong to the host."""
-        self.told += 1
 
     @property
     def gateway(self):

@@ -31,6 +31,10 @@ class UplinkFault(Fault):
     """Name resolution, connection or stream towards the head-end failed; supply and books go on without it."""
 
 
+class TlsFault(UplinkFault):
+    """The other side was reached, but TLS was refused by it or by us: certificates, names, dates, versions."""
+
+
 class BadInput(Fault):
     """Input of a person is wrong: `field` names the place, the sentence says what is wrong. Nothing was changed."""
 
@@ -41,6 +45,10 @@ class BadInput(Fault):
 
 class Broken(Fault):
     """An invariant of our own code fails: a bug. The supervisor records an event and resets."""
+
+
+class MaintenanceAsked(Fault):
+    """No fault of anybody: the console's authenticated order ends this life in order, so that the board can be served."""
 
 
 def require(condition, what):

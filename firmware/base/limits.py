@@ -83,6 +83,15 @@ class Limits:
     supply_order_s_max = 1_800  # longer than a relay order takes on the bus, the meter's trip delay included
     cuts_remembered_max = 60  # the throttle knows no bigger number of cuts an hour
 
+    # console
+    console_events_kept = 64  # the ring of diagnostics: 26 bytes each
+    console_watch_s_max = 3_600  # nobody watches for ever: a forgotten terminal costs the bus its time
+    console_stall_ms_max = 10_000  # a reader that takes nothing for so long has gone: its answer is dropped
+    maintenance_challenge_ms = 30_000  # a challenge is answered by a tool, not by hand
+    maintenance_wrong_pause_ms = 2_000  # after a wrong MAC nothing is tried; doubles each time
+    maintenance_wrong_pause_max_ms = 300_000
+    maintenance_wait_ms_max = 60_000  # for relay work under way; what it leaves undone the next life finds out
+
     def __init__(self, **overrides):
         """Raise BadInput naming the field when a name is unknown or a value is not an integer >= 0."""
         for name in sorted(overrides):

@@ -69,6 +69,10 @@ class Ledger:
             self.record(kinds.EPOCH, (1, kinds.FIRST_LIFE, boot_count, firmware))
             self.commit()
 
+    def watch(self, observe):
+        """observe(kind, values, sequence, at_s, quality) sees every record from now on, before it is durable."""
+        self._observe = observe
+
     def _check_size(self):
         """A journal that cannot hold two snapshots of all accounts beside its reserves would seize up one day."""
         need = 2 * self._snapshot_blocks(self._limits.accounts_max) + self._limits.journal_credit_reserve_blocks + 3

@@ -16,6 +16,7 @@ from firmware.meter_bus.plan import NO_METER, ReadPlan
 from firmware.meter_bus.relay_sequence import FINISHED
 
 IDLE_WAIT_MS = const(1_000)  # heartbeat of an idle bus
+HELD_WAIT_MS = const(50)
 
 
 class MeterBus:
@@ -31,6 +32,8 @@ class MeterBus:
         self._wake = aio.Event()
         self.counters = BusCounters(len(meters))
         self.orders_refused = 0  # the lane was full
+        self.held = False  # before the board is served: relay work that has begun is finished, nothing else is asked
+        self._resting = False
         self.cycle_ms = 0  # how long the last full round of readings took, 0 before the first
         self._round_started_ms = aio.now_ms()
         self._round_left = len(meters)
@@ -46,14 +49,22 @@ class MeterBus:
         self._wake.set()
         return True
 
+    def at_rest(self):
+        """True when the bus is held, the line quiet and all relay work that had begun is finished."""
+        return self.held and self._resting and self.lane.at_rest()
+
     async def run(self):
         """Serve the line; returns never."""
         while True:
             self._heartbeat()
-            sequence = self.lane.next_due(aio.now_ms())
+            sequence = self.lane.next_due(aio.now_ms(), self.held)
+            self._resting = self.held and sequence is None
             if sequence is not None:
                 await self._serve(sequence)
                 self.lane.sweep()
+                continue
+            if self.held:
+                await aio.sleep_ms(HELD_WAIT_MS)
                 continue
             meter = self.plan.next_meter(aio.now_ms())
             if meter != NO_METER:

@@ -37,11 +37,11 @@ class RelayLane:
         self._active = kept
         return True
 
-    def next_due(self, now_ms):
+    def next_due(self, now_ms, begun_only=False):
         """The sequence to serve now: restores first, then the longest overdue; None when nobody is due."""
         best = None
         for sequence in self._active:
-            if ticks.diff(now_ms, sequence.due_ms) < 0:
+            if ticks.diff(now_ms, sequence.due_ms) < 0 or begun_only and not sequence.begun():
                 continue
             if best is None or _before(sequence, best, now_ms):
                 best = sequence
@@ -53,6 +53,13 @@ class RelayLane:
         for sequence in self._active:
             wait = min(wait, max(0, ticks.diff(sequence.due_ms, now_ms)))
         return wait
+
+    def at_rest(self):
+        """True when no command waits for its proof, and no restore for a meter that answers."""
+        for sequence in self._active:
+            if sequence.state != FINISHED and sequence.begun() and (sequence.sent() or not sequence.failing()):
+                return False
+        return True
 
     def sweep(self):
         """Drop what is finished."""

@@ -71,6 +71,14 @@ class RelaySequence:
         """True while the meter has not answered: it is only probed then, others wait behind each attempt."""
         return self._silences > 0
 
+    def sent(self):
+        """True once the command may have left."""
+        return self._sends > 0
+
+    def begun(self):
+        """True when it should not be left half done: a command that left, and light that somebody waits for."""
+        return self._sends > 0 or self.action == relay.RESTORE
+
     def question(self):
         """What to ask now (base/questions)."""
         return _QUESTION[self.state]

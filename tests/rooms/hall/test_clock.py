@@ -178,6 +178,6 @@ def test_a_reading_without_a_date_has_no_age():
     async def script(world):
         await until(lambda: world.slot().reading is not None)
         network(world, START_S)
-        eq(ConsoleView(world.gateway, None, None, {}, None).accounts()[0][5], None)
+        eq(ConsoleView(world.gateway, None, None, {}, None, None, None).accounts()[0][5], None)
 
     world.run(script)
