@@ -9,12 +9,12 @@ wiring.py has what is usual; the environment says what is different on this gate
 """
 
 import os
-import sys
 
 from board_configs.linux_rs485 import wiring
 from firmware.base.faults import BadInput
 from firmware.base.version import FIRMWARE_VERSION
 from firmware.hal.clock_unix import UnixClock
+from firmware.hal.console_stdio import StdioConsole
 from firmware.hal.line_linux_rs485 import LinuxRs485Line
 from firmware.hal.nor_file import FileRegion
 from firmware.hal.uplink_socket import SocketUplink
@@ -40,7 +40,7 @@ class Board:
         self.clock = UnixClock()
         self.firmware_version = FIRMWARE_VERSION
         self.model_root = _checkout() + "/firmware/meters/models"
-        self.console_lost = False
+        self.console = StdioConsole()
         self.journal_bytes = _SIZES["journal"]
         self.watchdog = watchdog
         self._direction = direction
@@ -57,13 +57,6 @@ class Board:
         if settings.tls is not None:
             raise BadInput("uplink.tls", "is not known to this board yet")
         return SocketUplink()
-
-    def console_write(self, text):
-        """Standard output, a line at a time; a reader that went away must not stop the gateway."""
-        try:
-            sys.stdout.write(text)
-        except OSError:
-            self.console_lost = True
 
     def line(self, baud):
         """The RS-485 line; OSError when the device is missing, BadInput when it has no such direction control."""

@@ -12,7 +12,6 @@ HELD = const(200)  # account, why
 FAULT = const(201)  # account, fault
 BRAKE = const(202)  # value: 1 closed, 0 released
 CLOCK_SET = const(203)  # value: seconds forward
-CHARGES_STOPPED = const(204)
 BEGUN = const(210)  # value: boots in a row that did not settle
 REQUEST_DROPPED = const(211)  # value: how many so far
 WRONG_MAC = const(212)  # value: how many so far
