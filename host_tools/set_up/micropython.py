@@ -12,11 +12,11 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from host_tools.set_up import debian
 from host_tools.set_up.cache import CACHE, SetUpError, built, key_of, machine_key, run, step
 
 OLDEST = (1, 25)
 SUITE = "trixie"
-KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 SOURCES = ("micropython", "mbedtls", "lwip")
 MANIFEST = 'include("$(MPY_DIR)/extmod/asyncio")\n'
 OPTIONS = (
@@ -85,41 +85,10 @@ def make(program: Path, mpy_cross: Path) -> None:
         _compile(sources(), scratch, mpy_cross)
 
 
-def _mirror() -> str:
-    """The Debian mirror this system is configured with, whatever its name."""
-    asked = run(
-        "apt-mirror",
-        ["apt-get", "indextargets", "--format", "$(CREATED_BY) $(COMPONENT) $(CODENAME) $(REPO_URI)"],
-        "apt's list of sources cannot be read; look at what `apt-get indextargets` says",
-    )
-    for line in asked.splitlines():
-        made_by, component, codename, *where = line.split(maxsplit=3)
-        if (made_by, component) == ("Packages", "main") and codename in ("bookworm", "trixie") and where:
-            return where[0]
-    raise SetUpError("no Debian mirror (bookworm or trixie, main) is among apt's sources; add one, then make setup again")
-
-
 def _fetch(scratch: Path) -> None:
-    """Download and unpack the source packages through a private apt state."""
-    apt = scratch / "apt"
-    (apt / "state" / "lists" / "partial").mkdir(parents=True)
-    (apt / "cache" / "archives" / "partial").mkdir(parents=True)
-    (apt / "status").touch()
-    (apt / "sources.list").write_text(f"deb-src [signed-by={KEYRING}] {_mirror()} {SUITE} main\n")
-    settings = {
-        "Dir::State": apt / "state",
-        "Dir::State::status": apt / "status",
-        "Dir::Cache": apt / "cache",
-        "Dir::Etc::sourcelist": apt / "sources.list",
-        "Dir::Etc::sourceparts": "-",
-        "APT::Sandbox::User": "",
-        "Acquire::Languages": "none",
-        "Acquire::Retries": "3",
-    }
-    command = ["apt-get", "-q", *(part for name, value in settings.items() for part in ("-o", f"{name}={value}"))]
-    again = "Debian's source packages could not be fetched; check the network and run make setup again"
-    run("source-index", [*command, "update"], again)
-    run("source-fetch", [*command, "source", "--download-only", *SOURCES], again, cwd=scratch)
+    """Download and unpack the source packages."""
+    with debian.other_suite(scratch, SUITE, "deb-src") as apt:
+        run("source-fetch", [*apt, "source", "--download-only", *SOURCES], debian.AGAIN, cwd=scratch)
     for name in SOURCES:
         described = sorted(scratch.glob(f"{name}_*.dsc"))
         if len(described) != 1:
@@ -132,7 +101,6 @@ def _fetch(scratch: Path) -> None:
         hollow.rmdir()
         hollow.symlink_to(f"../../{name}")
     (scratch / "micropython" / "lib" / "micropython-lib" / "README.md").touch()  # the build asks only that it exists
-    shutil.rmtree(apt)
 
 
 def _compile(sources: Path, scratch: Path, mpy_cross: Path) -> None:

@@ -18,10 +18,10 @@ from host_tools.set_up.cache import CACHE, CHECKOUT, SetUpError, built, key_of, 
 
 BOARD = CHECKOUT / "board_configs" / "rp2040_modem"
 EMULATOR = BOARD / "emulator"
+SLOTS = CHECKOUT / "board_configs" / "qemu_mps2" / "port" / "modules" / "slots.py"  # the porch asks the same of every board
 LIBRARIES = ("pico-sdk", "tinyusb")  # packages NAME-source
-PACKAGES = tuple(dict.fromkeys((
-    *system.BUILDING, "cmake", "ninja-build", "gcc-arm-none-eabi", "libnewlib-arm-none-eabi", "nodejs", "npm",
-)))  # fmt: skip
+PACKAGES = tuple(dict.fromkeys((*system.BUILDING, "gcc-arm-none-eabi", "libnewlib-arm-none-eabi")))
+PROGRAMS = {"cmake": "cmake", "ninja": "ninja-build", "node": "nodejs", "npm": "npm"}  # with the package, if it is not there
 RELEASED = "1744675200"  # the day of MicroPython 1.25.0, in seconds: the date that the image bears
 CPU = "-mcpu=cortex-m0plus -mthumb"
 RESERVED_BYTES = 4096  # of the part `runtime`: the blank ROMFS of image/mpconfigboard.h
@@ -54,9 +54,9 @@ def _sources_place() -> Path:
 
 def _runtime_place() -> Path:
     parts: list[str | bytes] = [machine_key(), micropython.sources().name, _sources_place().name, Path(__file__).read_bytes()]
-    for path in [BOARD / "wiring.py", *sorted((BOARD / "image").rglob("*")), *sorted((BOARD / "rom").rglob("*"))]:
+    for path in [BOARD / "wiring.py", SLOTS, *sorted((BOARD / "image").rglob("*")), *sorted((BOARD / "rom").rglob("*"))]:
         if path.is_file() and "__pycache__" not in path.parts:
-            parts += [path.relative_to(BOARD).as_posix(), path.read_bytes()]
+            parts += [path.relative_to(BOARD.parent).as_posix(), path.read_bytes()]
     return CACHE / f"rp2040_modem-{key_of(*parts)}"
 
 
@@ -68,10 +68,11 @@ def set_up() -> str:
     """Make what is missing; the answer is the closing line."""
     system.check_release()
     mpy_cross = paths.mpy_cross()
-    if _runtime_place().is_dir() and _library_place().is_dir() and not system.missing(("nodejs",)):
+    if _runtime_place().is_dir() and _library_place().is_dir() and shutil.which("node"):
         return "RP2040: already set up."
     with only_one():
-        system.install(system.missing(PACKAGES))
+        wanted = [package for program, package in PROGRAMS.items() if not shutil.which(program)]
+        system.install([*system.missing(PACKAGES), *wanted])
         if not _runtime_place().is_dir():
             micropython.fetch()
             if not _sources_place().is_dir():
