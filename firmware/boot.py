@@ -1,15 +1,27 @@
-"""The porch: counts boots, and how many in a row did not settle. Imports nothing of ours.
+"""The porch: what runs before anything of ours. Imports nothing of ours.
 
-The second number tells a bug that replays itself from a power cut now and then; it goes up with the status, and the
-smallest life (safe mode) will be chosen by it. Supply stays as it is over any number of resets.
+On a board MicroPython runs this file as /boot.py, then /main.py. It decides what this life is: maintenance, when the flag
+file asks for it (no application, no watchdog: the prompt serves mpremote until the time is over), or the application, from
+the slot that is whole. The flag is removed before it counts: it asks for one life only.
 
-The count is one small file, replaced whole; a missing or damaged one counts as zero, so a bad file never keeps a
-good firmware from starting.
+It counts boots, and how many in a row did not settle. The second number tells a bug that replays itself from a power cut now
+and then; it goes up with the status, and the smallest life (safe mode) will be chosen by it. Supply stays as it is over any
+number of resets. The count is one small file, replaced whole; a missing or damaged one counts as zero, so a bad file never
+keeps a good firmware from starting.
+
+Trap avoided: a slot is executed in place, so a half-written one would run as far as it goes. Nothing runs that the
+descriptor in the slot's last block does not prove: b"LAMPSLOT", version u32, length u32, SHA-256 of the image, CRC-32.
 """
 
 import os
+import sys
 
 _FILE = "boot_count"
+_MAINTENANCE = "/maintenance"
+_SLOT_CHOICE = "/slot"
+_SECONDS_MIN = 10
+_SECONDS_MAX = 3_600
+_DESCRIPTOR_BYTES = 52
 
 
 def begin(root):
@@ -28,12 +40,19 @@ def settled(root):
 
 
 def _read(root):
+    words = _words(root + "/" + _FILE)
     try:
-        with open(root + "/" + _FILE) as file:
-            words = file.read(64).split()
         return int(words[0]), int(words[1])
-    except (OSError, ValueError, IndexError):
+    except (ValueError, IndexError):
         return 0, 0
+
+
+def _words(path):
+    try:
+        with open(path) as file:
+            return file.read(64).split()
+    except (OSError, ValueError):  # ValueError: bytes that are no text
+        return []
 
 
 def _write(root, total, in_a_row):
@@ -41,3 +60,70 @@ def _write(root, total, in_a_row):
     with open(path + ".new", "w") as file:
         file.write(str(total) + " " + str(in_a_row) + "\n")
     os.rename(path + ".new", path)
+
+
+def porch():
+    """On a board: True when the application can be imported and shall run, False when this life is for maintenance."""
+    seconds = _maintenance_seconds()
+    if seconds:
+        _leave_at_prompt(seconds)
+        return False
+    try:
+        import slots  # in the runtime images that have application slots
+    except ImportError:
+        sys.path.insert(0, "/app")
+        return True
+    chosen = _words(_SLOT_CHOICE)
+    for name in ("b", "a") if chosen == ["b"] else ("a", "b"):
+        image = whole_image(memoryview(slots.slot(name)), slots.ERASE_SIZE)
+        if image is not None:
+            import vfs
+
+            vfs.mount(vfs.VfsRom(image), "/rom")
+            sys.path.insert(0, "/rom")
+            return True
+        print("slot " + name + " does not hold a whole application")
+    print("no application can be started: write one with flash.py")
+    return False
+
+
+def whole_image(slot, erase_size):
+    """memoryview of a slot -> memoryview of its image when the descriptor proves it, else None."""
+    from binascii import crc32
+    from hashlib import sha256
+
+    said = slot[len(slot) - erase_size :][:_DESCRIPTOR_BYTES]
+    if bytes(said[:8]) != b"LAMPSLOT" or crc32(said[:48]) != _u32(said, 48):
+        return None
+    length = _u32(said, 12)
+    if length > len(slot) - erase_size or sha256(slot[:length]).digest() != bytes(said[16:48]):
+        return None
+    return slot[:length]
+
+
+def _u32(view, at):
+    return int.from_bytes(bytes(view[at : at + 4]), "little")
+
+
+def _maintenance_seconds():
+    """How long the flag asks for, 0 without one; the flag is gone afterwards."""
+    words = _words(_MAINTENANCE)
+    try:
+        os.remove(_MAINTENANCE)
+    except OSError:
+        return 0
+    try:
+        return min(max(int(words[0]), _SECONDS_MIN), _SECONDS_MAX)
+    except (ValueError, IndexError):
+        return _SECONDS_MIN
+
+
+def _leave_at_prompt(seconds):
+    import machine
+
+    print("maintenance for " + str(seconds) + " s, then a reset")
+    machine.Timer(-1, mode=machine.Timer.ONE_SHOT, period=seconds * 1000, callback=lambda timer: machine.reset())
+
+
+if __name__ == "__main__" and sys.platform != "linux":
+    application = porch()  # main.py, which runs in the same namespace, looks here

@@ -23,9 +23,10 @@ PROGRAM_SIZES = {"rp2": 256}
 PROGRAM_SIZE_USUAL = 32
 SECRETS = ("key", "client_key.der")
 PROVISIONED = re.compile(r"settings\.json|key|(ca|client|client_key)\.der|(tariff|policy)_[1-9]\d{0,9}_[1-9]\d{0,9}\.json")
-MAIN = '''# Started by MicroPython behind boot.py, which has put the application on sys.path.
-from firmware.main import main
-main("%s")
+MAIN = '''# Started by MicroPython behind boot.py and in its namespace: `application` is boot.py's answer.
+if application:
+    from firmware.main import main
+    main("%s")
 '''
 
 
@@ -36,7 +37,7 @@ def main_text(board: Board) -> bytes:
 
 def board_of_main(text: bytes) -> str | None:
     """The board that a main.py starts; None when it is none of ours."""
-    found = re.search(rb'^main\("([a-z0-9_]+)"\)', text, re.M)
+    found = re.search(rb'^\s*main\("([a-z0-9_]+)"\)', text, re.M)
     return found.group(1).decode() if found else None
 
 
