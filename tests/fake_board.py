@@ -54,18 +54,21 @@ class Feeding:
 
 
 class FakeConsole:
-    """A reader that reads everything; `ask(text)` types, `told` counts lines."""
+    """A reader that reads everything unless it is `deaf`; `ask(text)` types, `told` counts lines, `keep` keeps them."""
 
     def __init__(self):
         self.told = 0
         self.lines = []
         self.keep = False
+        self.deaf = False
         self._typed = b""
 
     def ask(self, text):
         self._typed += text.encode()
 
     def write(self, text):
+        if self.deaf:
+            return False
         self.told += 1
         if self.keep:
             self.lines.append(text)
@@ -85,13 +88,14 @@ class FakeBoard:
     firmware_version = 1
     model_root = "firmware/meters/models"
     journal_bytes = 64 * 1024
-    console_streams = True
 
     def __init__(self, world):
         self.root = world.root
         self.clock = world.rtc
         self.watchdog = Feeding()
         self.console = world.console
+        self.console_streams = world.console_streams
+        self.console_bytes_s = world.console_bytes_s
         self._world = world
 
     def region(self):
@@ -142,6 +146,8 @@ class World:
         self.boots = 0
         self.firmware = None
         self.console = FakeConsole()
+        self.console_streams = True
+        self.console_bytes_s = 6_000
         self._files = (model, policies or [policy()], flags or {}, limits or {}, poll_period_s, prices or {"total": "0.5500"})
         self._write_files(*self._files)
 

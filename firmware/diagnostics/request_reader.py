@@ -22,6 +22,8 @@ ID_MAX = const(0x3FFFFFFF)
 _LF = const(10)
 _CR = const(13)
 _SPACE = const(32)
+_OPEN = const(0x7B)
+_CLOSE = const(0x7D)
 
 
 class Request:
@@ -106,6 +108,8 @@ class RequestReader:
 
 def parse_request(line):
     """The Request in a line of printable bytes, None when it is none."""
+    if line[0] != _OPEN or line[-1] != _CLOSE:
+        return None  # MicroPython's reader forgives an object that is cut off
     try:
         fields = json.loads(line)
     except ValueError:

@@ -1,0 +1,345 @@
+"""The console of a whole gateway on a virtual clock: what is asked is answered row by row, and nothing stops the gateway."""
+
+import json
+
+from firmware.base import aio
+from firmware.base.faults import MaintenanceAsked
+from firmware.base.wire.hmac import hmac_sha256
+from firmware.diagnostics.maintenance import PURPOSE
+from tests.fake_board import KEY_HEX, World, policy
+from tests.hall_kit import in_contact, records, until
+from tests.kit import cases, eq, raises
+
+KEY = bytes([0x5A] * 32)
+
+
+def quiet(world):
+    """A board that says nothing unasked; its console keeps what it says."""
+    world.console_streams = False
+    world.console.keep = True
+    return world
+
+
+async def answer(world, request, within_ms=60_000):
+    """The lines of one answer, its last one included."""
+    if type(request) is dict:
+        request = json.dumps(request) + "\n"
+    del world.console.lines[:]
+    world.console.ask(request)
+    eq(await until(lambda: any('"end"' in line for line in world.console.lines), within_ms), True, request[:60])
+    return [json.loads(line) for line in world.console.lines]
+
+
+def ask(requests, meters=2, **options):
+    """Each answer to `requests` of a gateway that has read its meters."""
+    world = quiet(World(meters=meters, **options))
+
+    async def script(world):
+        await until(lambda: world.slot(meters - 1).reading is not None)
+        answers = []
+        for request in requests:
+            answers.append(await answer(world, request))
+        return answers
+
+    return world.run(script)
+
+
+def part(lines, name):
+    return [line[name] for line in lines if name in line]
+
+
+def test_every_line_of_an_answer_bears_its_number_and_only_the_last_one_ends_it():
+    for lines in ask([{"ask": name, "id": 7} for name in ("status", "meters", "accounts", "events", "logs", "journal")]):
+        eq([line.get("re") for line in lines], [7] * len(lines))
+        eq([line.get("end") for line in lines], [None] * (len(lines) - 1) + [True])
+        eq("no" in lines[-1], False)
+
+
+def test_status_says_who_it_is_and_which_protocol():
+    lines = ask([{"ask": "status"}])[0]
+    about = part(lines, "about")[0]
+    eq((about["protocol"], about["mode"], about["gateway"], about["board"]), (1, "running", "gw-test", "fake"))
+    eq((about["meters"], about["accounts"], about["boot_count"]), (2, 2, 1))
+    for name in ("journal", "readings", "link", "bus", "clock", "memory"):
+        eq(len(part(lines, name)), 1, name)
+
+
+def test_meters_and_accounts_are_a_line_each():
+    meters, accounts = ask([{"ask": "meters"}, {"ask": "accounts"}], meters=3)
+    eq([row[:3] for row in part(meters, "meter")], [[0, "210000000001", 1001], [1, "210000000002", 1002], [2, "210000000003", 1003]])
+    eq([len(row) for row in part(meters, "meter")], [19] * 3)
+    eq([row[0] for row in part(accounts, "account")], [1001, 1002, 1003])
+    eq([len(row) for row in part(accounts, "account")], [19] * 3)
+
+
+def test_the_journal_comes_in_pieces_with_the_chain_before_each():
+    whole, tail, beyond = ask(
+        [{"ask": "journal", "from": 1, "count": 1000}, {"ask": "journal", "count": 2}, {"ask": "journal", "from": 9999}]
+    )
+    oldest, last = part(whole, "held")[0]
+    eq(oldest, 1)
+    eq(part(whole, "piece")[0], [1, 1, "0000000000000000"])
+    eq([int(text[4:6], 16) for text in part(whole, "bytes")][:last], list(range(1, last + 1)))
+    oldest, last = part(tail, "held")[0]
+    eq([int(text[4:6], 16) for text in part(tail, "bytes")], [last - 1, last])
+    eq((part(beyond, "bytes"), beyond[-1]["end"]), ([], True))
+
+
+def test_why_shows_what_is_known_now_and_the_last_decision_with_what_came_of_it():
+    world = quiet(World(policies=[policy(notice={"level": "5.00", "period_s": 1, "channels": ["alarm"]})]))
+
+    async def script(world):
+        in_contact(world)
+        before = await answer(world, {"ask": "why", "account": 1001})
+        world.credit(100_000)
+        in_contact(world)
+        await until(lambda: world.row("wish") == 1 and world.row("seen") == 2, 900_000)
+        return before, await answer(world, {"ask": "why", "account": 1001}), records(world, 13)[-1]
+
+    before, lines, decision = world.run(script)
+    facts = {}
+    for one in part(lines, "facts"):
+        facts.update(one)
+    eq(part(lines, "decision"), ["".join(["%02x" % byte for byte in decision])])
+    eq((facts["wish"], facts["seen"], facts["floor_ucu"], facts["policy"]), (1, 2, 0, 1))
+    eq(facts["available_ucu"] <= 0, True)
+    eq(len(part(lines, "then")) >= 3, True)  # ordered, acknowledged, verified
+    eq(set(int(text[2:4], 16) for text in part(lines, "then")) >= {14, 15}, True)
+    eq(part(before, "then"), [])
+
+
+def test_the_last_decision_is_known_after_a_restart():
+    world = quiet(World())
+
+    async def judged(world):
+        await until(lambda: records(world, 13) != [])
+
+    async def asked(world):
+        return part(await answer(world, {"ask": "why", "account": 1001}), "decision")
+
+    world.run(judged)
+    world.meters[0].silent = True  # nothing new is decided
+    eq(len(world.run(asked)), 1)
+
+
+def test_what_the_board_cannot_answer_it_says():
+    rows = (
+        ({"ask": "dance"}, "unknown"),
+        ({"ask": "why"}, "argument"),
+        ({"ask": "why", "account": 5}, "account"),
+        ({"ask": "why", "account": "1001"}, "argument"),
+        ({"ask": "journal", "count": 0}, "argument"),
+        ({"ask": "events", "from": -1}, "argument"),
+        ({"ask": "watch"}, "argument"),
+        ({"ask": "watch", "seconds": 3_601}, "argument"),
+        ({"ask": "maintenance", "seconds": 300}, "argument"),
+        ({"ask": "maintenance", "seconds": 300, "mac": "0" * 64}, "challenge"),
+    )
+    answers = ask([dict(row[0], id=3) for row in rows])
+    cases([(at,) for at in range(len(rows))], lambda at: eq((answers[at][-1].get("no"), answers[at][-1]["re"]), (rows[at][1], 3)))
+
+
+def test_garbage_is_answered_once_a_second_and_the_gateway_goes_on():
+    world = quiet(World())
+
+    async def script(world):
+        await until(lambda: world.slot().reading is not None)
+        lines = await answer(world, "x\n" * 50)
+        eq([(line["re"], line["no"]) for line in lines], [(None, "garbage")])
+        await aio.sleep_ms(2_000)
+        lines = await answer(world, "y" * 10_000 + "\n")
+        eq([line["no"] for line in lines], ["too_long"])
+        events = part(await answer(world, {"ask": "events"}), "event")
+        eq(events[-1][2:], [211, 51, 0, 51])
+        return world.gateway.slots[0].silent_turns
+
+    eq(world.run(script), 0)
+
+
+def test_a_new_request_ends_the_answer_before():
+    world = quiet(World(meters=2))
+
+    async def script(world):
+        await until(lambda: world.slot(1).reading is not None)
+        del world.console.lines[:]
+        world.console.ask('{"ask":"journal","from":1,"count":9999,"id":1}\n')
+        await until(lambda: len(world.console.lines) >= 3)
+        world.console.ask('{"ask":"status","id":2}\n')
+        await aio.sleep_ms(5_000)
+        return [json.loads(line) for line in world.console.lines]
+
+    lines = world.run(script)
+    ends = [(line["re"], line.get("no")) for line in lines if "end" in line]
+    eq(ends, [(1, "overtaken"), (2, None)])
+    numbers = [line["re"] for line in lines]
+    eq(numbers, sorted(numbers))
+
+
+def test_no_more_is_said_in_a_second_than_the_wire_carries():
+    world = quiet(World(meters=12))
+    world.console_bytes_s = 1_000
+
+    async def script(world):
+        await until(lambda: world.slot(11).reading is not None)
+        await aio.sleep_ms(1_000)
+        del world.console.lines[:]
+        world.console.ask('{"ask":"accounts"}\n')
+        said = []
+        while not any('"end"' in line for line in world.console.lines):
+            await aio.sleep_ms(1_000)
+            said.append(sum([len(line) for line in world.console.lines]) - sum(said))
+        return said
+
+    said = world.run(script)
+    eq(max(said) <= 1_300, True, str(said))
+    eq(sum(said) > 1_000, True)
+
+
+def test_a_watch_tells_records_numbers_and_accounts_and_ends_by_itself():
+    world = quiet(World(meters=2))
+
+    async def script(world):
+        await answer(world, {"ask": "watch", "seconds": 30})
+        await aio.sleep_ms(29_000)
+        seen = [json.loads(line) for line in world.console.lines]
+        await aio.sleep_ms(3_000)
+        del world.console.lines[:]
+        await aio.sleep_ms(20_000)
+        return seen, world.console.lines
+
+    seen, after = world.run(script)
+    eq(set([row[0] for row in part(seen, "account")]), {1001, 1002})
+    eq(20 <= len(part(seen, "now")) <= 30, True, str(len(part(seen, "now"))))
+    sequences = [one["sequence"] for one in part(seen, "record")]
+    eq(sequences, list(range(sequences[0], sequences[0] + len(sequences))))
+    eq(after, [])
+
+
+def test_a_reader_that_does_not_read_stops_nothing_and_the_next_one_gets_an_answer():
+    world = quiet(World())
+
+    async def script(world):
+        world.console.deaf = True
+        world.console.ask('{"ask":"journal","from":1,"count":100,"id":1}\n{"ask":"watch","seconds":3600}\n')
+        await aio.sleep_ms(60_000)
+        before = world.gateway.ledger.readings.last_number
+        eq(before > 3, True)
+        world.console.deaf = False
+        lines = await answer(world, {"ask": "status", "id": 2})
+        return [line["re"] for line in lines]
+
+    eq(set(world.run(script)), {2})
+
+
+def mac_of(nonce, seconds):
+    raw = bytes([int(nonce[at : at + 2], 16) for at in range(0, len(nonce), 2)])
+    tag = hmac_sha256(KEY, (PURPOSE, raw, seconds.to_bytes(4, "big")))
+    return "".join(["%02x" % byte for byte in tag])
+
+
+async def order(world, seconds=300):
+    nonce = part(await answer(world, {"ask": "challenge"}), "nonce")[0]
+    return {"ask": "maintenance", "seconds": seconds, "mac": mac_of(nonce, seconds), "id": 9}
+
+
+def flag(world):
+    with open(world.root + "/maintenance") as file:
+        return file.read()
+
+
+def test_maintenance_ends_the_life_in_order_and_leaves_the_flag():
+    eq(KEY_HEX, "5a" * 32)
+    world = quiet(World())
+
+    async def script(world):
+        await until(lambda: world.slot().reading is not None)
+        lines = await answer(world, await order(world))
+        eq(lines, [{"re": 9, "accepted": 300}, {"re": 9, "leaves": {"seconds": 300, "synced": True, "resting": True}}, lines[-1]])
+        eq(flag(world), "300\n")
+        await aio.sleep_ms(5_000)
+
+    raises(MaintenanceAsked, world.run, script)
+    eq(records(world, 22), [])  # no task died
+
+
+def test_a_replayed_order_and_a_wrong_mac_are_refused_noted_and_change_nothing():
+    world = quiet(World())
+
+    async def script(world):
+        request = await order(world)
+        wrong = await answer(world, dict(request, mac="0" * 64))
+        eq(wrong[-1]["no"], "mac")
+        eq((await answer(world, request))[-1]["no"], "wait")
+        eq(int((await answer(world, request))[-1]["what"]) <= 2_000, True)
+        await aio.sleep_ms(2_000)
+        eq((await answer(world, request))[-1]["no"], "challenge")
+        events = part(await answer(world, {"ask": "events"}), "event")
+        eq([row[2:] for row in events if row[2] == 212], [[212, 1, 0, 1]])
+        raises(OSError, flag, world)
+        eq(world.firmware.bus.held, False)
+
+    world.run(script, for_ms=5_000)
+
+
+async def until_cut(world, condition):
+    """Until the gateway cuts its first meter and `condition` holds."""
+    in_contact(world)
+    eq(await until(condition, 900_000), True)
+
+
+def test_a_cut_that_has_left_is_proven_before_the_board_is_left():
+    world = quiet(World(meters=2))
+    left = []
+
+    async def script(world):
+        await until_cut(world, lambda: world.row("notice_level") and world.row("notice_level", 1))
+        world.meters[0].stuck = world.meters[1].stuck = True  # they take the order, and nothing moves yet
+        await until_cut(world, lambda: 0x1A in world.meters[0].orders)
+        request = await order(world)
+        world.console.ask(json.dumps(request) + "\n")
+        await aio.sleep_ms(20_000)
+        left.append([json.loads(line) for line in world.console.lines][-1])
+        world.meters[0].status |= 0x50
+        await aio.sleep_ms(95_000)
+
+    raises(MaintenanceAsked, world.run, script)
+    eq(left[0], {"re": 9, "accepted": 300})
+    lines = [json.loads(line) for line in world.console.lines]
+    eq([one["resting"] for one in part(lines, "leaves")], [True])
+    eq([raw[22] for raw in records(world, 14) if raw[21] == 1 and raw[22] == 5], [5])  # the cut, verified
+
+
+def test_what_had_not_begun_waits_for_the_next_life():
+    world = quiet(World())
+
+    async def script(world):
+        bus = world.firmware.bus
+        await until_cut(world, lambda: bus.lane.busy(0, 1) or bus.held)
+        bus.held = True
+        await aio.sleep_ms(30_000)
+        return bus.at_rest(), list(world.meters[0].orders)
+
+    resting, orders = world.run(script)
+    eq((resting, 0x1A in orders), (True, False))
+
+    async def again(world):
+        in_contact(world)
+        return await until(lambda: 0x1A in world.meters[0].orders, 900_000)
+
+    eq(world.run(again), True)  # it was wished, and is done after the maintenance
+
+
+def test_a_payment_during_the_wait_gives_light_before_the_board_is_left():
+    world = quiet(World())
+
+    async def script(world):
+        await until_cut(world, lambda: world.row("seen") == 2)
+        await aio.sleep_ms(5_000)
+        world.firmware.bus.held = True
+        await aio.sleep_ms(1_000)
+        world.credit(50_000_000)
+        eq(world.firmware.bus.at_rest(), False)
+        await aio.sleep_ms(20_000)
+        return world.meters[0].status & 0x50, world.firmware.bus.at_rest()
+
+    eq(world.run(script), (0, True))
