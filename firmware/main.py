@@ -210,14 +210,16 @@ class Firmware:
     async def _tick(self):
         beat = self.supervisor.watch("tick", TASK_SILENCE_MAX_MS)
         ticked = 0
+        kept = False
         while True:
             beat()
             self.gateway.on_tick()
             ticked += 1
             if ticked == SETTLED_AFTER_TICKS:
                 boot.settled(self.board.root)
-            if ticked % RTC_EVERY_TICKS == SETTLED_AFTER_TICKS and self._clock.quality == NETWORK:
+            if self._clock.quality == NETWORK and (not kept or ticked % RTC_EVERY_TICKS == 0):
                 self.board.clock.set_rtc(self._clock.now_s(aio.now_ms()))  # an offline restart finds the time there
+                kept = True
             await aio.sleep_ms(TICK_MS)
 
     async def run(self):

@@ -18,6 +18,10 @@ class UnixClock:
         """Seconds since 1970-01-01 UTC."""
         return int(time.time()) + _EPOCH_OFFSET_S + self._offset_s
 
+    def set_hint(self, at_s):
+        """False: the time by which certificates are judged is the host's and not ours to set."""
+        return False
+
     def set_rtc(self, at_s):
         """Keep network time across this life; the host's own clock is not touched."""
         self._offset_s += at_s - self.rtc_s()

@@ -1,13 +1,12 @@
-"""Uplink over the sockets of the unix ports (MicroPython and CPython), wholly non-blocking: names, SYN, reads and
-writes.
+"""Uplink over sockets (the unix ports, CPython, and lwIP on a board), wholly non-blocking: names, SYN, reads and writes.
 
 A dead, slow or silent link never delays the meter bus (design section 7): every socket is non-blocking from its first
 moment and every wait has a deadline. A numeric host is connected directly; a name is asked of the resolvers by our own
 UDP query, because `getaddrinfo` of a name blocks (of a numeric address it does not).
 
 Traps avoided: MicroPython's sockets have no getsockopt, so the outcome of a connect is learned by calling connect
-again: EISCONN is success, anything but EALREADY the error of the first. Sockets are closed on every way out,
-cancellation included.
+again: EISCONN is success, anything but EALREADY the error of the first (lwIP then says EBADF, whatever it was). Options of
+sockets have other numbers on lwIP. Sockets are closed on every way out, cancellation included: lwIP has five.
 """
 
 import errno
@@ -23,17 +22,18 @@ _EISCONN = const(106)  # Linux numbers: MicroPython's errno module knows only so
 _EALREADY = const(114)
 _EINPROGRESS = const(115)
 _IPPROTO_TCP = const(6)
-_TCP_NODELAY = const(1)
+_EBADF = const(9)  # what lwIP says of a socket whose connect failed
 _DNS_TRY_MS = const(2_000)  # one question to one resolver
 _DNS_BYTES_MAX = const(512)
 _DNS_ROUNDS = const(3)
 _RESOLVERS_MAX = const(3)
 _STRAY_ANSWERS_MAX = const(16)
 _RESOLV_CONF = "/etc/resolv.conf"
+_TCP_NODELAY = getattr(socket, "TCP_NODELAY", 1)
 
 
 class SocketUplink:
-    """SocketUplink(resolvers): [(numeric host, port), ...]; None reads /etc/resolv.conf at each use."""
+    """SocketUplink(resolvers): [(numeric host, port), ...], or a function that gives it; None reads /etc/resolv.conf at each use."""
 
     def __init__(self, resolvers=None):
         self._resolvers = resolvers
@@ -51,6 +51,12 @@ class SocketUplink:
                 fault = this_fault
         raise fault
 
+    def resolvers(self):
+        """Those that are asked now."""
+        if self._resolvers is None:
+            return read_resolvers(_RESOLV_CONF)
+        return self._resolvers() if callable(self._resolvers) else self._resolvers
+
     async def _addresses(self, host, deadline_ms):
         if is_numeric(host):
             return [host]
@@ -60,7 +66,7 @@ class SocketUplink:
             query = dns.encode_query(os.urandom(1)[0] << 8 | os.urandom(1)[0], host)
         except BadInput as fault:
             raise UplinkFault(str(fault))
-        resolvers = self._resolvers if self._resolvers is not None else read_resolvers(_RESOLV_CONF)
+        resolvers = self.resolvers()
         fault = "no name server is configured"
         for _ in range(_DNS_ROUNDS):
             for resolver in resolvers[:_RESOLVERS_MAX]:
@@ -103,6 +109,11 @@ class SocketStream:
             start += self._try_send(view[start:end])
             if start < end and not await aio.wait_writable(self._sock, max(_left_ms(deadline_ms), 0)):
                 raise UplinkFault("the link takes no bytes")
+
+    def detach(self):
+        """-> the socket, which is the caller's from now on."""
+        sock, self._sock, self._read_into = self._sock, None, None
+        return sock
 
     def close(self):
         """Give the socket back; safe to repeat."""
@@ -171,7 +182,8 @@ async def _open_stream(address, port, timeout_ms):
         kept = True
         return SocketStream(sock)
     except OSError as fault:
-        raise UplinkFault("connecting to " + address + " failed: " + str(fault))
+        why = "refused or not reachable" if fault.args[0] == _EBADF else str(fault)
+        raise UplinkFault("connecting to " + address + " failed: " + why)
     finally:
         if not kept:
             sock.close()
@@ -179,7 +191,7 @@ async def _open_stream(address, port, timeout_ms):
 
 def _new_socket(address, port, kind):
     try:
-        info = socket.getaddrinfo(address, port, 0, kind)[0]  # numeric: answers at once
+        info = socket.getaddrinfo(address, port)[0]  # numeric: answers at once
         sock = socket.socket(info[0], kind)
     except OSError as fault:
         raise UplinkFault("no socket to " + address + ": " + str(fault))

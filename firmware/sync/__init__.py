@@ -8,6 +8,7 @@
     sync.connected          # bool: CONNACK, SUBACKs seen and not closed since
     sync.gate_open          # bool: the head-end compared on this connection and agrees; up/journal flows
     sync.counters           # sync.counters.SyncCounters: .of(code), .as_map() -> {code: value} (status field 13)
+    sync.trouble            # one sentence: why the last connection failed; None while connected
     sync.in_flight()        # publishes without a PUBACK of the broker
     sync.last_ack_ms        # now_ms of the last authenticated down/acks, None before the first
 

@@ -12,6 +12,7 @@ PUBLISHED = const(102)
 RESENT = const(103)  # with DUP, after a reconnect
 MESSAGES = const(104)
 PUBACK_UNKNOWN = const(105)
+TLS_REFUSED = const(106)  # the server was reached, but not accepted by us, or we not by it
 CLOSED_BY_PEER = const(110)  # 110 ... 122: why a connection ended
 CLOSED_CONNACK_TIMEOUT = const(111)
 CLOSED_CONNECT_REFUSED = const(112)

@@ -9,7 +9,7 @@ way out.
 """
 
 from firmware.base import aio, ticks
-from firmware.base.faults import StorageFault, UplinkFault, require
+from firmware.base.faults import StorageFault, TlsFault, UplinkFault, require
 from firmware.base.port import const
 from firmware.sync import counters as count
 from firmware.sync import messages, session
@@ -59,6 +59,7 @@ class Sync:
         self._ended = False
         self._opened_ms = None
         self._buf = bytearray(RECEIVE_BYTES)
+        self.trouble = None  # why there is no connection, one sentence; None while there is one
 
     @property
     def connected(self):
@@ -149,9 +150,10 @@ class Sync:
             self._wake.set()
             while not self._ended:
                 await self._read_once()
-        except UplinkFault:
+        except UplinkFault as fault:
+            self.trouble = str(fault)
             if self._stream is None:
-                self.counters.add(count.CONNECT_FAILED)
+                self.counters.add(count.TLS_REFUSED if isinstance(fault, TlsFault) else count.CONNECT_FAILED)
             self._session.on_closed(count.CLOSED_LINK_FAULT)
         except StorageFault:
             self._session.on_closed(count.CLOSED_HANDLER_FAULT)  # no PUBACK: the broker sends it again
@@ -186,7 +188,8 @@ class Sync:
                 await self._stream.send(buf, start, end, self._limits.mqtt_send_timeout_ms)
                 self._session.wrote(end - start, aio.now_ms())
                 self._drained.set()
-        except UplinkFault:
+        except UplinkFault as fault:
+            self.trouble = str(fault)
             self._session.on_closed(count.CLOSED_LINK_FAULT)
         finally:
             self._ended = True
@@ -206,6 +209,7 @@ class Sync:
                 self._dispatcher.garbage(count.POISON_TOO_LARGE)
             elif kind == session.EVENT_CONNECTED:
                 self._opened_ms = aio.now_ms()
+                self.trouble = None
                 self._sender.on_connected(self._opened_ms)
                 self._report(count.CONNECTED, self.counters.of(count.CONNECTED))
             elif kind == session.EVENT_CLOSE:

@@ -43,12 +43,22 @@ def free_port() -> int:
         return sock.getsockname()[1]
 
 
-class Broker:
-    """Mosquitto on one port, with its persistence in a folder that can be wiped."""
+TLS_CONFIG = """listener {port} {host}
+allow_anonymous true
+cafile {certificates}/ca.pem
+certfile {certificates}/{server}.pem
+keyfile {certificates}/{server}.key.pem
+require_certificate {demands}
+"""
 
-    def __init__(self, folder: Path) -> None:
+
+class Broker:
+    """Mosquitto on one port, with its persistence in a folder that can be wiped; further ports by `more` configuration."""
+
+    def __init__(self, folder: Path, more: str = "") -> None:
         self.port = free_port()
         self.folder = folder
+        self.more = more
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -56,7 +66,7 @@ class Broker:
         data.mkdir(parents=True, exist_ok=True)
         data.chmod(0o777)  # started as root, Mosquitto becomes another user
         config = self.folder / "mosquitto.conf"
-        config.write_text(CONFIG.format(port=self.port, host=HOST, folder=data))
+        config.write_text(CONFIG.format(port=self.port, host=HOST, folder=data) + self.more)
         command = [str(paths.mosquitto()), "-c", str(config)]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         until(lambda: self.answers(), "the broker listens")
@@ -81,7 +91,7 @@ class Device:
     """tests/peers/sync_device.py as a process of one interpreter; its lines are kept as they come."""
 
     def __init__(self, interpreter: str, **options: Any) -> None:
-        environment = dict(os.environ)
+        environment = dict(os.environ, OPTIONS=json.dumps(options))
         if interpreter == "micropython":
             program = str(paths.micropython())
             environment["MICROPYPATH"] = paths.micropython_path()
@@ -89,7 +99,7 @@ class Device:
             program = sys.executable
             environment["PYTHONPATH"] = f"{paths.checkout()}{os.pathsep}{paths.micropython_library()}"
         script = str(paths.checkout() / "tests" / "peers" / "sync_device.py")
-        command = [program, script, json.dumps(options)]
+        command = [program, script]
         self.process = subprocess.Popen(
             command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )

@@ -1,8 +1,10 @@
 """A gateway's uplink alone, on either interpreter: the real Sync and sockets over made-up books; tells what happens.
 
-usage: sync_device.py OPTIONS-AS-JSON     {"host", "port", "resolver_port", "seconds", "limits", "records", "readings",
-"record_every_ms", "storage_faults"}      One JSON object a line: report, credit, order, ack, record, end. A ticker of
-20 ms beside it shows whether the uplink ever holds the loop: its longest gap and its number of turns are in `end`.
+usage: OPTIONS=JSON sync_device.py     (MicroPython takes no argument over 255 bytes)
+    {"host", "port", "resolver_port", "seconds", "limits", "records", "readings", "record_every_ms", "storage_faults",
+    "tls": {"root", "ca", "name", "certificate", "key"}}
+One JSON object a line: report, credit, order, ack, record, trouble, end. A ticker of 20 ms beside it shows whether the uplink
+ever holds the loop: its longest gap and its number of turns are in `end`.
 """
 
 import json
@@ -13,6 +15,8 @@ import time
 from firmware.base import aio, ticks
 from firmware.base.faults import StorageFault
 from firmware.base.limits import Limits
+from firmware.hal.clock_unix import UnixClock
+from firmware.hal.tls_stream import with_tls
 from firmware.hal.uplink_socket import SocketUplink
 from firmware.sync.sync_task import Sync
 
@@ -100,10 +104,23 @@ class Ticker:
             last_ms = now_ms
 
 
+class Tls:
+    """settings.tls, and the settings it stands in."""
+
+    def __init__(self, given):
+        self.tls = self if given else None
+        self.ca = given.get("ca")
+        self.name = given.get("name")
+        self.certificate = given.get("certificate")
+        self.key = given.get("key")
+
+
 async def main(options):
     books = Books(options)
     resolver = options.get("resolver_port")
     uplink = SocketUplink([("127.0.0.1", resolver)] if resolver else [])
+    given = options.get("tls", {})
+    uplink = with_tls(uplink, Tls(given), given.get("root"), UnixClock())
     beats = [0]
 
     def heartbeat():
@@ -120,9 +137,13 @@ async def main(options):
     if not options.get("idle"):
         tasks.append(aio.create_task(sync.run()))
     every_ms = options.get("record_every_ms", 0)
+    trouble = None
     deadline_ms = ticks.add(aio.now_ms(), options["seconds"] * 1_000)
     while not ticks.reached(aio.now_ms(), deadline_ms):
         await aio.sleep_ms(every_ms or 100)
+        if sync.trouble != trouble:
+            trouble = sync.trouble
+            tell(trouble=trouble)
         if every_ms and sync.gate_open:
             books.records += 1
             tell(record=books.records)
@@ -135,4 +156,4 @@ async def main(options):
 
 
 if __name__ == "__main__":
-    aio.run(main(json.loads(sys.argv[1])))
+    aio.run(main(json.loads(os.getenv("OPTIONS"))))

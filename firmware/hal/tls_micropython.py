@@ -1,0 +1,245 @@
+"""TLS of MicroPython's `tls` (mbedTLS) in the shape that tls_stream.py steps; firmware/hal/tls_cpython.py is the other half.
+
+mbedTLS reads and writes through `_Wire`, which looks at the heads of the records that pass (RFC 5246 section 6.2.1). During
+the handshake it lets through one record or one write a step, so that the loop waits for one message's arithmetic and not for
+that of the whole handshake; it sees the server's Finished go by, which `tls` does not tell; and it reads the alert that says
+why the server refused.
+
+Traps avoided: `tls` has no do_handshake: a read of one byte drives it. A failed handshake leaves the socket open. mbedTLS
+needs one piece of 17 KB, which a heap that never moves its objects may not have after some days: it is kept free between
+connections by an object of that size.
+"""
+
+import errno
+import gc
+import io
+import sys
+
+import tls
+
+from firmware.base.port import const
+
+DONE = const(0)
+AGAIN = const(1)
+WANT_READ = const(2)
+WANT_WRITE = const(3)
+
+_CLOSED = const(-0x7280)  # MBEDTLS_ERR_SSL_CONN_EOF: closed without a good-bye
+_IOCTL_CLOSE = const(4)
+_HEAD_BYTES = const(5)
+_CHANGE_CIPHER_SPEC = const(20)
+_ALERT = const(21)
+_APPLICATION_DATA = const(23)
+_IN_BYTES = const(16_768)  # mbedTLS's input buffer: a record of 16384 and what surrounds it
+_OUT_BYTES = const(4_480)
+# RFC 5246 section 7.2.2, RFC 8446 section 6.2: what a server may hold against us
+_ALERTS = {
+    40: "handshake failure (does it demand a client certificate?)", 42: "bad certificate", 43: "unsupported certificate",
+    44: "certificate revoked", 45: "certificate expired", 46: "certificate unknown", 48: "unknown CA", 49: "access denied",
+    70: "protocol version", 71: "insufficient security", 80: "internal error", 112: "unknown name",
+    116: "certificate required",
+}  # fmt: skip
+
+
+class _Context:
+    """The tls context and the room that a connection will need."""
+
+    def __init__(self):
+        self.tls = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
+        self.tls.verify_mode = tls.CERT_REQUIRED
+        self.room = None
+        self.keep_room()
+
+    def keep_room(self):
+        """Hold the place; without it, try again after the next connection."""
+        try:
+            self.room = (bytearray(_IN_BYTES), bytearray(_OUT_BYTES))
+        except MemoryError:
+            self.room = None
+
+    def give_room(self):
+        self.room = None
+        gc.collect()
+
+
+def new_context(ca, certificate, key):
+    """Context that demands a server certificate by `ca`, all DER. ValueError(word, what) names "ca", "certificate" or "key"."""
+    context = _Context()
+    try:
+        context.tls.load_verify_locations(ca)
+    except (ValueError, OSError):
+        raise ValueError("ca", "is no certificate in DER")
+    if certificate is not None:
+        try:
+            context.tls.load_cert_chain(certificate, key)
+        except (ValueError, OSError) as fault:
+            if "cert" in str(fault):
+                raise ValueError("certificate", "is no certificate in DER")
+            raise ValueError("key", "is no private key in DER")
+    return context
+
+
+class _Wire(io.IOBase):
+    """The stream below mbedTLS. None means: not now."""
+
+    def __init__(self, sock):
+        self._sock = sock
+        self._head = bytearray(_HEAD_BYTES)
+        self._last = bytearray(32)
+        self._head_at = 0
+        self._body_left = 0
+        self._changed = False  # the server's ChangeCipherSpec went by
+        self.stepping = True
+        self.allowance = 1
+        self.paused = False  # it was we who said "not now"
+        self.blocked_writing = False
+        self.finished = False  # so did its Finished, or in TLS 1.3 something as far on
+        self.alert = 0
+
+    def readinto(self, buf):
+        if self.stepping and not self._head_at and not self._body_left:
+            if not self.allowance:
+                self.paused = True
+                return None
+            self.allowance -= 1
+        try:
+            count = self._sock.readinto(buf)
+        except OSError as fault:
+            return -fault.args[0]
+        if count is None:
+            if self.stepping and not self._head_at and not self._body_left:
+                self.allowance += 1
+            return None
+        if self.stepping:
+            self._follow(buf, count)
+        return count
+
+    def write(self, buf):
+        if self.stepping:
+            if not self.allowance:
+                self.paused = True
+                return None
+            self.allowance -= 1
+        try:
+            count = self._sock.write(buf)
+        except OSError as fault:
+            self._look_for_alert()
+            return -fault.args[0]
+        self.blocked_writing = count is None
+        return count
+
+    def ioctl(self, request, argument):
+        return 0 if request == _IOCTL_CLOSE else -errno.EINVAL  # the session closes the socket, whatever happened before
+
+    def _look_for_alert(self):
+        """A server that refuses closes at once, and its reason may lie unread while we still write."""
+        try:
+            while not self.alert:
+                count = self._sock.readinto(self._last)
+                if not count:
+                    break
+                self._follow(self._last, count)
+        except OSError:
+            self.finished = False  # nothing more can be read
+
+    def _follow(self, buf, count):
+        """mbedTLS asks for the head of a record, then for its body."""
+        at = 0
+        while at < count:
+            if not self._body_left:
+                self._head[self._head_at] = buf[at]
+                self._head_at += 1
+                at += 1
+                if self._head_at == _HEAD_BYTES:
+                    self._body_left = self._head[3] << 8 | self._head[4]
+                    self._head_at = 0
+                continue
+            if self._head[0] == _ALERT and not self._changed and self._body_left == 2 and at + 2 <= count:
+                self.alert = buf[at + 1]
+            taken = min(count - at, self._body_left)
+            self._body_left -= taken
+            at += taken
+            if not self._body_left:
+                self._passed(self._head[0])
+
+    def _passed(self, kind):
+        if self._changed or kind == _APPLICATION_DATA:
+            self.finished = True
+        if kind == _CHANGE_CIPHER_SPEC:
+            self._changed = True
+
+
+class Session:
+    """One connection: Session(context, sock, name, on_certificate) owns `sock`, a connected non-blocking socket."""
+
+    def __init__(self, context, sock, name, on_certificate):
+        self.sock = sock  # what is waited for
+        self._context = context
+        self._wire = _Wire(sock)
+        self._one = bytearray(1)
+        self._tls = None
+        context.give_room()
+        context.tls.verify_callback = on_certificate
+        try:
+            self._tls = context.tls.wrap_socket(self._wire, server_hostname=name, do_handshake_on_connect=False)
+        finally:
+            if self._tls is None:
+                sock.close()
+                context.keep_room()
+
+    def step(self):
+        """Go on with the handshake -> DONE, AGAIN, WANT_READ or WANT_WRITE. OSError or ValueError when it fails."""
+        wire = self._wire
+        wire.allowance = 1
+        wire.paused = wire.blocked_writing = False
+        try:
+            early = self._tls.readinto(self._one)
+        except (OSError, ValueError) as fault:
+            raise _explained(fault, wire.alert)
+        if early is not None:
+            raise OSError(errno.ECONNRESET, "the server closes during the handshake" if early == 0 else "the server speaks first")
+        if wire.finished:
+            wire.stepping = False
+            return DONE
+        if wire.paused:
+            return AGAIN
+        return WANT_WRITE if wire.blocked_writing else WANT_READ
+
+    def read_into(self, buf):
+        """-> bytes put into `buf`, None when nothing is there, -1 when the other side closed."""
+        try:
+            count = self._tls.readinto(buf)
+        except OSError as fault:
+            if fault.args[0] == _CLOSED:
+                return -1
+            raise
+        return -1 if count == 0 else count
+
+    def write(self, view):
+        """-> bytes taken; 0 means: the same bytes again, later."""
+        return self._tls.write(view) or 0
+
+    def close(self):
+        """Safe to repeat."""
+        if self._tls is not None:
+            self._tls.close()
+            self._tls = None
+            self.sock.close()
+            self._context.keep_room()
+
+
+def _explained(fault, alert):
+    if alert:
+        return OSError(errno.ECONNREFUSED, "the server refuses: " + _ALERTS.get(alert, "alert " + str(alert)))
+    return fault
+
+
+def sentence(fault):
+    """What people are told of a failed step."""
+    if fault.args and fault.args[0] == _CLOSED:
+        return "the server closes during the handshake"
+    return str(fault.args[-1]).strip().replace("\n", "; ").lower() if fault.args else str(fault)
+
+
+if sys.implementation.name != "micropython":
+    raise ImportError("this is MicroPython's half")
