@@ -119,10 +119,11 @@ def _maintenance_seconds():
 
 
 def _leave_at_prompt(seconds):
+    global maintenance_timer  # who works at the prompt may tell it a new time, so that a board left behind is soon back
     import machine
 
     print("maintenance for " + str(seconds) + " s, then a reset")
-    machine.Timer(-1, mode=machine.Timer.ONE_SHOT, period=seconds * 1000, callback=lambda timer: machine.reset())
+    maintenance_timer = machine.Timer(-1, mode=machine.Timer.ONE_SHOT, period=seconds * 1000, callback=lambda timer: machine.reset())
 
 
 if __name__ == "__main__" and sys.platform != "linux":

@@ -94,6 +94,11 @@ class Gateway:
         self._replay = Replay(throttle, brake, self.head_end)  # only until begin()
         self.on_replayed = self._replay.on_record
 
+    def on_restored(self):
+        """The journal that was replayed is a backup's: what came after it is with the head-end -> True when that is durable."""
+        self.head_end.standing = STANDING_AWAITS_STATE
+        return note(self.ledger, kinds.EVENT, (EVENT_STANDING, 0, STANDING_AWAITS_STATE)) > 0 and settle(self.ledger)
+
     def begin(self, boot_count, firmware_version):
         """After the journal was replayed: a slot for each meter, and a status read for each relay."""
         note(self.ledger, kinds.BOOT, (boot_count, RESET_UNKNOWN, firmware_version))

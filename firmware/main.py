@@ -28,7 +28,7 @@ from firmware.ledger.ledger_store import Ledger
 from firmware.meter_bus.bus_task import MeterBus
 from firmware.meters.dlt645.protocol import Dlt645Protocol
 from firmware.meters.model import Meter, load_model
-from firmware.settings.settings_store import LAST_FAULT, MAINTENANCE, SettingsStore, document_name
+from firmware.settings.settings_store import LAST_FAULT, MAINTENANCE, RESTORED, SettingsStore, document_name
 from firmware.supervisor import Supervisor
 from firmware.sync import messages
 from firmware.sync.sync_task import Sync
@@ -102,6 +102,14 @@ class Site:
         """boot.py leaves the board alone for so long, once."""
         self._store.replace(MAINTENANCE, str(seconds) + "\n")
 
+    def is_restored(self):
+        """Did flash.py put a backup's books here?"""
+        return self._store.read(RESTORED) is not None
+
+    def end_restored(self):
+        """The journal says so itself now."""
+        self._store.remove(RESTORED)
+
     def keep_fault(self, text):
         """What ends this life, for whoever asks the next one."""
         try:
@@ -132,6 +140,8 @@ class Firmware:
         self._decisions = Decisions(limits.accounts_max)
         self._events = event_ring.EventRing(limits.console_events_kept)
         ledger.open(boots[0], board.firmware_version, self._on_replayed)
+        if site.is_restored() and self.gateway.on_restored():
+            site.end_restored()
         ledger.watch(self._on_record)
         self._note_event(event_ring.BEGUN, 0, boots[1])
         self.supervisor = Supervisor(board.watchdog, self._on_task_fault)

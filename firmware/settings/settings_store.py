@@ -1,4 +1,4 @@
-"""The small files of a gateway in one folder: settings.json, key, tariff_I_V.json, policy_I_V.json, maintenance, last_fault.
+"""The small files of a gateway in one folder: settings.json, key, tariff_I_V.json, policy_I_V.json, maintenance, restored, last_fault.
 
 A file is replaced as a whole: written beside itself as NAME.new, flushed, read back, then renamed over the old one. A
 power cut leaves the old file or the new one; a torn NAME.new is removed at the next start and was never read.
@@ -16,6 +16,7 @@ from firmware.settings.settings import parse_settings
 SETTINGS = "settings.json"
 KEY = "key"
 MAINTENANCE = "maintenance"  # the flag that boot.py looks for: seconds that the board is to be left alone
+RESTORED = "restored"  # the books here are those of a backup: nothing is cut before the head-end has compared them
 LAST_FAULT = "last_fault"  # what ended an earlier life, for people
 TEMP_END = ".new"
 KEY_BYTES = const(32)
@@ -126,7 +127,7 @@ def document_name(kind, number, version):
 
 
 def _allowed(name):
-    if name in (SETTINGS, KEY, MAINTENANCE, LAST_FAULT):
+    if name in (SETTINGS, KEY, MAINTENANCE, RESTORED, LAST_FAULT):
         return True
     return _numbers(name, KINDS[0]) is not None or _numbers(name, KINDS[1]) is not None
 
