@@ -8,6 +8,7 @@ from typing import NoReturn
 
 from host_tools.bus.meter import PASSWORD_VARIABLE, names
 from host_tools.bus.port import BAUDS, PARITIES
+from host_tools.bus.scan import WINDOW_MS
 
 DESCRIPTION = "Talk to meters straight over an RS-485 adapter, with the concentrator's own codec and its own caution."
 EPILOG = """\
@@ -84,7 +85,9 @@ def parser() -> argparse.ArgumentParser:
     _model(read, "what the meter is")
     read.add_argument("--item", action="append", type=identifier, default=[], metavar="DI", help="also this item; may be repeated")
     _offset(read)
-    verb("scan-one", "Find address and baud rate of the one meter on the line.", SCAN_EXAMPLE)
+    scan = verb("scan-one", "Find address and baud rate of the one meter on the line.", SCAN_EXAMPLE)
+    window = "listen so long for answers; behind converters and power-line modems 2000 (default %(default)s)"
+    scan.add_argument("--window", type=number(50, 10_000), default=WINDOW_MS, metavar="MS", help=window)
     sniff = verb("sniff", "Show every frame and all junk on the line, with times.", SNIFF_EXAMPLE)
     sniff.add_argument("--seconds", type=number(1, 864_000), metavar="N", help="end by itself (default: with Ctrl-C)")
     sniff.add_argument("--save", metavar="FILE", help="keep what is heard in a new file")

@@ -117,7 +117,7 @@ def _scan(given: argparse.Namespace, teller: Teller) -> int:
     bauds = list(BAUDS) if given.baud is None else [given.baud]
 
     async def work(line: HostLine) -> int:
-        return await scan.scan_one(line, bauds, teller)
+        return await scan.scan_one(line, bauds, given.window, teller)
 
     return _on_line(given, bauds[0], work)
 

@@ -4,8 +4,9 @@
 for the driver's queue and for the time that the wire takes, because USB adapters report an empty queue too early.
 `close` puts back what it found: direction, kernel RS-485 mode, terminal attributes.
 
-Traps avoided: pyserial restores nothing, so a descriptor of our own keeps the port's attributes; a pty cannot have parity
-and says so with an error; with "low to send" the kernel would begin to send when it drops RTS at the last close.
+Traps avoided: pyserial restores nothing, so a descriptor of our own keeps the port's attributes; a pty has no parity,
+and the C library says so with an error or not at all; with "low to send" the kernel would begin to send when it drops
+RTS at the last close.
 """
 
 from __future__ import annotations
@@ -140,8 +141,10 @@ class HostLine:
         self._port = port
         try:
             _without_parity_if_refused(self, port.open)
+            has_parity = termios.tcgetattr(self._keeper)[2] & termios.PARENB
         except (OSError, termios.error) as fault:
             raise _unusable(self.path, fault)
+        self.parity_refused = parity != "none" and not has_parity
         return port
 
     def _take_direction(self, direction: Direction) -> None:
@@ -230,7 +233,6 @@ def _without_parity_if_refused(line: HostLine, act) -> None:
     except termios.error as fault:
         if fault.args[0] != errno.EINVAL or port is None or port.parity == serial.PARITY_NONE:
             raise
-        line.parity_refused = True
         port.parity = serial.PARITY_NONE
         if not port.is_open:
             act()

@@ -20,9 +20,9 @@ from firmware.meters.dlt645.exchange import ANY_METER
 from host_tools.bus.output import Teller
 from host_tools.bus.port import HostLine
 
-WINDOW_MS = 800  # the firmware's start time-out: the standard allows 500 ms, converters take longer
+WINDOW_MS = 800  # the firmware's start time-out: the standard allows 500 ms, some meters take longer
 QUIET_MS = 150  # the line is silent so long: what was said is over
-LISTEN_MS_MAX = 4_000
+TALK_MS_MAX = 3_000  # a line that chatters for ever is not waited for
 AFTER_RATE_MS = 60
 PROBES_MAX = 5
 REQUEST_BYTES = 32
@@ -86,11 +86,11 @@ class Found:
         return f"{self.baud} baud: silent"
 
 
-async def scan_one(line: HostLine, bauds: list[int], teller: Teller) -> int:
+async def scan_one(line: HostLine, bauds: list[int], window_ms: int, teller: Teller) -> int:
     """Try the rates in turn until one is answered -> exit status."""
     tries = []
     for baud in bauds:
-        found = await _at(line, baud)
+        found = await _at(line, baud, window_ms)
         tries.append(found)
         if found.result != "silent":
             break
@@ -111,22 +111,22 @@ async def scan_one(line: HostLine, bauds: list[int], teller: Teller) -> int:
     return 0 if last.result == "one" else 1
 
 
-async def _at(line: HostLine, baud: int) -> Found:
+async def _at(line: HostLine, baud: int, window_ms: int) -> Found:
     line.set_rate(baud)
     await aio.sleep_ms(AFTER_RATE_MS)
     probes = [BY_ADDRESS, BY_ITEM, BY_NUMBER] if baud == 1200 else [BY_ADDRESS, BY_ITEM]
     answered = None
     for probe in probes:
-        heard = await _ask(line, probe)
+        heard = await _ask(line, probe, window_ms)
         if not heard.nothing:
             answered = probe
             break
     if answered is None:
         return Found(baud, "silent", [])
-    return await _judge(line, baud, heard, answered)
+    return await _judge(line, baud, window_ms, heard, answered)
 
 
-async def _judge(line: HostLine, baud: int, heard: Heard, probe: Probe) -> Found:
+async def _judge(line: HostLine, baud: int, window_ms: int, heard: Heard, probe: Probe) -> Found:
     """Somebody is there: ask until two clean answers agree, or several addresses are known."""
     names: set[str] = set(heard.addresses)
     clean = [heard.clean] if heard.clean else []
@@ -138,7 +138,7 @@ async def _judge(line: HostLine, baud: int, heard: Heard, probe: Probe) -> Found
             break
         turn = (other, probe)[number % 2]
         turn = turn if turn not in useless else (probe if turn is other else other)
-        heard = await _ask(line, turn)
+        heard = await _ask(line, turn, window_ms)
         names |= heard.addresses
         if heard.clean:
             clean.append(heard.clean)
@@ -153,15 +153,15 @@ async def _judge(line: HostLine, baud: int, heard: Heard, probe: Probe) -> Found
     return Found(baud, "unclear", sorted(names), probe.edition, damaged, not damaged and not names)
 
 
-async def _ask(line: HostLine, probe: Probe) -> Heard:
+async def _ask(line: HostLine, probe: Probe, window_ms: int) -> Heard:
     request = bytearray(REQUEST_BYTES)
     end = frame.encode_frame_into(request, 0, ANY_METER, probe.function, probe.data, len(probe.data))
     line.discard_input()
     await line.send(request, 0, end)
-    return hear(await _listen(line), probe)
+    return hear(await _listen(line, window_ms), probe)
 
 
-async def _listen(line: HostLine) -> bytes:
+async def _listen(line: HostLine, window_ms: int) -> bytes:
     """Everything that comes in the window, and until the line is silent again."""
     buf = bytearray(256)
     came = bytearray()
@@ -169,10 +169,10 @@ async def _listen(line: HostLine) -> bytes:
     last_ms = began_ms
     while True:
         now_ms = aio.now_ms()
-        open_ms = WINDOW_MS - ticks.diff(now_ms, began_ms)
+        open_ms = window_ms - ticks.diff(now_ms, began_ms)
         quiet_ms = QUIET_MS - ticks.diff(now_ms, last_ms)
         wait_ms = max(open_ms, quiet_ms if came else 0)
-        if wait_ms <= 0 or ticks.diff(now_ms, began_ms) > LISTEN_MS_MAX:
+        if wait_ms <= 0 or ticks.diff(now_ms, began_ms) > window_ms + TALK_MS_MAX:
             return bytes(came)
         n = await line.receive_into(buf, wait_ms)
         if n:

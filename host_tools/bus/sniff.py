@@ -44,8 +44,8 @@ class Sniffer:
         self._teller.document({**sums, "meters": self._meters})
         spoken = [f"{address} ({count})" for address, count in sorted(self._meters.items())]
         more = f" and {len(spoken) - ADDRESSES_SHOWN} more" if len(spoken) > ADDRESSES_SHOWN else ""
-        bad = f", {self._ear.bad_frames} frames with a wrong sum" if self._ear.bad_frames else ""
-        self._teller.line(f"{self._frames} frames, {self._junk_bytes} bytes of junk{bad} in {seconds} s")
+        wrong = f", of them {_count(self._ear.bad_frames, 'frame')} with a wrong sum" if self._ear.bad_frames else ""
+        self._teller.line(f"{_count(self._frames, 'frame')}, {_count(self._junk_bytes, 'byte')} of junk{wrong} in {seconds} s")
         if spoken:
             self._teller.line(f"meters that spoke: {', '.join(spoken[:ADDRESSES_SHOWN])}{more}")
 
@@ -60,6 +60,10 @@ class Sniffer:
                     self._meters[address] = self._meters.get(address, 0) + 1
             self._teller.line(self._telling.text(heard))
             self._teller.document(self._telling.document(heard))
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 async def listen(line: HostLine, head: Head, teller: Teller, raw: bool, seconds: int | None, save: str | None) -> int:

@@ -20,7 +20,7 @@ from firmware.base.faults import BadInput
 from host_tools.bus.port import BAUDS
 
 FORMAT = "lamplighter-bus-1"
-LINE_CHARS_MAX = 20_000
+LINE_BYTES_MAX = 20_000
 DAY_S = 86_400
 MS_MAX = 10**13
 
@@ -74,7 +74,7 @@ class Tape:
         self.end_ms = 0
         self.torn = False
         try:
-            self._file: IO[str] = open(path, encoding="utf-8", newline="\n")
+            self._file: IO[bytes] = open(path, "rb")
         except OSError as fault:
             raise BadInput("replay", f"{path} cannot be read: {fault.strerror}")
         self._number = 0
@@ -120,16 +120,18 @@ class Tape:
     def _next(self) -> dict[str, Any] | None:
         """The next object, or None behind the last."""
         try:
-            line = self._file.readline(LINE_CHARS_MAX)
-        except (OSError, UnicodeError):
-            raise self._wrong("cannot be read as text")
+            line = self._file.readline(LINE_BYTES_MAX)
+        except OSError as fault:
+            raise BadInput("replay", f"{self._path} cannot be read: {fault.strerror}")
         if not line:
             return None
         self._number += 1
         try:
-            document = json.loads(line)
+            document = json.loads(line.decode())
+        except UnicodeError:
+            raise self._wrong("is not UTF-8 text")
         except (ValueError, RecursionError):
-            if not line.endswith("\n") and len(line) < LINE_CHARS_MAX and self._number > 1:
+            if not line.endswith(b"\n") and len(line) < LINE_BYTES_MAX and self._number > 1:
                 self.torn = True
                 return None
             raise self._wrong("is not JSON")
