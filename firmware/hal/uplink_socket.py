@@ -18,9 +18,9 @@ from firmware.base.faults import BadInput, Refused, UplinkFault, WireFault
 from firmware.base.port import const
 from firmware.base.wire import dns
 
-_EISCONN = const(106)  # Linux numbers: MicroPython's errno module knows only some
-_EALREADY = const(114)
-_EINPROGRESS = const(115)
+_EALREADY = errno.EALREADY  # Linux numbers but on the esp32 port, which has those of its C library
+_EINPROGRESS = errno.EINPROGRESS
+_EISCONN = 127 if _EINPROGRESS == 119 else 106  # MicroPython's errno module does not know it
 _IPPROTO_TCP = const(6)
 _EBADF = const(9)  # what lwIP says of a socket whose connect failed
 _DNS_TRY_MS = const(2_000)  # one question to one resolver
