@@ -15,12 +15,15 @@ from firmware.base.faults import BadInput
 from firmware.base.version import FIRMWARE_VERSION
 from firmware.hal.clock_unix import UnixClock
 from firmware.hal.console_stdio import StdioConsole
+from firmware.hal.console_stdio import StdioConsole
 from firmware.hal.line_linux_rs485 import LinuxRs485Line
 from firmware.hal.nor_file import FileRegion
+from firmware.hal.tls_stream import with_tls
 from firmware.hal.uplink_socket import SocketUplink
 from firmware.hal.watchdog_linux import LinuxWatchdog
 from firmware.hal.watchdog_none import NoWatchdog
 
+CONSOLE_BYTES_S = 200_000  # a pipe or a pty carries more
 _SIZES = {part: size for part, _, size in wiring.FLASH}
 
 

@@ -47,7 +47,7 @@ def _find_ioctl():
 
     import ffi
 
-    call = ffi.open("libc.so.6").func("i", "ioctl", "iLp")
+    call = ffi.open(None).func("i", "ioctl", "iLp")
 
     def ioctl(fd, request, buf):
         if call(fd, request, buf) < 0:
