@@ -27,6 +27,7 @@ _DNS_TRY_MS = const(2_000)  # one question to one resolver
 _DNS_BYTES_MAX = const(512)
 _DNS_ROUNDS = const(3)
 _RESOLVERS_MAX = const(3)
+_PROBE_NAME = "probe.invalid"  # RFC 2606: there is no such name, and a resolver says so
 _STRAY_ANSWERS_MAX = const(16)
 _RESOLV_CONF = "/etc/resolv.conf"
 _TCP_NODELAY = getattr(socket, "TCP_NODELAY", 1)
@@ -56,6 +57,21 @@ class SocketUplink:
         if self._resolvers is None:
             return read_resolvers(_RESOLV_CONF)
         return self._resolvers() if callable(self._resolvers) else self._resolvers
+
+    async def is_alive(self, timeout_ms):
+        """True when a resolver answers anything at all: the way out is there, whatever the server does."""
+        query = dns.encode_query(os.urandom(1)[0] << 8 | os.urandom(1)[0], _PROBE_NAME)
+        for resolver in self.resolvers()[:_RESOLVERS_MAX]:
+            try:
+                await _ask(resolver, query, timeout_ms)
+                return True
+            except (Refused, WireFault):
+                return True
+            except OSError:
+                continue
+            except UplinkFault:
+                return False
+        return False
 
     async def _addresses(self, host, deadline_ms):
         if is_numeric(host):

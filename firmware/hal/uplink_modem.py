@@ -1,0 +1,170 @@
+"""Uplink through a cellular modem on a UART: the AT dialogue, PPP (network.PPP, lwIP), then the sockets of uplink_socket.py.
+
+The connection is dialled at the first connect and kept; the time-out of connect counts from the moment when it stands, since a
+modem may search its network for a minute. Nothing here waits but in asyncio, so the meter bus does not notice.
+
+Traps avoided: network.PPP does not notice that the carrier is gone, its status stays "connected". So when the server is not
+reached, a name server is asked, and when that is silent too the modem is called back to commands and dialled anew; after some
+failures its power is switched. network.PPP must read its UART without waiting (timeout=0), and the byte behind the line CONNECT
+is PPP's, so the dialogue reads one byte at a time. A refused PIN is remembered in a file over restarts.
+"""
+
+import os
+
+from firmware.base import aio, ticks
+from firmware.base.faults import UplinkFault
+from firmware.base.port import const
+from firmware.base.wire import dns
+from firmware.hal import at_dialogue as at
+from firmware.hal.uplink_socket import SocketUplink, is_numeric
+
+_LOOK_MS = const(20)
+_GUARD_MS = const(1_100)  # V.250: silence around +++
+_DIALOGUE_MS_MAX = const(300_000)
+_PPP_MS = const(20_000)
+_ALIVE_MS = const(4_000)
+_RESET_AFTER = const(3)  # failed dialogues in a row
+_READ_BYTES_MAX = const(512)  # of garbage in one turn
+_NO_ADDRESS = "0.0.0.0"
+_PIN_FILE = "/pin_refused"
+
+
+class ModemUplink:
+    """ModemUplink(uart, make_ppp, modem, root, power_cycle=None)
+
+    `uart` of the modem with timeout=0; `make_ppp(uart)` -> network.PPP; `modem` the settings; `root` a folder for one small file;
+    `power_cycle()` a coroutine function that takes the modem's power away and gives it back, None when the board cannot.
+    """
+
+    def __init__(self, uart, make_ppp, modem, root, power_cycle=None):
+        self.dialled = 0
+        self.hang_ups = 0
+        self._uart = uart
+        self._make_ppp = make_ppp
+        self._modem = modem
+        self._pin_file = root + _PIN_FILE
+        self._power_cycle = power_cycle
+        self._ppp = None
+        self._failures = 0
+        self._one = bytearray(1)
+        self._sockets = SocketUplink(self.name_servers)
+        self._dialogue = at.AtDialogue(modem.apn, modem.pin, self._was_refused())
+
+    async def connect(self, host, port, timeout_ms):
+        """-> stream. UplinkFault says whether it is modem, card, network or server."""
+        if not self._is_up():
+            await self._dial()
+        try:
+            return await self._sockets.connect(host, port, timeout_ms)
+        except UplinkFault:
+            if not self._is_up() or not await self._sockets.is_alive(_ALIVE_MS):
+                self._hang_up()
+            raise
+
+    def name_servers(self):
+        """[(numeric host, port)] that the network gave."""
+        server = self._ppp.ifconfig()[3] if self._is_up() else _NO_ADDRESS
+        return [(server, dns.PORT)] if is_numeric(server) and server != _NO_ADDRESS else []
+
+    def _is_up(self):
+        return self._ppp is not None and self._ppp.isconnected()
+
+    async def _dial(self):
+        self._hang_up()
+        if self._failures >= _RESET_AFTER and self._power_cycle is not None:
+            self._failures = 0
+            await self._power_cycle()
+        self._failures += 1
+        await self._talk()
+        await self._begin_ppp()
+        self._failures = 0
+        self.dialled += 1
+
+    def _hang_up(self):
+        """Take the UART from PPP, whatever state it is in, and free what lwIP holds; the next dialogue calls the modem out."""
+        if self._ppp is not None:
+            self.hang_ups += 1
+            self._ppp.__del__()  # disconnect() would wait for the other side, which is gone
+            self._ppp = None
+            self._uart.irq(None)
+
+    # the dialogue
+
+    async def _talk(self):
+        lines = at.LineReader()
+        deadline_ms = ticks.add(aio.now_ms(), _DIALOGUE_MS_MAX)
+        actions = self._dialogue.step(at.BEGIN, None, aio.now_ms())
+        while not ticks.reached(aio.now_ms(), deadline_ms):
+            for action, argument in actions:
+                if action == at.ONLINE:
+                    return
+                await self._do(action, argument)
+            actions = self._listen(lines)
+            if not actions:
+                await aio.sleep_ms(_LOOK_MS)
+                actions = self._dialogue.step(at.TICK, None, aio.now_ms())
+        raise UplinkFault("modem: the dialogue does not end")
+
+    async def _do(self, action, argument):
+        if action == at.SEND:
+            self._uart.write(argument)
+        elif action == at.ESCAPE:
+            await aio.sleep_ms(_GUARD_MS)
+            self._uart.write(b"+++")
+            await aio.sleep_ms(_GUARD_MS)
+        elif action == at.RESET and self._power_cycle is not None:
+            await self._power_cycle()
+        elif action == at.PIN_REFUSED:
+            self._remember_refusal()
+        elif action == at.FAILED:
+            raise UplinkFault("modem: " + argument)
+
+    def _listen(self, lines):
+        """Actions of the next line that calls for any."""
+        for _ in range(_READ_BYTES_MAX):
+            if not self._uart.any() or not self._uart.readinto(self._one):
+                break
+            line = lines.feed(self._one[0])
+            if line is not None:
+                actions = self._dialogue.step(at.LINE, line, aio.now_ms())
+                if actions:
+                    return actions
+        return []
+
+    async def _begin_ppp(self):
+        self._ppp = self._make_ppp(self._uart)
+        kept = False
+        try:
+            if self._modem.user is None:
+                self._ppp.connect()
+            else:
+                self._ppp.connect(security=self._ppp.SEC_PAP, user=self._modem.user, key=self._modem.password)
+            deadline_ms = ticks.add(aio.now_ms(), _PPP_MS)
+            while not self._ppp.isconnected():
+                if self._ppp.status() < 0 or ticks.reached(aio.now_ms(), deadline_ms):
+                    raise UplinkFault("modem: the network gives no address")
+                await aio.sleep_ms(_LOOK_MS)
+            kept = True
+        except OSError as fault:
+            raise UplinkFault("modem: PPP cannot begin: " + str(fault))
+        finally:
+            if not kept:
+                self._hang_up()
+
+    # the PIN that must not be sent again
+
+    def _was_refused(self):
+        try:
+            with open(self._pin_file) as file:
+                return file.read() == self._modem.pin
+        except OSError:
+            return False
+
+    def _remember_refusal(self):
+        try:
+            with open(self._pin_file, "w") as file:
+                file.write(self._modem.pin)
+            if hasattr(os, "sync"):
+                os.sync()
+        except OSError as fault:
+            raise UplinkFault("modem: the SIM card refuses its PIN, and that cannot be remembered: " + str(fault))
