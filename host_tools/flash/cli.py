@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from host_tools.flash import commands
+from host_tools.flash import commands, emulated
 from host_tools.flash.errors import FlashError
 from host_tools.set_up.paths import NotSetUp
 
@@ -49,8 +49,53 @@ def parser() -> argparse.ArgumentParser:
     one = command("build", "compile and pack everything that a board runs", "build qemu_mps2 --out build/demo")
     _site(one)
     one.add_argument("--out", type=Path, metavar="DIR", help="folder for the images (default build/boards/BOARD)")
-    one.add_argument("--commit", metavar="TEXT", help="how the build names its commit (default: what git describes)")
+    _commit(one)
+    one = command("flash", "put it on a board, after a backup; only what differs is sent", "flash qemu_mps2 --port /dev/pts/7")
+    _port(one)
+    _site(one)
+    _commit(one)
+    one.add_argument("--runtime", type=Path, metavar="IMAGE", help="put this MicroPython there first, as its maker publishes it")
+    _erase_journal(one)
+    one = command("verify", "compare a board with what would be flashed", "verify qemu_mps2 --port /dev/pts/7")
+    _port(one)
+    _site(one)
+    _commit(one)
+    one = command("backup", "copy files, journal and readings of a board", "backup qemu_mps2 --port /dev/pts/7")
+    _port(one)
+    _key(one)
+    one = command("restore", "put a backup onto a board", "restore qemu_mps2 --port /dev/pts/7 --from backups/gw-001-2026-11-26-101500")
+    _port(one)
+    _key(one)
+    one.add_argument("--from", dest="source", type=Path, required=True, metavar="DIR", help="folder of the backup")
+    _erase_journal(one)
+    one = command("erase", "remove application, settings and key from a board", "erase qemu_mps2 --port /dev/pts/7")
+    _port(one)
+    _key(one)
+    _erase_journal(one)
+    one = command("run", "start an emulated board until Ctrl-C", "run qemu_mps2 --console build/console")
+    one.add_argument("--flash", type=Path, metavar="FILE", help="its flash (default build/boards/BOARD/flash.bin)")
+    one.add_argument("--console", type=Path, metavar="LINK", help="where its console port appears (default build/boards/BOARD/console)")
+    one.add_argument("--line", metavar="PORT", help="serial port or pty of its meters")
+    one.add_argument("--modem", metavar="PORT", help="serial port or pty of its modem")
     return top
+
+
+def _commit(one: argparse.ArgumentParser) -> None:
+    one.add_argument("--commit", metavar="TEXT", help="how the build names its commit (default: what git describes)")
+
+
+def _port(one: argparse.ArgumentParser) -> None:
+    one.add_argument("--port", required=True, metavar="PORT", help="the board's console: /dev/ttyUSB0, /dev/ttyACM0, a pty")
+    one.add_argument("--yes", action="store_true", help="ask nothing")
+    one.add_argument("--backups", type=Path, metavar="DIR", help="where backups lie (default backups/)")
+
+
+def _erase_journal(one: argparse.ArgumentParser) -> None:
+    one.add_argument("--erase-journal", action="store_true", help="let the journal on the board be lost; must be typed out in full")
+
+
+def _key(one: argparse.ArgumentParser) -> None:
+    one.add_argument("--key", type=Path, metavar="FILE", help="the gateway's key (default: the one in its newest backup)")
 
 
 def _site(one: argparse.ArgumentParser) -> None:
@@ -58,7 +103,16 @@ def _site(one: argparse.ArgumentParser) -> None:
     one.add_argument("--key", type=Path, metavar="FILE", help="the gateway's key: 64 hex digits or 32 bytes")
 
 
-COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {"list": commands.list_boards, "build": commands.build_board}
+COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "list": commands.list_boards,
+    "build": commands.build_board,
+    "flash": commands.flash_board,
+    "verify": commands.verify_board,
+    "backup": commands.backup_board,
+    "restore": commands.restore_board,
+    "erase": commands.erase_board,
+    "run": emulated.run,
+}
 
 
 def main(arguments: list[str] | None = None) -> int:

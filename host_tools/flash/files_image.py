@@ -54,13 +54,13 @@ def provisioned(settings: Path | None, key: Path | None, models: list[str]) -> d
     if settings is not None and settings.is_dir():
         for path in sorted(settings.iterdir()):
             if PROVISIONED.fullmatch(path.name):
-                files[path.name] = _read(path)
+                files[path.name] = read_file(path)
         if "settings.json" not in files:
             raise FlashError(f"{settings} holds no settings.json: name the file, or a folder that has one")
     elif settings is not None:
-        files["settings.json"] = _read(settings)
+        files["settings.json"] = read_file(settings)
     if key is not None:
-        files["key"] = _read(key)
+        files["key"] = read_file(key)
     if "settings.json" in files:
         check_settings(files["settings.json"], models)
     if "key" in files:
@@ -89,7 +89,8 @@ def key_of(data: bytes) -> bytes:
     return key
 
 
-def _read(path: Path) -> bytes:
+def read_file(path: Path) -> bytes:
+    """Its bytes; FlashError when it cannot be read."""
     try:
         return path.read_bytes()
     except OSError as fault:
