@@ -2,7 +2,10 @@
 
 import sys
 
-from host_tools.bus.cli import main
-
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        from host_tools.bus.cli import main
+
+        sys.exit(main())
+    except KeyboardInterrupt:  # while the modules were loaded
+        sys.exit(130)

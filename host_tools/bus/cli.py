@@ -25,7 +25,7 @@ from host_tools.bus.meter import find_model, find_password, make_meter, parse_ad
 from host_tools.bus.order import Order, why_not
 from host_tools.bus.output import Teller, leave_stdout
 from host_tools.bus.port import BAUDS, Direction, HostLine, PortGone
-from host_tools.bus.read import read
+from host_tools.bus.read import read, told_line
 from host_tools.bus.talk import Talk, Wall
 from host_tools.bus.tape import Head
 
@@ -161,6 +161,7 @@ def _relay(given: argparse.Namespace, teller: Teller) -> int:
             teller.aside(order.interrupted())
             teller.document(_relay_document(given, order, result, order.interrupted()))
             raise
+        told_line(teller, order.line_report())
         teller.line(sentence)
         teller.document(_relay_document(given, order, result, sentence))
         return status
@@ -176,6 +177,7 @@ def _relay_document(given: argparse.Namespace, order: Order, result: str, senten
         "sentence": sentence,
         "orders_sent": order.sent,
         "steps": order.steps,
+        "line": order.line_report(),
     }
 
 

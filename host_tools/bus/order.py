@@ -88,8 +88,14 @@ class Order:
         """What is known when somebody ends it early."""
         if not self.sent:
             return "interrupted: nothing was sent to the relay, supply is as it was"
+        if self._last is not None and self._last.phase == relay.VERIFIED:
+            return "interrupted: the status word says that the relay is open, the load was not looked at"
         address = bytes(self._talk.meter.serial[::-1]).hex()
         return f"interrupted: the order was sent, and whether the relay moved was not seen; `read {address}` shows it"
+
+    def line_report(self) -> dict[str, int]:
+        """What the line did meanwhile."""
+        return self._talk.line_report()
 
     # -- the steps --------------------------------------------------------
 

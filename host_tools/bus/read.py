@@ -63,13 +63,18 @@ async def read(talk: Talk, wall: Wall, teller: Teller, wanted: list[int], place:
     good = all(answer.good for answer in answers)
     heard = any(answer.state in ("answered", "refused") for answer in answers)
     report = talk.line_report()
-    if report:
-        teller.line("  line: " + ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in report.items()))
+    told_line(teller, report)
     if not heard:
         teller.line(f"no answer from meter {address}: {answers[0].words}\n  {HINTS}")
     document = {"address": address, "model": model.name, "place": place, "answers": [answer.as_json() for answer in answers]}
     teller.document({**document, "line": report, "ok": good})
     return 0 if good else 1
+
+
+def told_line(teller: Teller, report: dict[str, int]) -> None:
+    """What the line did besides; nothing when nothing is worth a look."""
+    if report:
+        teller.line("  line: " + ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in report.items()))
 
 
 async def _told(teller: Teller, asking: Any) -> list[Answer]:

@@ -27,6 +27,7 @@ class NotedRts:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.levels: list[tuple[float, bool]] = []
         noted = self.levels
+        monkeypatch.setattr(serial.Serial, "_update_dtr_state", lambda port: None)  # opening sets it first, and a pty has none
         monkeypatch.setattr(serial.Serial, "_update_rts_state", lambda port: noted.append((time.monotonic(), bool(port.rts))))
 
 

@@ -66,6 +66,14 @@ def test_a_frame_that_never_ended_hides_the_next_one_only_until_a_silence():
     assert [heard.frame is None for heard in close_behind] == [True, False]
 
 
+def test_a_silence_is_judged_by_the_times_and_ends_what_began():
+    ear = Ear(2400, 500)
+    assert ear.hear(bytes.fromhex("68010000000021 68 91 FF 33"), 100) == []
+    assert ear.look(600) == [] and ear.hear(ASK, 600) == []  # too soon: it may all be one long frame
+    assert [heard.frame is None for heard in ear.look(1101)] == [True, False]
+    assert ear.hear(TELL[:8], 2000) == [] and [heard.raw for heard in ear.hear(ASK, 2501)] == [TELL[:8], ASK]
+
+
 def test_times_are_those_of_the_wire():
     (one, two) = heard_by([(1000, ASK[:10]), (1050, ASK[10:]), (1200, TELL)])
     wire_ms = len(ASK[:10]) * 11_000 // 2400
