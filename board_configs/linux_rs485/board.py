@@ -15,7 +15,6 @@ from firmware.base.faults import BadInput
 from firmware.base.version import FIRMWARE_VERSION
 from firmware.hal.clock_unix import UnixClock
 from firmware.hal.console_stdio import StdioConsole
-from firmware.hal.console_stdio import StdioConsole
 from firmware.hal.line_linux_rs485 import LinuxRs485Line
 from firmware.hal.nor_file import FileRegion
 from firmware.hal.tls_stream import with_tls
@@ -44,6 +43,7 @@ class Board:
         self.firmware_version = FIRMWARE_VERSION
         self.model_root = _checkout() + "/firmware/meters/models"
         self.console = StdioConsole()
+        self.console_bytes_s = CONSOLE_BYTES_S
         self.journal_bytes = _SIZES["journal"]
         self.watchdog = watchdog
         self._direction = direction
@@ -54,12 +54,10 @@ class Board:
         return FileRegion(self.root + "/region.bin", size, wiring.ERASE_SIZE, wiring.PROGRAM_UNIT)
 
     def uplink(self, settings):
-        """The host's sockets. BadInput for what this board does not have."""
+        """The host's sockets, with TLS when the settings say so. BadInput for what this board does not have."""
         if settings.modem is not None:
             raise BadInput("uplink.modem", "this board has no modem of its own: its uplink is the host's network")
-        if settings.tls is not None:
-            raise BadInput("uplink.tls", "is not known to this board yet")
-        return SocketUplink()
+        return with_tls(SocketUplink(), settings, self.root, self.clock)
 
     def line(self, baud):
         """The RS-485 line; OSError when the device is missing, BadInput when it has no such direction control."""

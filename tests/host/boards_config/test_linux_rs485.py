@@ -163,6 +163,7 @@ def start(interpreter: str, root: Path, line: Path, **more: str) -> subprocess.P
     )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("interpreter", INTERPRETERS)
 def test_the_whole_firmware_reads_meters_on_this_board(tmp_path, interpreter):
     scene = Scene(tmp_path, meters=2, baud=9600)
@@ -203,10 +204,9 @@ def _readings(region: Path) -> list[tuple[int, int]]:
         ({"LAMPLIGHTER_WATCHDOG": "/dev/no such dog"}, "LAMPLIGHTER_WATCHDOG: /dev/no such dog cannot be used"),
     ],
 )
-@pytest.mark.parametrize("interpreter", INTERPRETERS)
-def test_what_this_gateway_does_not_have_is_one_sentence_and_code_2(tmp_path, terminal, interpreter, change, said):
+def test_what_this_gateway_does_not_have_is_one_sentence_and_code_2(tmp_path, terminal, change, said):
     scene = Scene(tmp_path, meters=1)
-    gateway = start(interpreter, scene.root, Path(terminal[1]), **change)
+    gateway = start("micropython", scene.root, Path(terminal[1]), **change)
     _, errors = gateway.communicate(timeout=20)
     assert gateway.returncode == 2, errors
     assert said in errors and errors.count("\n") == 1

@@ -1,0 +1,45 @@
+"""Hardware of the `rp2040_w5500` board: WIZnet W5500-EVB-Pico with an RS-485 transceiver on its free pins. Constants only.
+
+The pins of the transceiver are our choice among those that the chip allows; a board that is wired otherwise changes them here.
+"""
+
+NAME = "rp2040_w5500"
+TITLE = "WIZnet W5500-EVB-Pico with an RS-485 transceiver"
+ARCH = "armv6m"
+PLATFORM = "rp2"
+
+_TABLE = "RP2040 datasheet, section 1.4.3, table 2 (F2 = UART)"
+_WIZNET = "WIZnet, W5500-EVB-Pico, hardware specification, pin-out: connected to "
+PINS = (
+    ("rs485_tx", 4, _TABLE),
+    ("rs485_rx", 5, _TABLE),
+    ("rs485_de", 6, "WIZnet, W5500-EVB-Pico, pin-out: a free pin beside UART1; driver enable, receiver off while high"),
+    ("eth_miso", 16, _WIZNET + "MISO on W5500"),
+    ("eth_cs", 17, _WIZNET + "CSn on W5500"),
+    ("eth_sck", 18, _WIZNET + "SCLK on W5500"),
+    ("eth_mosi", 19, _WIZNET + "MOSI on W5500"),
+    ("eth_reset", 20, _WIZNET + "RSTn on W5500"),
+    ("eth_int", 21, _WIZNET + "INTn on W5500"),
+    ("led", 25, _WIZNET + "user LED"),
+)
+LINES = ((1, "de_pin"),)
+
+KIB = 1024
+FLASH = (  # 2 MB; the UF2 boot ROM and the runtime begin at 0
+    ("runtime", 0 * KIB, 576 * KIB),
+    ("files", 576 * KIB, 128 * KIB),
+    ("slot_a", 704 * KIB, 256 * KIB),
+    ("slot_b", 960 * KIB, 256 * KIB),
+    ("journal", 1216 * KIB, 320 * KIB),
+    ("readings", 1536 * KIB, 512 * KIB),
+)
+ERASE_SIZE = 4096
+PAGE_SIZE = 256  # what the driver programs at a time; the file system does, too
+PROGRAM_UNIT = 32  # a page of 256 bytes takes several programs, each leaving the other bytes as they are
+FLASH_CYCLES = 100_000  # W25Q16JV data sheet, "Features": min. 100K program-erase cycles per sector
+
+UPLINK = "ethernet"
+WATCHDOG_MS = 8_000  # the chip's counter reaches 8.3 s
+HEAP_BYTES = 190 * KIB
+ACCOUNTS_MAX = 100
+RUNTIME_OLDEST = (1, 25)
