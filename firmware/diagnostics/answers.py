@@ -17,6 +17,7 @@ PIECE_BYTES = const(1_024)
 RECORDS_ASKED = const(20)  # unless the asker says otherwise
 THEN_MAX = const(20)  # records that followed a decision
 SCANNED_MAX = const(4_000)  # records looked at for them
+PIECES_UNTOLD = const(16)
 
 
 class Answers:
@@ -99,7 +100,7 @@ class Answers:
         sequence = self._view.last_decision(account)
         if not sequence:
             return
-        scanned = told = 0
+        scanned = told = pieces = 0
         while scanned < SCANNED_MAX and told < THEN_MAX:
             piece = self._view.piece(sequence, PIECE_BYTES)
             if piece is None:
@@ -114,7 +115,9 @@ class Answers:
                 first += 1
             scanned += len(records)
             sequence = first
-            yield None  # a long way through the journal in short steps
+            pieces += 1
+            # a long way through the journal, in short steps; who waits for it sees that it goes on
+            yield {"searched": sequence} if pieces % PIECES_UNTOLD == 0 else None
         yield {"stopped": sequence}
 
     def _logs(self, request):

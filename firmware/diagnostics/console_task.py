@@ -49,6 +49,7 @@ class Console:
         self._buf = bytearray(RECEIVE_BYTES)
         self._rows = None  # of the answer under way
         self._re = None
+        self._told_rows = 0
         self._line = None  # made, but not yet taken by the device
         self._stalled_ms = None
         self._complained_ms = None
@@ -108,6 +109,7 @@ class Console:
             self._rows = None
             self._say({"re": self._re, "no": "overtaken", "end": True})
         self._re = request.id
+        self._told_rows = 0
         try:
             if request.ask == "watch":
                 self._begin_watch(request, now_ms)
@@ -118,7 +120,10 @@ class Console:
 
     def _begin_watch(self, request, now_ms):
         seconds = request.number("seconds", 0, self._limits.console_watch_s_max)
-        self._watch = self._watched() if seconds else None
+        if not seconds:
+            self._watch = None
+        elif self._watch is None:  # who asks again goes on watching, and misses no record
+            self._watch = self._watched()
         self._watch_end_ms = ticks.add(now_ms, seconds * 1000)
         self._end(None)
 
@@ -159,13 +164,14 @@ class Console:
                 return self._ended(refusal)
             if row is not None:
                 row["re"] = self._re
+                self._told_rows += 1
                 return _text(row)
         row = next(self._watch) if self._watch is not None else None
         return None if row is None else _text(row)
 
     def _ended(self, refusal):
         self._rows = None
-        end = {"re": self._re, "end": True}
+        end = {"re": self._re, "rows": self._told_rows, "end": True}
         if refusal is not None:
             end["no"] = refusal.reason
             end["what"] = str(refusal)

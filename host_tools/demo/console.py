@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from host_tools.journal_reader import Record
-from host_tools.journal_reader.kinds import KINDS, Value
+from host_tools.journal_reader.told import record_of
 
 ON, OFF = 0, 1
 UNKNOWN, CLOSED, OPEN, ARMED = 0, 1, 2, 3
+ACCOUNT_COLUMNS = 10  # a board that is watched tells more
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,9 @@ class Console:
         elif "accounts" in said:
             views = [AccountView(*row) for row in said["accounts"]]
             self.accounts = {view.account: view for view in views}
+        elif "account" in said:
+            view = AccountView(*said["account"][:ACCOUNT_COLUMNS])
+            self.accounts = {**self.accounts, view.account: view}
         elif "now" in said:
             self.now, self.now_at = said["now"], moment
         elif "boot" in said:
@@ -89,19 +93,3 @@ class Console:
             and (account is None or noted.record.account == account)
             and all(noted.record.fields.get(key) == value for key, value in fields.items())
         ]
-
-
-def record_of(told: dict[str, Any]) -> Record:
-    """A console record: fields in the order of SPEC 2, bytes as hex."""
-    kind = KINDS.get(told["kind"])
-    if kind is None:
-        return Record(told["kind"], f"KIND_{told['kind']}", told["sequence"], told["at_s"], 0, {}, b"", b"", known=False)
-    values = list(told["values"])
-    fields: dict[str, Value] = {}
-    for name, code in kind.fields:
-        if code == "5I" and values and not isinstance(values[0], list):
-            fields[name] = [values.pop(0) for _ in range(5)]  # five registers stand one by one, or as a list
-            continue
-        value = values.pop(0)
-        fields[name] = bytes.fromhex(value) if isinstance(value, str) else value
-    return Record(kind.number, kind.name, told["sequence"], told["at_s"], 0, fields, b"", b"")

@@ -1,0 +1,52 @@
+"""Rows of the console to named fields: what `--json` prints and what the tables are made of (SPEC section 7)."""
+
+from typing import Any
+
+from host_tools.board.console_client import ConsoleClient, Row
+
+METER = (
+    "index", "address", "account", "model", "baud", "silent_turns", "refused_word", "answered", "silent", "broken_off", "refused",
+    "malformed", "retried", "register_cwh", "age_s", "power_w", "held", "enforceable", "clock_error_s",
+)  # fmt: skip
+ACCOUNT = (
+    "account", "address", "register_cwh", "balance_ucu", "available_ucu", "age_s", "wish", "seen", "fault", "word", "flags", "held",
+    "episode_open", "notice_level", "notice_at_s", "wish_reason", "wish_at_s", "total_charged_ucu", "charged_at_s",
+)  # fmt: skip
+EVENT = ("number", "at_s", "code", "times", "account", "value")
+
+
+def named(names: tuple[str, ...], row: list[Any]) -> Row:
+    """A row as a dict; a board that tells more than we know is understood as far as we know it."""
+    return dict(zip(names, row, strict=False))
+
+
+def status(board: ConsoleClient) -> Row:
+    """Everything of one status answer, by part."""
+    found: Row = {}
+    for row in board.rows("status"):
+        found.update({name: value for name, value in row.items() if name not in ("re", "end")})
+    return found
+
+
+def meters(board: ConsoleClient) -> list[Row]:
+    """One dict for each meter."""
+    return [named(METER, row["meter"]) for row in board.rows("meters") if "meter" in row]
+
+
+def accounts(board: ConsoleClient) -> list[Row]:
+    """One dict for each account."""
+    return [named(ACCOUNT, row["account"]) for row in board.rows("accounts") if "account" in row]
+
+
+def events(board: ConsoleClient, first: int = 0) -> list[Row]:
+    """The ring of events, oldest first."""
+    return [named(EVENT, row["event"]) for row in board.rows("events", **{"from": first}) if "event" in row]
+
+
+def logs(board: ConsoleClient) -> Row:
+    """Troubles that do not go away by themselves, and what ended an earlier life."""
+    rows = board.rows("logs")
+    return {
+        "troubles": [row["trouble"] for row in rows if "trouble" in row],
+        "last_fault": "".join(row["last_fault"] for row in rows if "last_fault" in row),
+    }

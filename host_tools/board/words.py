@@ -1,0 +1,86 @@
+"""What the console's numbers mean, for people (SPEC sections 5.3, 6 and 7). Codes of records are in journal_reader.words."""
+
+from host_tools.journal_reader.words import FAULT, HELD_WHY, when, word
+
+STANDING = {0: "sound", 1: "awaits comparison", 2: "awaits the head-end's state", 3: "journal corrupt"}
+QUALITY = {0: "unknown", 1: "from the meters", 2: "from the RTC", 3: "from the network"}
+WISH = {0: "on", 1: "OFF"}
+SEEN = {0: "unknown", 1: "on", 2: "OFF", 3: "button"}
+FLAGS = {0: "protected", 1: "care", 2: "exempt", 3: "hold", 4: "reading held", 5: "ordered on"}
+VERDICT_NOW = {
+    0: "nothing is to be done",
+    1: "would be cut now",
+    2: "would be restored now",
+    3: "a cut is due, but not permitted",
+    4: "a cut is due, but has to wait",
+}
+EVENTS = {
+    1: "meter is silent, turns without answer",
+    2: "meter answers again, turns it was silent",
+    3: "meter refuses to tell its register, error word",
+    4: "a task of the firmware died",
+    5: "standing with the head-end",
+    100: "uplink connected, times",
+    101: "uplink did not connect, times",
+    110: "broker closed the connection, times",
+    111: "broker did not answer CONNECT, times",
+    112: "broker refused CONNECT, times",
+    113: "broker did not answer SUBSCRIBE, times",
+    114: "broker refused SUBSCRIBE, times",
+    115: "broker did not acknowledge, times",
+    116: "link went silent, times",
+    117: "malformed packet, times",
+    118: "unexpected packet, times",
+    119: "too many unacknowledged messages, times",
+    120: "link failed, times",
+    121: "books could not be made durable, times",
+    122: "connection closed by us, times",
+    200: "reading held",
+    201: "fault",
+    202: "brake",
+    203: "clock set, seconds forward",
+    210: "firmware began, boots in a row that did not settle",
+    211: "lines on the console that were no requests",
+    212: "maintenance asked with a wrong key, times",
+    213: "maintenance began, seconds",
+}
+
+
+def flags(bits: int) -> str:
+    """Names of account flags."""
+    return ", ".join(name for bit, name in FLAGS.items() if bits >> bit & 1)
+
+
+def event(code: int, value: int) -> str:
+    """One event in words, its value included."""
+    if code == 200:
+        return f"reading held: {word(HELD_WHY, value)}"
+    if code == 201:
+        return f"fault: {word(FAULT, value)}"
+    if code == 202:
+        return "brake closed: no cuts" if value else "brake released"
+    if code == 5:
+        return f"{EVENTS[5]}: {word(STANDING, value)}"
+    return f"{EVENTS.get(code, f'event {code}')}: {value}"
+
+
+def age(seconds: int | None) -> str:
+    """How long ago, in the unit that fits."""
+    if seconds is None:
+        return "-"
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if abs(seconds) >= 2 * size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
+def firmware(number: int) -> str:
+    """0.1.0 from 000100H."""
+    return f"{number >> 16 & 0xFFFF}.{number >> 8 & 0xFF}.{number & 0xFF}"
+
+
+def since(now_s: int | None, at_s: int | None) -> str:
+    """A moment, and how long ago it was."""
+    if not at_s:
+        return "never"
+    return when(at_s) + (f", {age(now_s - at_s)} ago" if now_s else "")
