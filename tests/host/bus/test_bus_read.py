@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 
+import pytest
+
 from host_tools.simulators.frames import Frame
 from tests.host.bus.bench import BAUD, ROOT, A, Answer, Bench, bus, command, model_file, waits
 
@@ -28,6 +30,7 @@ def test_registers_status_and_clock_are_shown_with_their_units(folder):
     assert shown[11] == "05060101 0.00, 0.00, 0.00, 0.00, 0.00 kWh frozen forward active energy"
 
 
+@pytest.mark.slow
 @waits
 def test_one_json_document_holds_everything(folder):
     with Bench({**METER, "relay": {"initially_open": True}, "clock": {"offset_s": 7200}}) as line:
@@ -40,6 +43,7 @@ def test_one_json_document_holds_everything(folder):
     assert 7197 <= answers["clock"]["ahead_s"] <= 7201 and answers["clock"]["words"].endswith("ahead of this machine")
 
 
+@pytest.mark.slow
 @waits
 def test_meters_that_give_less_are_read_all_the_same(folder):
     basic = {"address": A, "model": "base_standard", "clock": {"state": "invalid"}}
@@ -54,6 +58,7 @@ def test_meters_that_give_less_are_read_all_the_same(folder):
         assert all(request.control == 0x01 for request in line.requests), "a 1997 meter was asked what it cannot know"
 
 
+@pytest.mark.slow
 @waits
 def test_a_silent_meter_and_a_refusing_one_end_with_1(folder):
     with Bench({"address": A, "silent": True}) as line:
@@ -65,6 +70,7 @@ def test_a_silent_meter_and_a_refusing_one_end_with_1(folder):
         assert run.returncode == 1 and "12345678                 refused: no such data (02)" in run.stdout
 
 
+@pytest.mark.slow
 @waits
 def test_noise_and_echo_are_counted_and_overcome(folder):
     state = {"asked": 0}
@@ -92,6 +98,7 @@ def test_an_unplugged_adapter_is_one_sentence_and_exit_code_2(folder):
     assert (run.returncode, run.stderr) == (2, f"port: {line.path} failed in the middle: was it unplugged?\n")
 
 
+@pytest.mark.slow
 @waits
 def test_a_full_disk_is_told(folder):
     with Bench({"address": A}) as line, open("/dev/full", "w") as full:

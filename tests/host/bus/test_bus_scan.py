@@ -31,6 +31,7 @@ def test_one_meter_is_found_and_the_next_command_shown(folder):
     assert f"read {A} --port {line.path} --baud {BAUD}" in run.stdout
 
 
+@pytest.mark.slow
 @waits
 def test_a_slower_second_meter_is_told_with_its_address(folder):
     def act(request: Frame, answer: Answer) -> bytes:
@@ -51,6 +52,7 @@ def test_answers_on_top_of_each_other_are_a_collision(folder):
     assert run.returncode == 1 and "two or more meters at once, or much noise" in run.stdout
 
 
+@pytest.mark.slow
 @waits
 def test_a_damaged_answer_between_clean_ones_is_told_and_does_not_hide_the_meter(folder):
     state = {"asked": 0}
@@ -65,6 +67,7 @@ def test_a_damaged_answer_between_clean_ones_is_told_and_does_not_hide_the_meter
     assert (status, verdict["address"], verdict["damaged"]) == (0, A, 1)
 
 
+@pytest.mark.slow
 @waits
 def test_meters_that_send_the_wildcard_back_or_lack_13h_are_found(folder):
     with Bench({"address": A, "wildcard_echo": True}) as line:
@@ -90,6 +93,7 @@ def test_the_rates_are_tried_in_turn_and_an_old_meter_answers_at_1200(folder):
     assert verdict["silent_bauds"] == [2400, 9600] and questions == [0x13, 0x11, 0x13, 0x11, 0x13, 0x11, 0x01]
 
 
+@pytest.mark.slow
 @waits
 def test_nobody_at_all_is_told_with_what_to_look_at(folder):
     with Bench({"address": A, "silent": True}) as line:

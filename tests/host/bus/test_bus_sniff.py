@@ -143,6 +143,7 @@ def test_what_was_saved_is_shown_again_exactly_and_ctrl_c_ends_in_order(folder):
     assert events[-1]["junk_bytes"] == sum(len(event["junk"]) // 2 for event in events if "junk" in event) == 97
 
 
+@pytest.mark.slow
 @waits
 def test_listening_ends_by_itself_overwrites_nothing_and_minds_the_disk(folder):
     (folder / "old").write_text("mine")
@@ -154,6 +155,7 @@ def test_listening_ends_by_itself_overwrites_nothing_and_minds_the_disk(folder):
         assert (ended.returncode, ended.stdout) == (0, "0 frames, 0 bytes of junk in 1.0 s\n")
 
 
+@pytest.mark.slow
 @waits
 def test_a_reader_who_has_seen_enough_and_a_port_that_goes_end_the_listening(folder):
     with Bench() as line:

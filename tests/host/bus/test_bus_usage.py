@@ -118,6 +118,7 @@ def test_a_bad_password_file_is_named_and_not_shown(capsys, tmp_path, text, said
         assert line.requests == []
 
 
+@pytest.mark.slow
 @waits
 def test_a_password_comes_from_a_file_or_the_environment_and_without_either_nothing_is_sent(folder):
     (folder / "password").write_text("739154\nnot this\n")
@@ -166,6 +167,7 @@ def test_who_sits_at_a_terminal_is_asked_and_what_he_types_is_not_shown(folder):
         assert status == 130 and b"Traceback" not in shown, shown
 
 
+@pytest.mark.slow
 @waits
 def test_ctrl_c_while_reading_leaves_the_port_as_it_was(folder):
     import subprocess
