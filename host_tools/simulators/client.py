@@ -108,7 +108,9 @@ class Freeze(BaseModel):
     reverse_cwh: list[int]
 
 
-class SiteClient:
+class ControlClient:
+    """Orders over a control socket; SiteError when the simulator refuses one, in its own words."""
+
     def __init__(self, path: str | Path, timeout_s: float = TIMEOUT_S) -> None:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.settimeout(timeout_s)
@@ -140,6 +142,8 @@ class SiteClient:
             raise SiteError(answer["error"])
         return answer
 
+
+class SiteClient(ControlClient):
     def state(self) -> SiteState:
         return SiteState.model_validate(self.ask("state"))
 

@@ -1,4 +1,4 @@
-"""The control socket: one JSON object per line in, one per line out.
+"""Orders to a site over its control socket (control_server.py): one JSON object per line in, one per line out.
 
 Each order is a checked model, so a wrong field gets a sentence that names it and changes nothing. Answers are
 {"ok": true, ...} or {"ok": false, "error": "..."}.
@@ -6,9 +6,6 @@ Each order is a checked model, so a wrong field gets a sentence that names it an
 
 from __future__ import annotations
 
-import asyncio
-import json
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
@@ -19,9 +16,6 @@ from host_tools.simulators.history import Snapshot
 from host_tools.simulators.meter import Meter
 from host_tools.simulators.meter_clock import local_datetime
 from host_tools.simulators.site import Site
-
-LINE_MAX = 64 * 1024
-CLOSE_TIMEOUT_S = 1  # then what a client did not read is dropped
 
 
 class State(Strict):
@@ -188,54 +182,3 @@ def _set_line(site: Site, order: SetLine) -> None:
         value = getattr(order, name)
         if value is not None:
             setattr(site.line, name, value)
-
-
-class ControlServer:
-    def __init__(self, site: Site, path: Path) -> None:
-        self._site = site
-        self._path = path
-        self._server: asyncio.Server | None = None
-        self._talks: dict[asyncio.StreamWriter, asyncio.Task[None]] = {}
-
-    async def open(self) -> None:
-        if self._path.exists() and not self._path.is_socket():
-            raise FileExistsError(17, "exists and is not a socket", str(self._path))
-        self._path.unlink(missing_ok=True)
-        self._server = await asyncio.start_unix_server(self._talk, str(self._path), limit=LINE_MAX)
-
-    async def close(self) -> None:
-        if self._server is not None:
-            self._server.close()
-        await self._end_talks()
-        self._path.unlink(missing_ok=True)
-
-    async def _end_talks(self) -> None:
-        """Every talk is over before the loop is: one that the loop cancelled would be reported as a fault."""
-        talks = list(self._talks.items())
-        for writer, _ in talks:
-            writer.close()
-        if talks:
-            await asyncio.wait([task for _, task in talks], timeout=CLOSE_TIMEOUT_S)
-        unread = [(writer, task) for writer, task in talks if not task.done()]
-        for writer, _ in unread:
-            writer.transport.abort()
-        if unread:
-            await asyncio.wait([task for _, task in unread], timeout=CLOSE_TIMEOUT_S)
-
-    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._talks[writer] = task
-        try:
-            while line := await reader.readline():
-                try:
-                    answer = obey(self._site, json.loads(line))
-                except ValueError as error:
-                    answer = {"ok": False, "error": f"not JSON: {error}"}
-                writer.write(json.dumps(answer).encode() + b"\n")
-                await writer.drain()
-        except (ConnectionError, ValueError):  # gone, or a line over LINE_MAX
-            pass
-        finally:
-            self._talks.pop(writer, None)
-            writer.close()

@@ -14,8 +14,9 @@ import termios
 import tty
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
-from host_tools.simulators.line import NS, Line
+NS = 1_000_000_000
 
 READ_MAX = 4096
 SPEEDS = {
@@ -28,8 +29,20 @@ SPEEDS = {
 }
 
 
+class Wire(Protocol):
+    """What stands behind the pty; it is told the time in nanoseconds of the monotonic clock."""
+
+    baud: int
+
+    def send(self, data: bytes, now_ns: int) -> None: ...
+
+    def run(self, now_ns: int) -> bytes: ...
+
+    def next_due(self) -> int | None: ...
+
+
 class PtyPort:
-    def __init__(self, line: Line, mono_ns: Callable[[], int], link: Path, baud_from_termios: bool) -> None:
+    def __init__(self, line: Wire, mono_ns: Callable[[], int], link: Path, baud_from_termios: bool) -> None:
         self._line = line
         self._mono_ns = mono_ns
         self._link = link
@@ -76,6 +89,11 @@ class PtyPort:
     def _close_fds(self) -> None:
         os.close(self._master)
         os.close(self._slave)
+
+    def wake(self) -> None:
+        """Something became due by itself."""
+        self._deliver(self._mono_ns())
+        self._plan()
 
     def _readable(self) -> None:
         try:

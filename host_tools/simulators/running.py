@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from host_tools.simulators.config import SiteCfg, SiteFileError, load_site
-from host_tools.simulators.control import ControlServer
+from host_tools.simulators.control import obey
+from host_tools.simulators.control_server import ControlServer
 from host_tools.simulators.models import MODELS
 from host_tools.simulators.pty_port import PtyPort
 from host_tools.simulators.site import Site
@@ -44,7 +45,7 @@ async def start_on_pty(cfg: SiteCfg, link: str | Path, control: str | Path | Non
         port.open(asyncio.get_running_loop())
     except OSError as error:
         raise OSError(error.errno, error.strerror or str(error), str(link)) from error
-    server = None if control is None else ControlServer(site, Path(control))
+    server = None if control is None else ControlServer(lambda document: obey(site, document), Path(control))
     if server is not None:
         try:
             await server.open()
