@@ -4,6 +4,7 @@ import os
 
 import board as emulated
 import machine
+import network
 
 from board_configs.qemu_mps2 import wiring
 from firmware.base.version import FIRMWARE_VERSION
@@ -11,9 +12,13 @@ from firmware.hal.clock_rtc import RtcClock
 from firmware.hal.console_stdio import StdioConsole
 from firmware.hal.line_uart import UartLine
 from firmware.hal.nor_flash import FlashRegion
+from firmware.hal.tls_stream import with_tls
+from firmware.hal.uplink_modem import ModemUplink
 from firmware.hal.uplink_socket import SocketUplink
 from firmware.hal.watchdog_hw import HardwareWatchdog
 
+MODEM_BAUD = 115_200
+MODEM_BUFFER_BYTES = 4_096  # an erase stops us for 45 ms
 CONSOLE_BYTES_S = 8_000  # of 11,520 that 115,200 baud carry
 
 
@@ -38,8 +43,11 @@ class Board:
         return FlashRegion(emulated.Flash(offset, size + _part("readings")[1]), wiring.PROGRAM_UNIT)
 
     def uplink(self, settings):
-        """lwIP's sockets."""
-        return SocketUplink()
+        """The modem, with TLS when the settings say so; without a modem in the settings the way out leads nowhere."""
+        if settings.modem is None:
+            return SocketUplink([])
+        modem = ModemUplink(_make_modem_uart(), network.PPP, settings.modem, self.root)
+        return with_tls(modem, settings, self.root, self.clock)
 
     def line(self, baud):
         """The RS-485 line of the meters."""
@@ -63,6 +71,10 @@ def _part(name):
 
 def _make_line_uart(**settings):
     return machine.UART(wiring.LINES[0][0], **settings)
+
+
+def _make_modem_uart():
+    return machine.UART(wiring.MODEM_UART, MODEM_BAUD, timeout=0, rxbuf=MODEM_BUFFER_BYTES, txbuf=MODEM_BUFFER_BYTES)
 
 
 def _make_watchdog():

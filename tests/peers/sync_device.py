@@ -15,9 +15,6 @@ import time
 from firmware.base import aio, ticks
 from firmware.base.faults import StorageFault
 from firmware.base.limits import Limits
-from firmware.hal.clock_unix import UnixClock
-from firmware.hal.tls_stream import with_tls
-from firmware.hal.uplink_socket import SocketUplink
 from firmware.sync.sync_task import Sync
 
 TICK_MS = 20
@@ -115,12 +112,20 @@ class Tls:
         self.key = given.get("key")
 
 
-async def main(options):
-    books = Books(options)
+def uplink_of_unix(options):
+    """The sockets of the unix board, with TLS when it is asked for."""
+    from firmware.hal.clock_unix import UnixClock
+    from firmware.hal.tls_stream import with_tls
+    from firmware.hal.uplink_socket import SocketUplink
+
     resolver = options.get("resolver_port")
-    uplink = SocketUplink([("127.0.0.1", resolver)] if resolver else [])
     given = options.get("tls", {})
-    uplink = with_tls(uplink, Tls(given), given.get("root"), UnixClock())
+    return with_tls(SocketUplink([("127.0.0.1", resolver)] if resolver else []), Tls(given), given.get("root"), UnixClock())
+
+
+async def main(options, uplink):
+    """Run Sync over `uplink` for options["seconds"]."""
+    books = Books(options)
     beats = [0]
 
     def heartbeat():
@@ -156,4 +161,5 @@ async def main(options):
 
 
 if __name__ == "__main__":
-    aio.run(main(json.loads(os.getenv("OPTIONS"))))
+    options = json.loads(os.getenv("OPTIONS"))
+    aio.run(main(options, uplink_of_unix(options)))
