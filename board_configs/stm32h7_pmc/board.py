@@ -16,7 +16,7 @@ class Board(BareBoard):
     """The devices of DESIGN.md."""
 
     def __init__(self):
-        super().__init__(wiring, "/flash", "/flash/app")
+        super().__init__(wiring, "", "/app")
         self.use_clock(PcfRtc(machine.I2C(wiring.I2C_ID), PCF8563_SECONDS, machine.RTC()))
 
     def region(self):

@@ -4,7 +4,10 @@ This is as near as we come without hardware; each board's about.toml says so.
 """
 
 import importlib
+import io
+import re
 import sys
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
@@ -144,3 +147,37 @@ def test_the_rest_of_the_devices_is_there(bench):
     assert board.console is not None and board.firmware_version > 0
     board.reset()
     assert bench.made.resets == 1
+
+
+def test_the_machine_control_has_its_files_at_the_root_and_runs_their_boot(monkeypatch, tmp_path, capsys):
+    bench = Bench("stm32h7_pmc", monkeypatch)
+    done = []
+    stand_in = ModuleType("vfs")
+    stand_in.umount = lambda place: done.append(("umount", place))
+    stand_in.VfsLfs2 = lambda device: ("littlefs", device.start, len(device.memory))
+    stand_in.mount = lambda files, place: done.append(("mount", files, place))
+    monkeypatch.setitem(sys.modules, "vfs", stand_in)
+    monkeypatch.setitem(sys.modules, "wiring", bench.wiring)
+    monkeypatch.setattr("os.chdir", lambda place: done.append(("chdir", place)))
+    boot = tmp_path / "boot.py"
+    boot.write_text("print('the boot.py of the files, as', __name__)")
+    monkeypatch.setattr("builtins.open", lambda path: io.open(boot) if path == "/boot.py" else io.open(path))
+    frozen = Path(bench.wiring.__file__).parent / "image" / "frozen" / "boot.py"
+    exec(frozen.read_text(), {"__name__": "__main__"})
+    assert done == [("umount", "/flash"), ("mount", ("littlefs", *bench.parts["files"]), "/"), ("chdir", "/")]
+    assert capsys.readouterr().out == "the boot.py of the files, as __main__\n"
+
+
+def test_the_images_that_know_pins_know_those_of_the_wiring(monkeypatch):
+    pico = Bench("rp2040_w5500", monkeypatch)
+    header = (Path(pico.wiring.__file__).parent / "image" / "mpconfigboard.h").read_text()
+    names = {"SCK": "eth_sck", "MOSI": "eth_mosi", "MISO": "eth_miso", "CS": "eth_cs", "RST": "eth_reset", "INTN": "eth_int"}
+    found = dict(re.findall(r"MICROPY_HW_WIZNET_(?:SPI|PIN)_(SCK|MOSI|MISO|CS|RST|INTN) \((\d+)\)", header))
+    assert {names[name]: int(pin) for name, pin in found.items()} == {signal: pico.pins[signal] for signal in names.values()}
+    cmake = (Path(pico.wiring.__file__).parent / "image" / "mpconfigboard.cmake").read_text()
+    base = sum(pico.parts["runtime"])
+    assert f"BASE={base:#x} and LAMPLIGHTER_STORAGE_BYTES={sum(pico.parts['readings']) - base:#x}" in cmake.replace("\n# ", " ")
+    control = Bench("stm32h7_pmc", monkeypatch)
+    header = (Path(control.wiring.__file__).parent / "image" / "mpconfigboard.h").read_text()
+    found = dict(re.findall(r"MICROPY_HW_UART4_(TX|RX) \(pin_([A-Z]\d+)\)", header))
+    assert ("P" + found["TX"], "P" + found["RX"]) == (control.pins["rs485_tx"], control.pins["rs485_rx"])
