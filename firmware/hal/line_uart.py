@@ -4,8 +4,12 @@
 the last stop bit has left, and gives the driver back. A meter answers 20 ms later at the earliest, so the pin may be released
 a few milliseconds late, but never before the last bit.
 
-Trap avoided: txdone() of a UART that is given no clock stays False; the wait for it is bounded and its end is a WireFault.
+Traps avoided: txdone() of a UART that is given no clock stays False; the wait for it is bounded and its end is a WireFault. A
+garbage collection takes tens of milliseconds on a big heap: one that came while the driver is on would keep it on into the
+meter's answer, so it is done before. An erase of flash or a step of TLS in another task still may; then the answer is asked again.
 """
+
+import gc
 
 from firmware.base import aio
 from firmware.base.faults import BadInput, WireFault
@@ -65,6 +69,7 @@ class UartLine:
     async def send(self, buf, start, end):
         """Put buf[start:end] on the wire; back when the last stop bit has left. WireFault when the UART takes no bytes."""
         if self._enable is not None:
+            gc.collect()
             self._enable(1)
         try:
             await self._write_all(memoryview(buf), start, end)
