@@ -4,6 +4,7 @@ usage: micropython -m tests.gateway_program OPTIONS-AS-JSON
     {"resolver_port": N}    names are asked of 127.0.0.1:N and of nobody else
     {"model_root": FOLDER}  meter models are read there
     {"no_uplink": true}     there is no way out, and no time is spent on looking for one
+    {"console_bytes_s": N}  it says nothing unasked, and no more than so much, as a board on a UART
 """
 
 import json
@@ -32,6 +33,9 @@ def board_with(options):
         board.uplink = lambda settings: SocketUplink([("127.0.0.1", options["resolver_port"])])
     if options.get("no_uplink"):
         board.uplink = lambda settings: NoUplink()
+    if options.get("console_bytes_s"):
+        board.console_streams = False
+        board.console_bytes_s = options["console_bytes_s"]
     return board
 
 

@@ -1,11 +1,13 @@
 """The console of a whole gateway on a virtual clock: what is asked is answered row by row, and nothing stops the gateway."""
 
+import gc
 import json
 
 from firmware.base import aio
 from firmware.base.faults import MaintenanceAsked
 from firmware.base.wire.hmac import hmac_sha256
 from firmware.diagnostics.maintenance import PURPOSE
+from firmware.diagnostics.request_reader import Request
 from tests.fake_board import KEY_HEX, World, policy
 from tests.hall_kit import in_contact, records, until
 from tests.kit import cases, eq, raises
@@ -154,6 +156,38 @@ def test_garbage_is_answered_once_a_second_and_the_gateway_goes_on():
         return world.gateway.slots[0].silent_turns
 
     eq(world.run(script), 0)
+
+
+def test_an_answer_keeps_as_little_at_its_last_row_as_at_its_first():
+    world = quiet(World(meters=40, limits={"accounts_max": 40}))
+
+    async def script(world):
+        await until(lambda: world.slot(39).reading is not None)
+        answers = world.firmware.console._answers
+        found = []
+        for ask_for in ("journal", "meters", "accounts", "journal", "events", "status", "why"):
+            request = Request(ask_for, 1, {"from": 1, "count": 10_000, "account": 1001})
+            found.append((ask_for,) + measured(answers.rows(request, 0)))
+        return found
+
+    for name, rows, grown, longest in world.run(script)[1:]:  # the first look into the journal takes the reader's window
+        eq(rows >= 40 or name in ("events", "status", "why"), True, name)
+        eq(grown < 5_000, True, "%s keeps %d bytes more" % (name, grown))
+        eq(longest < 700, True, "%s: a line of %d bytes" % (name, longest))
+
+
+def measured(answer):
+    """(rows, by how much the heap grew at most between the first row and any other, the longest line)."""
+    rows = longest = first = most = 0
+    for row in answer:
+        longest = max(longest, len(json.dumps(row)))
+        rows += 1
+        if hasattr(gc, "mem_alloc"):  # CPython has its own ways; the boards are what counts
+            gc.collect()
+            now = gc.mem_alloc()
+            first = first or now
+            most = max(most, now - first)
+    return rows, most, longest
 
 
 def test_a_new_request_ends_the_answer_before():
