@@ -13,19 +13,19 @@ import struct
 from firmware.base.faults import Broken
 
 # a type is (struct code, size in bytes, lowest, highest); fixed bytes have no range
-U8 = ("B", 1, 0, 0xFF)
-U16 = ("H", 2, 0, 0xFFFF)
-U32 = ("I", 4, 0, 0xFFFFFFFF)
-U64 = ("Q", 8, 0, 0xFFFFFFFFFFFFFFFF)
-I8 = ("b", 1, -0x80, 0x7F)
-I16 = ("h", 2, -0x8000, 0x7FFF)
-I32 = ("i", 4, -0x80000000, 0x7FFFFFFF)
-I64 = ("q", 8, -0x8000000000000000, 0x7FFFFFFFFFFFFFFF)
+U8 = ("<B", 1, 0, 0xFF)
+U16 = ("<H", 2, 0, 0xFFFF)
+U32 = ("<I", 4, 0, 0xFFFFFFFF)
+U64 = ("<Q", 8, 0, 0xFFFFFFFFFFFFFFFF)
+I8 = ("<b", 1, -0x80, 0x7F)
+I16 = ("<h", 2, -0x8000, 0x7FFF)
+I32 = ("<i", 4, -0x80000000, 0x7FFFFFFF)
+I64 = ("<q", 8, -0x8000000000000000, 0x7FFFFFFFFFFFFFFF)
 
 
 def fixed_bytes(size):
     """Type of a field of exactly `size` bytes."""
-    return (str(size) + "s", size, None, None)
+    return ("<" + str(size) + "s", size, None, None)
 
 
 BYTES4 = fixed_bytes(4)
@@ -34,31 +34,32 @@ BYTES8 = fixed_bytes(8)
 
 
 class Layout:
-    """Layout(name, ((field, type), ...)): `size` in bytes, `fields` the names in order."""
+    """Layout(name, ((field, type), ...)): `size` in bytes, `fields` the names in order.
+
+    There are some twenty of them for ever, most for whole records only: where a field stands is worked out when it is first asked.
+    """
 
     def __init__(self, name, fields):
         self.name = name
-        self.fields = tuple(field for field, _ in fields)
+        self.fields = tuple([field for field, _ in fields])
+        self._types = tuple([kind for _, kind in fields])
+        self._places = None  # field -> offset << 8 | index
         self.size = 0
-        self._where = {}  # field -> (offset, struct code, size, lowest, highest)
-        code_all = "<"
-        for field, (code, size, lowest, highest) in fields:
-            if field in self._where:
-                raise Broken(name + ": field twice: " + field)
-            self._where[field] = (self.size, "<" + code, size, lowest, highest)
+        self._code = "<"
+        for code, size, _, _ in self._types:
             self.size += size
-            code_all += code
-        self._code = code_all
+            self._code += code[1:]
+        for index in range(len(self.fields)):
+            if self.fields[index] in self.fields[:index]:
+                raise Broken(name + ": field twice: " + self.fields[index])
 
     def pack_into(self, buf, start, values):
         """Write `values` (in field order) at buf[start:] -> end. Broken on any bad value; then nothing is written."""
         if len(values) != len(self.fields):
             raise Broken(self.name + ": " + str(len(values)) + " values for " + str(len(self.fields)) + " fields")
         self._check_window(buf, start)
-        index = 0
-        for field in self.fields:
-            self._check_value(field, values[index])
-            index += 1
+        for index in range(len(values)):
+            self._check_value(index, values[index])
         struct.pack_into(self._code, buf, start, *values)
         return start + self.size
 
@@ -70,36 +71,42 @@ class Layout:
     def get(self, buf, start, field):
         """One field of the record at buf[start:]."""
         self._check_window(buf, start)
-        where = self._place(field)
-        return struct.unpack_from(where[1], buf, start + where[0])[0]
+        place = self._place(field)
+        return struct.unpack_from(self._types[place & 0xFF][0], buf, start + (place >> 8))[0]
 
     def set(self, buf, start, field, value):
         """Overwrite one field of the record at buf[start:]. Broken on a bad value; then nothing is written."""
         self._check_window(buf, start)
-        where = self._place(field)
-        self._check_value(field, value)
-        struct.pack_into(where[1], buf, start + where[0], value)
+        place = self._place(field)
+        self._check_value(place & 0xFF, value)
+        struct.pack_into(self._types[place & 0xFF][0], buf, start + (place >> 8), value)
 
     def offset_of(self, field):
         """Bytes from the start of the record to `field`."""
-        return self._place(field)[0]
+        return self._place(field) >> 8
 
     def _place(self, field):
-        where = self._where.get(field)
-        if where is None:
+        if self._places is None:
+            self._places = {}
+            offset = 0
+            for index in range(len(self.fields)):
+                self._places[self.fields[index]] = offset << 8 | index
+                offset += self._types[index][1]
+        place = self._places.get(field)
+        if place is None:
             raise Broken(self.name + ": no field " + str(field))
-        return where
+        return place
 
     def _check_window(self, buf, start):
         # a negative offset would count from the end, so it is refused as well
         if start < 0 or start + self.size > len(buf):
             raise Broken(self.name + ": " + str(self.size) + " bytes at " + str(start) + " of " + str(len(buf)))
 
-    def _check_value(self, field, value):
-        _, _, size, lowest, highest = self._where[field]
+    def _check_value(self, index, value):
+        _, size, lowest, highest = self._types[index]
         if lowest is None:
             good = isinstance(value, (bytes, bytearray)) and len(value) == size
         else:
             good = type(value) is int and lowest <= value <= highest
         if not good:
-            raise Broken(self.name + "." + field + ": out of range: " + repr(value))
+            raise Broken(self.name + "." + self.fields[index] + ": out of range: " + repr(value))

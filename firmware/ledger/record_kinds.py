@@ -164,6 +164,7 @@ _CLASSES = bytearray(len(_TABLE) + 1)
 for _kind, _name, _class, _fields in _TABLE:
     LAYOUTS[_kind] = Layout(_name, _fields)
     _CLASSES[_kind] = _class
+del _TABLE, _REGISTERS, _CREDIT  # 100 little tuples that the layouts have taken over
 
 _RESTORING_VERDICTS = (2, 5)
 
