@@ -4,7 +4,7 @@
     Rp2Storage      ports/rp2/rp2_flash.c: whole pages of 256 bytes only (the SDK checks), answers nothing
     PybFlash        ports/stm32/storage.c: answers 0 or a negative number; blocks of 512 until ioctl(1, 1)
 
-Each has `memory`, and `fails`: the next call of that kind ("read", "write", "erase") goes wrong as the port's would.
+Each has `size`, and `fails`: the next call of that kind ("read", "write", "erase") goes wrong as the port's would.
 Programming only clears bits, as on the part itself.
 """
 
@@ -14,11 +14,13 @@ _BLOCK = 4096
 
 
 class _Nor:
+    """`size` bytes; a block that was never programmed takes no memory."""
+
     def __init__(self, size):
-        self.memory = bytearray(b"\xff" * size)
+        self.size = size
         self.fails = None
         self.erases = 0
-        self.writes = []
+        self._blocks = {}
 
     def _goes_wrong(self, kind):
         if self.fails == kind:
@@ -27,16 +29,21 @@ class _Nor:
         return False
 
     def _load(self, at, buf):
-        buf[:] = self.memory[at : at + len(buf)]
+        for index in range(len(buf)):
+            block = self._blocks.get((at + index) // _BLOCK)
+            buf[index] = 0xFF if block is None else block[(at + index) % _BLOCK]
 
     def _program(self, at, buf):
-        self.writes.append((at, len(buf)))
         for index in range(len(buf)):
-            self.memory[at + index] &= buf[index]
+            block = (at + index) // _BLOCK
+            if block not in self._blocks:
+                self._blocks[block] = bytearray(b"\xff" * _BLOCK)
+            self._blocks[block][(at + index) % _BLOCK] &= buf[index]
 
     def _erase(self, at, count):
         self.erases += 1
-        self.memory[at : at + count] = b"\xff" * count
+        for block in range(at // _BLOCK, (at + count) // _BLOCK):
+            self._blocks.pop(block, None)
 
 
 class EspPartition(_Nor):
@@ -59,7 +66,7 @@ class EspPartition(_Nor):
         return self._info
 
     def _check(self, kind, at, count):
-        if self._goes_wrong(kind) or at + count > len(self.memory):
+        if self._goes_wrong(kind) or at + count > self.size:
             raise OSError(-261, "ESP_ERR_FLASH_OP_FAIL")
 
     def readblocks(self, block, buf, offset=0):
@@ -79,7 +86,7 @@ class EspPartition(_Nor):
             self._check("erase", argument * _BLOCK, _BLOCK)
             self._erase(argument * _BLOCK, _BLOCK)
             return 0
-        return {1: 0, 2: 0, 3: 0, 4: len(self.memory) // _BLOCK, 5: _BLOCK}.get(operation)
+        return {1: 0, 2: 0, 3: 0, 4: self.size // _BLOCK, 5: _BLOCK}.get(operation)
 
 
 class Rp2Storage(_Nor):
@@ -110,7 +117,7 @@ class Rp2Storage(_Nor):
             if not self._goes_wrong("erase"):
                 self._erase(argument * _BLOCK, _BLOCK)
             return 0
-        return {1: 0, 2: 0, 3: 0, 4: len(self.memory) // _BLOCK, 5: _BLOCK}.get(operation)
+        return {1: 0, 2: 0, 3: 0, 4: self.size // _BLOCK, 5: _BLOCK}.get(operation)
 
 
 class PybFlash(_Nor):
@@ -129,7 +136,7 @@ class PybFlash(_Nor):
     def readblocks(self, block, buf, offset=0):
         if self._goes_wrong("read"):
             return -EIO
-        if block * _BLOCK >= len(self.memory):
+        if block * _BLOCK >= self.size:
             return -EFAULT
         self._load(block * _BLOCK + offset, buf)
         return 0
@@ -137,7 +144,7 @@ class PybFlash(_Nor):
     def writeblocks(self, block, buf, offset=None):
         if offset is None or self._goes_wrong("write"):
             return -EIO
-        if block * _BLOCK >= len(self.memory):
+        if block * _BLOCK >= self.size:
             return -EFAULT
         self._program(block * _BLOCK + offset, buf)
         return 0
@@ -153,4 +160,4 @@ class PybFlash(_Nor):
                 self._erase(argument * _BLOCK, _BLOCK)
             return 0
         size = _BLOCK if self._native else 512
-        return {2: 0, 3: 0, 4: len(self.memory) // size, 5: size}.get(operation)
+        return {2: 0, 3: 0, 4: self.size // size, 5: size}.get(operation)
