@@ -100,19 +100,6 @@ def unplugged_at_order(line: Bench, notes: dict) -> Act:
     return act
 
 
-def noisy(line: Bench, notes: dict) -> Act:
-    """Each answer has noise in front; the first of all is broken besides."""
-
-    def act(request: Frame, answer: Answer) -> bytes:
-        said = answer(request)
-        if "broken" not in notes:
-            notes["broken"] = True
-            return said[:-3] + b"\x00\x00\x16"
-        return b"\x68\x00\x11" + said
-
-    return act
-
-
 def now(control: int) -> Callable[[Bench, dict], Act]:
     """The moment for the signal: a request with this control byte has just been sent; nothing is answered any more."""
 
@@ -134,7 +121,6 @@ SCENES = {
     "already": Scene("cut", OPEN),
     "button": Scene("restore", {**OPEN, "close_code": "1B", "needs_button": True}, model_name="button_1p"),
     "wrong_password": Scene("cut", password=SECRET),
-    "words": Scene("cut", {"reply_words": True}, password=SECRET),
     "keep_power": Scene("cut", {"keep_power": True}),
     "own_purse": Scene("cut", meter={"purse": {"kind": "money", "balance": 5}}),
     "wrong_clock": Scene("cut", meter={"clock": {"offset_s": -3600}}),
@@ -147,7 +133,6 @@ SCENES = {
     "welded": Scene("cut", {"welded": True}),
     "stuck": Scene("cut", {"delay_ms": 600_000}, arguments=("--wait", "2", "--json")),
     "overdrawn": Scene("restore", OPEN, {"purse": {"kind": "money", "balance": -150}}, arguments=("--wait", "2")),
-    "noise": Scene("restore", OPEN, act=noisy),
     "unplugged": Scene("restore", OPEN, act=unplugged_at_order),
     "ctrl_c_before": Scene("cut", act=now(0x11), signal=signal.SIGINT),
     "ctrl_c_after": Scene("cut", act=now(RELAY), signal=signal.SIGINT, arguments=("--json",)),
@@ -210,13 +195,12 @@ def test_a_restore_closes_and_what_is_so_already_is_left_alone(played):
     assert (button.status, button.opened) == (0, True) and "waits for its button" in button.last
 
 
-@scenes("wrong_password", "words")
+@scenes("wrong_password")
 def test_a_wrong_password_is_named_tried_once_and_never_shown(played):
-    for name, code in (("wrong_password", "(04)"), ("words", "(0004)")):
-        refused = played(name)
-        assert (refused.status, refused.orders, refused.opened) == (1, ["trip: password"], False)
-        assert f"wrong password or not authorised {code}" in refused.last
-        assert SECRET not in refused.out + refused.err and SECRET[::-1] not in refused.out
+    refused = played("wrong_password")
+    assert (refused.status, refused.orders, refused.opened) == (1, ["trip: password"], False)
+    assert "wrong password or not authorised (04)" in refused.last
+    assert SECRET not in refused.out + refused.err and SECRET[::-1] not in refused.out
 
 
 @pytest.mark.slow
@@ -261,12 +245,6 @@ def test_a_relay_that_does_not_obey_is_found_out(played):
     assert "looking again" in json.dumps(document["steps"])
     overdrawn = played("overdrawn")  # its own purse acknowledges the close and does nothing
     assert (overdrawn.status, overdrawn.opened) == (1, True) and "keeps its own credit in money; looking again" in overdrawn.out
-
-
-@pytest.mark.slow
-@scenes("noise")
-def test_noise_costs_a_repeated_question_and_never_a_second_order(played):
-    assert (played("noise").status, played("noise").orders) == (0, ["close: acknowledged 0001"]), played("noise").out
 
 
 @pytest.mark.slow
