@@ -1,7 +1,8 @@
 """A board's application: compiled, packed, described. `build_application(board, out)` is what everything else starts from.
 
 Into `out` it writes application.romfs (the image), slot.bin (image and descriptor, the size of a slot) and files.littlefs (the board's
-own files); on a board without slots the .mpy files lie in files.littlefs under /app; on Linux application.tar takes their place.
+own files); on a board without slots the .mpy files lie in files.littlefs under /app, unless they are frozen into the runtime; on Linux
+application.tar takes their place.
 """
 
 import io
@@ -84,6 +85,8 @@ def _pack(made: Application) -> None:
     if board.has_slots:
         made.romfs = build_romfs(made.program)
         made.slot = slot_image(made.romfs, made.firmware_version, board.parts["slot_a"].size, board.erase_size)
+    elif board.is_frozen:
+        made.files |= {f"models/{Path(name).name}": made.program[name] for name in made.program if name.startswith(sources.MODELS)}
     elif board.platform != "linux":
         made.files |= {f"app/{path}": data for path, data in made.program.items()}
     if "files" in board.parts and board.platform != "linux":

@@ -47,11 +47,12 @@ class Board:
     erase_size: int
     program_unit: int
     runtime_oldest: tuple[int, ...]
+    is_frozen: bool = False  # the application is part of the runtime image
     about: dict[str, Any] = field(default_factory=dict)
 
     @property
     def has_slots(self) -> bool:
-        """False: the runtime executes no ROMFS from flash, the application lies as files under /app."""
+        """False: the runtime executes no ROMFS from flash; the application lies as files under /app, or is frozen."""
         return "slot_a" in self.parts
 
     @property
@@ -124,6 +125,7 @@ def _checked(name: str, folder: Path, wiring: ModuleType, about: dict[str, Any])
         erase_size=erase_size,
         program_unit=constant("PROGRAM_UNIT", int),
         runtime_oldest=constant("RUNTIME_OLDEST", tuple),
+        is_frozen=getattr(wiring, "APPLICATION", "") == "frozen",
         about=about,
     )
 
