@@ -136,9 +136,9 @@ class World:
     """Everything that survives a restart: files, flash, meters, wall time."""
 
     def __init__(self, meters=1, model="export_1p", policies=None, flags=None, limits=None, poll_period_s=5, power_w=6_000, prices=None):
-        self.root = _fresh_root()
+        self.root = self.make_root()
         self.rtc = FakeRtc()
-        self.region = RamRegion(REGION_BYTES, 4096, 32)
+        self.region = self.make_region()
         self.uplink = NoUplink()
         self.meters = [FakeMeter(bcd(n + 1, 5) + b"\x21", 1000 * n, power_w) for n in range(meters)]
         for meter in self.meters:
@@ -150,6 +150,13 @@ class World:
         self.console_bytes_s = 6_000
         self._files = (model, policies or [policy()], flags or {}, limits or {}, poll_period_s, prices or {"total": "0.5500"})
         self._write_files(*self._files)
+
+    def make_root(self):
+        """Where files stand; a World on a board has other files and another flash."""
+        return _fresh_root()
+
+    def make_region(self):
+        return RamRegion(REGION_BYTES, 4096, 32)
 
     @property
     def gateway(self):
