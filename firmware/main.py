@@ -268,14 +268,22 @@ async def live(board):
 
 
 def main(board_name):
-    """Run the firmware on one of board_configs/ -> exit code."""
+    """Run the firmware on one of board_configs/ -> exit code. A board that can reset itself does, whatever ended this life;
+    bad settings leave it at its prompt, where flash.py mends them, and supply as it is."""
     module = "board_configs." + board_name + ".board"
+    board = None
     try:
         __import__(module)
-        return aio.run(live(sys.modules[module].make()))
+        board = sys.modules[module].make()
+        return aio.run(live(board))
     except BadInput as fault:
         sys.stderr.write(str(fault) + "\n")
         return EXIT_BAD_INPUT
+    except Exception as fault:  # our bug or a failing part: a new life replays the journal
+        if not hasattr(board, "reset"):
+            raise
+        sys.print_exception(fault)
+        board.reset()
 
 
 if __name__ == "__main__":
