@@ -12,8 +12,9 @@ Lines: kept SEQUENCE CHAIN (a promise: it was durable and somebody was told), se
 of a later life also found SEQUENCE SOUND BALANCE WISH, credits TOTAL, left BALANCE WISH STATUS.
 """
 
-import board
 import gc
+
+import board
 
 from firmware.base import aio
 from firmware.boot import begin
