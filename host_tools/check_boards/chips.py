@@ -12,12 +12,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Chip:
-    """`pins` that exist and are free; `inputs` can drive nothing; `watchdog_ms_max` 0 = no limit of the hardware."""
+    """`pins` that exist and are free; `inputs` can drive nothing; `watchdog_ms_max` 0 = no limit of the hardware.
+
+    `uarts` are those for lines and modem: without the one that is the console.
+    """
 
     platform: str
     pins: frozenset[int] | None  # None: pins have names
     inputs: frozenset[int] = frozenset()
     watchdog_ms_max: int = 0
+    uarts: range | None = None  # None: any, or device files
 
 
 def _but(last: int, *gaps: tuple[int, int]) -> frozenset[int]:
@@ -27,12 +31,12 @@ def _but(last: int, *gaps: tuple[int, int]) -> frozenset[int]:
 
 CHIPS = {
     "": Chip("linux", None),
-    "Cortex-M3": Chip("qemu", None),
-    "ESP32": Chip("esp32", _but(39, (6, 11), (20, 20), (24, 24), (28, 31)), frozenset(range(34, 40))),
-    "ESP32-S3": Chip("esp32", _but(48, (22, 32))),
-    "ESP32-S3 octal": Chip("esp32", _but(48, (22, 37))),
-    "RP2040": Chip("rp2", _but(29), watchdog_ms_max=8388),
-    "STM32H747": Chip("stm32", None, watchdog_ms_max=32767),
+    "Cortex-M3": Chip("qemu", None, uarts=range(1, 5)),
+    "ESP32": Chip("esp32", _but(39, (6, 11), (20, 20), (24, 24), (28, 31)), frozenset(range(34, 40)), uarts=range(1, 3)),
+    "ESP32-S3": Chip("esp32", _but(48, (22, 32)), uarts=range(1, 3)),
+    "ESP32-S3 octal": Chip("esp32", _but(48, (22, 37)), uarts=range(1, 3)),
+    "RP2040": Chip("rp2", _but(29), watchdog_ms_max=8388, uarts=range(2)),
+    "STM32H747": Chip("stm32", None, watchdog_ms_max=32767, uarts=range(1, 9)),
 }
 OUTPUTS = ("_tx", "_de", "_rts", "_cs", "_sck", "_mosi", "_mdc", "_reset", "_power", "_enable", "_key")
 

@@ -14,15 +14,20 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from firmware.base.limits import Limits
-from host_tools.check_boards.chips import CHIPS, OUTPUTS, Chip, rp2_uart_fault
-from host_tools.check_boards.flash_rules import flash_holds, flash_is_formed
+from host_tools.check_boards.chips import CHIPS
+from host_tools.check_boards.flash_rules import BARE, flash_holds, flash_is_formed
 from host_tools.check_boards.folder import CONSTANTS, Folder, read_folder
+from host_tools.check_boards.pin_rules import (
+    DIRECTIONS,
+    UPLINKS,
+    lines_are_on_uarts,
+    lines_have_their_pins,
+    pins_do_not_meet,
+    uplink_has_its_pins,
+)
 from host_tools.set_up import paths
 
 PLATFORMS = ("linux", "qemu", "esp32", "rp2", "stm32")
-DIRECTIONS = ("auto", "de_pin", "hardware_rs485", "kernel_rs485", "rts")
-WITH_DE_PIN = ("de_pin", "hardware_rs485")
-UPLINKS = {"sockets": (), "ethernet": ("eth_",), "modem": ("modem_tx", "modem_rx")}
 RUNTIME_OLDEST = (1, 25)
 WATCHDOG_MS_MIN = 2_000  # the supervisor feeds twice a second, and an erase or a TLS handshake holds it up
 SOURCE_WORDS_MIN = 2
@@ -83,6 +88,11 @@ def facts_are_known_words(folder: Folder) -> Iterator[str]:
             yield f"about.toml: {table}.{name} must be one of {', '.join(filter(None, words))}, not {folder.fact(table, name)!r}"
     if folder.fact("runtime", "stock") is False and not folder.fact("runtime", "why"):
         yield "about.toml: runtime.why must say why the maker's own image does not do"
+    if folder.wiring["PLATFORM"] in BARE:
+        if folder.fact("runtime", "stock") and not folder.fact("runtime", "file"):
+            yield "about.toml: runtime.file must name the file that the maker publishes"
+        if not folder.fact("flash", "bytes"):
+            yield "about.toml: flash.bytes must say how large the flash is"
     for usb in folder.fact("usb", "ids"):
         if not isinstance(usb, str) or not USB_ID.fullmatch(usb):
             yield f"about.toml: usb.ids has {usb!r}, which is not vendor:product in lower-case hex"
@@ -137,62 +147,6 @@ def _is_row(row: object, kinds: tuple) -> bool:
     return all(isinstance(item, kind) and not isinstance(item, bool) for item, kind in zip(row, kinds, strict=True))
 
 
-def pins_do_not_meet(folder: Folder) -> Iterator[str]:
-    chip = CHIPS[folder.fact("board", "mcu")]
-    if chip.platform != folder.wiring["PLATFORM"]:
-        yield f"about.toml: a {folder.fact('board', 'mcu') or 'host'} is no part of platform {folder.wiring['PLATFORM']}"
-        return
-    signals: set[str] = set()
-    owners: dict[int | str, str] = {}
-    for signal, pin, _ in folder.wiring["PINS"]:
-        if signal in signals:
-            yield f"wiring.py: signal {signal} stands twice in PINS"
-        if pin in owners:
-            yield f"wiring.py: pin {pin} is both {owners[pin]} and {signal}"
-        signals.add(signal)
-        owners[pin] = signal
-        yield from _pin_faults(chip, signal, pin)
-
-
-def _pin_faults(chip: Chip, signal: str, pin: int | str) -> Iterator[str]:
-    if chip.pins is None:
-        if isinstance(pin, int):
-            yield f"wiring.py: {signal} is on pin {pin}, but pins of this platform have names"
-    elif pin not in chip.pins:
-        yield f"wiring.py: {signal} is on pin {pin}, which this chip does not have free"
-    elif pin in chip.inputs and signal.endswith(OUTPUTS):
-        yield f"wiring.py: {signal} is on pin {pin}, which is an input only"
-
-
-def lines_have_their_pins(folder: Folder) -> Iterator[str]:
-    wiring = folder.wiring
-    pins = {signal: pin for signal, pin, _ in wiring["PINS"]}
-    uarts = [uart for uart, _ in wiring["LINES"]]
-    if len(set(uarts)) != len(uarts):
-        yield "wiring.py: two lines share a UART"
-    if wiring["PLATFORM"] in ("esp32", "rp2", "stm32"):
-        for index, (uart, direction) in enumerate(wiring["LINES"]):
-            name = line_signal(index)
-            needed = [f"{name}_tx", f"{name}_rx"] + ([f"{name}_de"] if direction in WITH_DE_PIN else [])
-            yield from (f"wiring.py: line {uart} needs the pin {signal}" for signal in needed if signal not in pins)
-            if wiring["PLATFORM"] == "rp2":
-                for signal in needed[:2]:
-                    fault = signal in pins and rp2_uart_fault(uart, signal, pins[signal])
-                    if fault:
-                        yield f"wiring.py: {signal} is on pin {pins[signal]}, but {fault}"
-        for start in UPLINKS[wiring["UPLINK"]]:
-            if not any(signal.startswith(start) for signal in pins):
-                yield f"wiring.py: an uplink by {wiring['UPLINK']} needs the pins {start}..."
-    for _, direction in wiring["LINES"]:
-        if direction in ("kernel_rs485", "rts") and wiring["PLATFORM"] != "linux":
-            yield f"wiring.py: direction {direction} is Linux's"
-
-
-def line_signal(index: int) -> str:
-    """Beginning of the names of a line's pins: rs485, rs485_2, rs485_3 ..."""
-    return f"rs485_{index + 1}" if index else "rs485"
-
-
 def watchdog_fits(folder: Folder) -> Iterator[str]:
     watchdog_ms = folder.wiring["WATCHDOG_MS"]
     most = CHIPS[folder.fact("board", "mcu")].watchdog_ms_max
@@ -202,7 +156,7 @@ def watchdog_fits(folder: Folder) -> Iterator[str]:
         yield f"wiring.py: WATCHDOG_MS {watchdog_ms} is more than this chip counts: {most}"
     elif watchdog_ms < 0:
         yield "wiring.py: WATCHDOG_MS must be 0 (none) or more"
-    elif not watchdog_ms and folder.wiring["PLATFORM"] in ("esp32", "rp2", "stm32"):
+    elif not watchdog_ms and folder.wiring["PLATFORM"] in BARE:
         yield "wiring.py: WATCHDOG_MS is 0, but a microcontroller has a watchdog and must use it"
 
 
@@ -226,5 +180,8 @@ Rule = Callable[[Folder], Iterator[str]]
 GROUPS: tuple[tuple[Rule, ...], ...] = (
     (constants_are_there, facts_are_there),
     (words_are_known, facts_are_known_words, tables_are_formed, flash_is_formed),
-    (pins_do_not_meet, lines_have_their_pins, watchdog_fits, flash_holds, board_makes_its_devices),
-)
+    (
+        pins_do_not_meet, lines_are_on_uarts, lines_have_their_pins, uplink_has_its_pins, watchdog_fits, flash_holds,
+        board_makes_its_devices,
+    ),
+)  # fmt: skip
