@@ -85,7 +85,8 @@ class _Wire(io.IOBase):
     def __init__(self, sock):
         self._sock = sock
         self._head = bytearray(_HEAD_BYTES)
-        self._last = bytearray(32)
+        self._ahead = bytearray(_HEAD_BYTES + 2)
+        self._ahead_bytes = 0
         self._head_at = 0
         self._body_left = 0
         self._changed = False  # the server's ChangeCipherSpec went by
@@ -96,19 +97,21 @@ class _Wire(io.IOBase):
         self.finished = False  # so did its Finished, or in TLS 1.3 something as far on
         self.alert = 0
 
+    def in_record(self):
+        """A record began to go by: its rest is the same step's."""
+        return self._head_at or self._body_left
+
     def readinto(self, buf):
-        if self.stepping and not self._head_at and not self._body_left:
+        if self.stepping and not self.in_record():
             if not self.allowance:
                 self.paused = True
                 return None
             self.allowance -= 1
         try:
-            count = self._sock.readinto(buf)
+            count = self._take_ahead(buf) if self._ahead_bytes else self._sock.readinto(buf)
         except OSError as fault:
             return -fault.args[0]
         if count is None:
-            if self.stepping and not self._head_at and not self._body_left:
-                self.allowance += 1
             return None
         if self.stepping:
             self._follow(buf, count)
@@ -121,9 +124,10 @@ class _Wire(io.IOBase):
                 return None
             self.allowance -= 1
         try:
+            if self.stepping and self._is_refused():
+                return -errno.ECONNREFUSED
             count = self._sock.write(buf)
         except OSError as fault:
-            self._look_for_alert()
             return -fault.args[0]
         self.blocked_writing = count is None
         return count
@@ -131,16 +135,23 @@ class _Wire(io.IOBase):
     def ioctl(self, request, argument):
         return 0 if request == _IOCTL_CLOSE else -errno.EINVAL  # the session closes the socket, whatever happened before
 
-    def _look_for_alert(self):
-        """A server that refuses closes at once, and its reason may lie unread while we still write."""
-        try:
-            while not self.alert:
-                count = self._sock.readinto(self._last)
-                if not count:
-                    break
-                self._follow(self._last, count)
-        except OSError:
-            self.finished = False  # nothing more can be read
+    def _is_refused(self):
+        """A server that refuses closes at once, and once it did a write would lose its reason: so look before each write."""
+        if not self._ahead_bytes and not self.in_record():
+            self._ahead_bytes = self._sock.readinto(self._ahead) or 0
+        if self._ahead_bytes == len(self._ahead) and self._ahead[0] == _ALERT and not self._changed:
+            self.alert = self._ahead[-1]
+        return self.alert != 0
+
+    def _take_ahead(self, buf):
+        """What was looked at is mbedTLS's all the same."""
+        count = min(self._ahead_bytes, len(buf))
+        for at in range(count):
+            buf[at] = self._ahead[at]
+        self._ahead_bytes -= count
+        for at in range(self._ahead_bytes):
+            self._ahead[at] = self._ahead[at + count]
+        return count
 
     def _follow(self, buf, count):
         """mbedTLS asks for the head of a record, then for its body."""
@@ -190,7 +201,7 @@ class Session:
     def step(self):
         """Go on with the handshake -> DONE, AGAIN, WANT_READ or WANT_WRITE. OSError or ValueError when it fails."""
         wire = self._wire
-        wire.allowance = 1
+        wire.allowance = 0 if wire.in_record() else 1
         wire.paused = wire.blocked_writing = False
         try:
             early = self._tls.readinto(self._one)
