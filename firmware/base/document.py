@@ -1,8 +1,10 @@
 """JSON from people, read strictly, and its fields taken one by one (DESIGN: bad input from people).
 
-`read_document(text_or_bytes, what)` -> value: dict, list, str, int, bool, None, or `Inexact` for a number with a point or
-an exponent. `Fields(value, path)` then takes the fields of one object: each `take_*` checks one field, and `unknown()` or
-`finish()` says what nobody took. Every fault is BadInput with the full path of the field, as `meters[3].address`.
+`read_document(source, what)` -> value: dict, list, str, int, bool, None, or `Inexact` for a number with a point or an exponent.
+`source` is text, bytes, or an open binary file, which is read in small pieces; with `keep` the items of a long list are taken over
+one by one, so that a heap never holds all of them as dicts. `Fields(value, path)` then takes the fields of one object: each
+`take_*` checks one field, and `unknown()` or `finish()` says what nobody took. Every fault is BadInput with the full path of the
+field, as `meters[3].address`.
 
 Traps avoided: MicroPython's json takes commas and colons for blanks; both interpreters keep the last of two equal names
 and turn "0.1" into a float; CPython takes NaN. Here such text is refused, with the same sentence on both.
@@ -16,6 +18,7 @@ BYTES_MAX = const(65536)
 DEPTH_MAX = const(8)
 INTEGER_DIGITS_MAX = const(15)
 _REQUIRED = object()
+_PIECE_BYTES = const(512)
 _SPACE = const(0x20)
 _QUOTE = const(0x22)
 _COMMA = const(0x2C)
@@ -45,16 +48,22 @@ class Inexact:
         return self.text
 
 
-def read_document(text, what):
-    """Text or UTF-8 bytes of one JSON object -> dict. BadInput names `what` (the document) or the field at fault."""
-    if len(text) > BYTES_MAX:
+def read_document(source, what, keep=None):
+    """Text, UTF-8 bytes or a binary file of one JSON object -> dict. BadInput names `what` (the document) or the field at fault.
+
+    `keep` = {path of a list: function(item, its path) -> what stands in the list instead}.
+    """
+    file, raw = None, b""
+    if hasattr(source, "read"):
+        file = source
+    elif len(source) > BYTES_MAX:
         raise BadInput(what, "is longer than " + str(BYTES_MAX) + " bytes")
-    try:
-        raw = text.encode() if type(text) is str else bytes(text)
-        str(raw, "utf-8")
-    except (UnicodeError, ValueError):
-        raise BadInput(what, "is not UTF-8 text")
-    value = _Reader(raw, what).document()
+    else:
+        try:
+            raw = source.encode() if type(source) is str else bytes(source)
+        except UnicodeError:
+            raise BadInput(what, "is not UTF-8 text")
+    value = _Reader(file, raw, what, keep or {}).document()
     if type(value) is not dict:
         raise BadInput(what, "must be an object in braces, got " + shown(value))
     return value
@@ -68,15 +77,18 @@ def joined(path, name):
 class _Reader:
     """Recursive descent over bytes (indexing a text is slow on MicroPython); `path` is the place being read."""
 
-    def __init__(self, raw, what):
-        self._raw = raw
+    def __init__(self, file, raw, what, keep):
+        self._file = file
+        self._raw = raw  # the piece that `_at` is in
         self._what = what
+        self._keep = keep
         self._at = 0
+        self._taken = 0  # bytes of earlier pieces
 
     def document(self):
         value = self._value("", 0)
         self._skip_blanks()
-        if self._at < len(self._raw):
+        if self._peek() >= 0:
             self._fail("", "has text after its end")
         return value
 
@@ -94,10 +106,16 @@ class _Reader:
         if char == _MINUS or _ZERO <= char <= _NINE:
             return self._number(path)
         for word, value in _WORDS:
-            if self._raw[self._at : self._at + len(word)] == word:
-                self._at += len(word)
+            if char == word[0] and self._word(word):
                 return value
         return self._fail(path, "is not JSON: a value is missing")
+
+    def _word(self, word):
+        for char in word:
+            if self._peek() != char:
+                return False
+            self._at += 1
+        return True
 
     def _object(self, path, depth):
         fields = {}
@@ -122,12 +140,14 @@ class _Reader:
 
     def _array(self, path, depth):
         items = []
+        keep = self._keep.get(path)
         self._at += 1
         if self._took(_CLOSE_BRACKET):
             return items
         while True:
             here = path + "[" + str(len(items)) + "]"
-            items.append(self._value(here, depth + 1))
+            value = self._value(here, depth + 1)
+            items.append(value if keep is None else keep(value, here))
             if self._took(_CLOSE_BRACKET):
                 return items
             if not self._took(_COMMA):
@@ -135,23 +155,38 @@ class _Reader:
 
     def _string(self, path):
         self._at += 1
-        parts = []
-        start = self._at
+        text = self._plain_string()
+        if text is not None:
+            return self._decoded(text)
+        parts = bytearray()
         while True:
             char = self._peek()
             if char < _SPACE:  # the end of the text too
                 self._fail(path, "is not JSON: a closing quote is missing")
+            self._at += 1
             if char == _QUOTE:
-                parts.append(str(self._raw[start : self._at], "utf-8"))
-                self._at += 1
-                return "".join(parts)
+                return self._decoded(bytes(parts))
             if char == _BACKSLASH:
-                parts.append(str(self._raw[start : self._at], "utf-8"))
-                self._at += 1
-                parts.append(self._escape(path))
-                start = self._at
+                parts.extend(self._escape(path).encode())
             else:
-                self._at += 1
+                parts.append(char)
+
+    def _plain_string(self):
+        """The usual text: without escapes and wholly in this piece; None for another, which is taken byte by byte."""
+        end = self._raw.find(b'"', self._at)
+        if end < 0:
+            return None
+        raw = self._raw[self._at : end]
+        if b"\\" in raw or raw and min(raw) < _SPACE:
+            return None
+        self._at = end + 1
+        return raw
+
+    def _decoded(self, raw):
+        try:
+            return str(raw, "utf-8")
+        except (UnicodeError, ValueError):
+            return self._fail("", "is not UTF-8 text")
 
     def _escape(self, path):
         char = self._peek()
@@ -172,10 +207,10 @@ class _Reader:
         return _ESCAPES[char]
 
     def _number(self, path):
-        start = self._at
+        text = ""
         while self._peek() in _NUMBER_CHARS:
+            text += chr(self._peek())
             self._at += 1
-        text = str(self._raw[start : self._at], "utf-8")
         digits = text[1:] if text[0] == "-" else text
         if "." in digits or "e" in digits or "E" in digits:
             return Inexact(text)
@@ -193,7 +228,16 @@ class _Reader:
         return True
 
     def _peek(self):
-        return self._raw[self._at] if self._at < len(self._raw) else -1
+        """The next byte, -1 at the end."""
+        if self._at < len(self._raw):
+            return self._raw[self._at]
+        if self._file is None:
+            return -1
+        self._taken += len(self._raw)
+        self._raw, self._at = self._file.read(_PIECE_BYTES), 0
+        if self._taken + len(self._raw) > BYTES_MAX:
+            self._fail("", "is longer than " + str(BYTES_MAX) + " bytes")
+        return self._raw[0] if self._raw else -1
 
     def _skip_blanks(self):
         while self._peek() in _BLANKS:

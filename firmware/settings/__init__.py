@@ -12,12 +12,14 @@ settings.json (strict: unknown or missing fields are refused; `limits` may be le
     "tls": {"ca": "ca.der", "name": "broker.example", "certificate": "client.der", "key": "client_key.der"}   the last two or neither
     "modem": {"apn": "internet", "pin": "1234", "user": "u", "password": "p"}                                all but apn may be left out
 
-settings.py        `parse_settings(text_or_bytes, models=None) -> Settings`: `gateway`, `host`, `port`, `tls` (None or TlsSettings:
-                   `ca`, `name`, `certificate`, `key`), `modem` (None or ModemSettings: `apn`, `pin`, `user`, `password`), `baud`,
-                   `utc_offset_min`, `limits` (base Limits, overrides applied; poll_period_s and keep_alive_s set poll_period_ms and
-                   mqtt_keep_alive_s), `meters` [MeterSettings]: `account`, `serial` (b6, low byte first), `address` (12 digits),
-                   `model`, `password_level`, `password` (b3, low byte first), `tariff`, `policy`, `flags` (SPEC 4 bits 0-2).
+settings.py        `parse_settings(source, models=None) -> Settings` (source: text, bytes or a binary file): `gateway`, `host`, `port`,
+                   `tls` (None or TlsSettings: `ca`, `name`, `certificate`, `key`), `modem` (None or ModemSettings: `apn`, `pin`,
+                   `user`, `password`), `baud`, `utc_offset_min`, `limits` (base Limits, overrides applied; poll_period_s and
+                   keep_alive_s set poll_period_ms and mqtt_keep_alive_s), `meters` (a MeterList).
                    `models`: names that exist; None = not checked.
+meter_list.py      `MeterList`: packed; `meters[index]` makes a MeterSettings: `account`, `serial` (b6, low byte first), `address`
+                   (12 digits), `model`, `password_level`, `password` (b3, low byte first), `tariff`, `policy`, `flags` (SPEC 4 bits
+                   0-2); `get(index, name)` tells one number or the serial without making one.
 settings_store.py  `SettingsStore(root)`: `read_settings(models=None) -> Settings` (BadInput when missing), `read_key() -> b32` (file `key`:
                    64 hex digits or 32 raw bytes), `replace(name, data)` (bytes or text; write temp, flush, rename),
                    `read(name) -> bytes or None`, `remove(name)`, `documents(kind) -> [(id, version, name)]` sorted, kind "tariff" or

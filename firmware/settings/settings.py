@@ -13,6 +13,7 @@ from firmware.base.document import Fields, read_document
 from firmware.base.faults import BadInput
 from firmware.base.limits import Limits, limit_names
 from firmware.base.port import const
+from firmware.settings.meter_list import MeterList, MeterSettings
 
 ACCOUNT_MAX = const(0xFFFFFFFE)
 ID_MAX = const(0xFFFFFFFF)
@@ -30,10 +31,6 @@ ONE_AT_LEAST = ("accounts_max", "cuts_remembered_max", "tariff_versions_max", "p
 LIMIT_VALUE_MAX = const(0x7FFFFFFF)
 
 
-class MeterSettings:
-    """One supply point: `serial` 6 bytes and `password` 3 bytes, low byte first as on the wire; `flags` of SPEC 4."""
-
-
 class TlsSettings:
     """Names of files in the gateway's folder, in DER: `ca`, `certificate` and `key` (both or neither: None); `name` of the server."""
 
@@ -43,13 +40,23 @@ class ModemSettings:
 
 
 class Settings:
-    """The checked site file; `limits` is a base Limits object, `meters` a list of MeterSettings in file order."""
+    """The checked site file; `limits` is a base Limits object, `meters` a MeterList in file order."""
 
 
-def parse_settings(text, models=None):
-    """JSON text or bytes -> Settings. `models`: names of the meter models that exist, None = not checked."""
-    fields = Fields(read_document(text, "settings"))
+def parse_settings(source, models=None):
+    """JSON text, bytes or binary file -> Settings. `models`: names of the meter models that exist, None = not checked."""
     settings = Settings()
+    settings.meters = MeterList()
+    faults = []
+
+    def keep(item, path):
+        try:
+            if not faults:
+                settings.meters.add(_meter(item, path, models))
+        except BadInput as fault:
+            faults.append(fault)  # told in its turn: people mend a file from its beginning
+
+    fields = Fields(read_document(source, "settings", {"meters": keep}))
     settings.gateway = _gateway(fields)
     uplink = fields.take_fields("uplink")
     settings.host = _host(uplink)
@@ -66,11 +73,12 @@ def parse_settings(text, models=None):
     overrides["poll_period_ms"] = fields.take_int("poll_period_s", 1, 86400) * 1000
     settings.utc_offset_min = fields.take_int("utc_offset_min", -840, 840)
     settings.limits = _limits(fields, overrides)
-    items = fields.take_list("meters", min(settings.limits.meters_max, settings.limits.accounts_max))
-    settings.meters = [_meter(items[i], "meters[" + str(i) + "]", models) for i in range(len(items))]
+    fields.take_list("meters", min(settings.limits.meters_max, settings.limits.accounts_max))
+    for fault in faults:
+        raise fault
     fields.finish()
     _refuse_twins(settings.meters, "account")
-    _refuse_twins(settings.meters, "address")
+    _refuse_twins(settings.meters, "serial")
     return settings
 
 
@@ -114,10 +122,12 @@ def _meter(value, path, models):
 def _refuse_twins(meters, name):
     first_at = {}
     for index in range(len(meters)):
-        value = getattr(meters[index], name)
+        value = meters.get(index, name)
         if value in first_at:
-            where = "meters[" + str(first_at[value]) + "]." + name
-            raise BadInput("meters[" + str(index) + "]." + name, str(value) + " stands at " + where + " already")
+            field = "address" if name == "serial" else name  # the same digits, as people wrote them
+            where = "meters[" + str(first_at[value]) + "]." + field
+            text = str(getattr(meters[index], field))
+            raise BadInput("meters[" + str(index) + "]." + field, text + " stands at " + where + " already")
         first_at[value] = index
 
 

@@ -21,6 +21,7 @@ LAST_FAULT = "last_fault"  # what ended an earlier life, for people
 TEMP_END = ".new"
 KEY_BYTES = const(32)
 FILE_BYTES_MAX = const(65536)
+PIECE_BYTES = const(512)  # a heap in use for long has no hole for a whole file
 KINDS = ("tariff", "policy")
 
 
@@ -35,10 +36,13 @@ class SettingsStore:
 
     def read_settings(self, models=None):
         """The checked settings; BadInput when they are missing or wrong."""
-        text = self.read(SETTINGS)
-        if text is None:
+        if SETTINGS not in self._names():
             raise BadInput(SETTINGS, "is missing: provision this gateway first")
-        return parse_settings(text, models)
+        try:
+            with open(self._path(SETTINGS), "rb") as file:
+                return parse_settings(file, models)
+        except OSError as error:
+            raise StorageFault(SETTINGS + " cannot be read: " + str(error))
 
     def read_key(self):
         """The gateway's 32 bytes; the file holds them raw or as 64 hex digits."""
@@ -59,9 +63,12 @@ class SettingsStore:
             return None
         try:
             with open(path, "rb") as file:
-                return file.read(FILE_BYTES_MAX + 1)
+                pieces = [file.read(PIECE_BYTES)]
+                while len(pieces[-1]) == PIECE_BYTES and len(pieces) * PIECE_BYTES <= FILE_BYTES_MAX:
+                    pieces.append(file.read(PIECE_BYTES))
         except OSError as error:
             raise StorageFault(name + " cannot be read: " + str(error))
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def replace(self, name, data):
         """Put `data` (bytes or text) in the place of file `name`, wholly or not at all."""
@@ -75,7 +82,7 @@ class SettingsStore:
                 file.flush()
                 _sync(file)
             with open(path + TEMP_END, "rb") as file:
-                if file.read(FILE_BYTES_MAX + 1) != raw:
+                if not _holds(file, raw):
                     raise StorageFault(name + " reads back other than written")
             os.rename(path + TEMP_END, path)
             _sync_folder(self._root)
@@ -147,6 +154,15 @@ def _numbers(name, kind):
             if char not in "0123456789":
                 return None
     return (int(parts[0]), int(parts[1]))
+
+
+def _holds(file, raw):
+    """True when the file has these bytes and no more."""
+    for at in range(0, len(raw), PIECE_BYTES):
+        piece = raw[at : at + PIECE_BYTES]
+        if file.read(len(piece)) != piece:
+            return False
+    return not file.read(1)
 
 
 def _from_hex(text):

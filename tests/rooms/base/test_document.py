@@ -81,6 +81,50 @@ def test_documents_are_read_with_whole_numbers_only():
     eq((type(got["d"]), got["d"].text), (Inexact, "1.5e3"))
 
 
+class SlowFile:
+    """A binary file that gives `at_once` bytes a read; it counts the most that was asked for."""
+
+    def __init__(self, raw, at_once):
+        self._raw = raw
+        self._at_once = at_once
+        self.asked_max = 0
+
+    def read(self, count):
+        self.asked_max = max(self.asked_max, count)
+        piece = self._raw[: min(count, self._at_once)]
+        self._raw = self._raw[len(piece) :]
+        return piece
+
+
+def test_a_file_is_read_in_pieces_that_may_end_anywhere():
+    text = '{"name": "a\\u00e9\\n\xe9\\"x", "list": [1, -23, true, null, 4.5], "meters": [{"a": 12}, {"a": 34}]}'
+    raw = text.encode()
+    want = read_document(raw, "document")
+    for at_once in (1, 2, 3, 7, 64, 1000):
+        file = SlowFile(raw, at_once)
+        got = read_document(file, "document")
+        eq((got["name"], got["list"][:4], got["list"][4].text, got["meters"]), (want["name"], want["list"][:4], "4.5", want["meters"]))
+        eq(file.asked_max <= 1024, True)
+
+
+def test_items_of_a_long_list_are_taken_over_one_by_one():
+    taken = []
+
+    def keep(item, path):
+        taken.append((item["a"], path))
+        return len(taken)
+
+    got = read_document('{"other": [{"a": 9}], "meters": [{"a": 1}, {"a": 2}]}', "document", {"meters": keep})
+    eq((got, taken), ({"other": [{"a": 9}], "meters": [1, 2]}, [(1, "meters[0]"), (2, "meters[1]")]))
+
+
+def test_a_file_that_is_too_long_or_no_text_is_refused():
+    eq(raises(BadInput, read_document, SlowFile(b" " * 70000, 512), "document").field, "document")
+    for raw in (b'{"a": "\xff"}', b'{"\xff": 1}', b'{"a": "\xe9\x22}'):
+        eq(raises(BadInput, read_document, SlowFile(raw, 3), "document").field, "document", repr(raw))
+        eq(raises(BadInput, read_document, raw, "document").field, "document", repr(raw))
+
+
 def test_what_is_no_document_names_the_place():
     def check(text, field):
         fault = raises(BadInput, read_document, text, "document")

@@ -186,3 +186,16 @@ def test_a_twin_names_both_places():
 def test_a_password_is_never_repeated_in_a_sentence():
     fault = raises(BadInput, parse_settings, put(("meters", 0, "password"), "9876543"))
     eq("98765" in str(fault), False)
+
+
+def test_two_hundred_meters_are_kept_in_a_few_packed_blocks():
+    document = fields()
+    document["limits"] = {"meters_max": 200}
+    document["meters"] = [meter(number) for number in range(1, 201)]
+    document["meters"][150]["model"] = "button_1p"
+    got = parse_settings(json.dumps(document))
+    eq(len(got.meters), 200)
+    eq([got.meters[n].account for n in (0, 31, 32, 199)], [1001, 1032, 1033, 1200])
+    eq([one.address for one in got.meters], ["00000000%04d" % n for n in range(1, 201)])
+    eq([got.meters[n].model for n in (149, 150, 151)], ["export_1p", "button_1p", "export_1p"])
+    raises(IndexError, lambda: got.meters[200])
