@@ -69,21 +69,13 @@ class Board:
             return source.read(count)
 
 
-def _watchdog(path):
-    if path == "none":
-        return NoWatchdog()
-    try:
-        return LinuxWatchdog(path)
-    except OSError as fault:
-        raise BadInput("LAMPLIGHTER_WATCHDOG", path + " cannot be used (" + str(fault) + "): name its device, or none")
-
-
 def make():
     """The board that this process is."""
     uart, direction = wiring.LINES[0]
+    watchdog = os.getenv("LAMPLIGHTER_WATCHDOG") or wiring.WATCHDOG_PATH
     return Board(
         os.getenv("LAMPLIGHTER_ROOT") or wiring.ROOT_PATH,
         os.getenv("LAMPLIGHTER_LINE") or uart,
         os.getenv("LAMPLIGHTER_DIRECTION") or direction,
-        _watchdog(os.getenv("LAMPLIGHTER_WATCHDOG") or wiring.WATCHDOG_PATH),
+        NoWatchdog() if watchdog == "none" else LinuxWatchdog(watchdog),
     )

@@ -210,3 +210,13 @@ def test_what_this_gateway_does_not_have_is_one_sentence_and_code_2(tmp_path, te
     _, errors = gateway.communicate(timeout=20)
     assert gateway.returncode == 2, errors
     assert said in errors and errors.count("\n") == 1
+
+
+def test_a_watchdog_that_somebody_else_has_is_found_out_at_the_first_feeding(tmp_path, terminal):
+    scene = Scene(tmp_path, meters=1)
+    taken = tmp_path / "watchdog"
+    taken.mkdir()  # opening it fails, as that of a device which is busy
+    gateway = start("micropython", scene.root, Path(terminal[1]), LAMPLIGHTER_DIRECTION="auto", LAMPLIGHTER_WATCHDOG=str(taken))
+    _, errors = gateway.communicate(timeout=20)
+    assert gateway.returncode == 2, errors
+    assert f"LAMPLIGHTER_WATCHDOG: {taken} cannot be used" in errors and errors.count("\n") == 1
