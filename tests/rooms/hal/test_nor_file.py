@@ -1,12 +1,13 @@
 """The host file as NOR flash: it refuses what flash cannot do and keeps what it took."""
 
 import os
+import sys
 
 from firmware.base.faults import StorageFault
 from firmware.hal.nor_file import FileRegion
 from tests.kit import eq, raises
 
-PATH = "test_nor_file.tmp"
+PATH = "test_nor_file_" + sys.implementation.name + ".tmp"  # both interpreters run at once
 SIZE = 4096
 ERASE = 1024
 UNIT = 32
