@@ -92,6 +92,9 @@ class Session:
             return self._tls.send(view)
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
             return 0
+        except (BrokenPipeError, ConnectionResetError):
+            self.read_into(bytearray(1))  # in TLS 1.3 a server refuses after our handshake: its alert says why
+            raise
 
     def close(self):
         """Safe to repeat."""

@@ -66,6 +66,9 @@ def parser() -> argparse.ArgumentParser:
 
     serve = verb("serve", "Keep books with all gateways over MQTT.")
     serve.add_argument("--broker", required=True, metavar="HOST:PORT")
+    serve.add_argument("--ca", metavar="FILE", help="PEM: talk TLS, to a broker that this CA has signed")
+    serve.add_argument("--certificate", metavar="FILE", help="PEM, with --ca: shown to the broker")
+    serve.add_argument("--key", metavar="FILE", help="PEM: of that certificate")
     verb("gateways", "List gateways, how far their books are held, and what is missing.")
     verb("accounts", "List accounts as the gateways' records have them.")
     for name, text in (("readings", "List the last readings."), ("journal", "List the last records in plain words.")):

@@ -13,7 +13,7 @@ import sqlite3
 import sys
 import time
 
-from host_tools.head_end import commands, lists, show, state
+from host_tools.head_end import commands, lists, show, state, tls
 from host_tools.head_end.arguments import parser
 from host_tools.head_end.database import Database
 from host_tools.head_end.errors import BadInput
@@ -216,11 +216,11 @@ def _serve(db: Database, given: argparse.Namespace) -> int:
     host, colon, port = broker.rpartition(":")
     if not colon or not host or not port.isascii() or not port.isdigit() or not 1 <= int(port) <= 65535:
         raise BadInput("broker", f"must be HOST:PORT, got {broker!r}")
-
+    context = tls.context(given.ca, given.certificate, given.key)
     db.serve_alone()
 
     async def serve() -> None:
-        task = asyncio.create_task(Server(db, host, int(port)).run())
+        task = asyncio.create_task(Server(db, host, int(port), context=context).run())
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, task.cancel)

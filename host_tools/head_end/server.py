@@ -7,6 +7,7 @@ acknowledgement. New rows made by the command line are noticed within POLL_S, so
 import asyncio
 import random
 import sqlite3
+import ssl
 import sys
 import time
 from collections.abc import Callable
@@ -41,11 +42,14 @@ def say_on_stderr(sentence: str) -> None:
 class Server:
     """`run()` never returns; it reconnects for ever. Cancel it to stop."""
 
-    def __init__(self, db: Database, host: str, port: int, say: Say = say_on_stderr) -> None:
+    def __init__(
+        self, db: Database, host: str, port: int, say: Say = say_on_stderr, context: ssl.SSLContext | None = None
+    ) -> None:
         self.db = db
         self.host = host
         self.port = port
         self.say = say
+        self.context = context  # None: no TLS
         self.said = ""
         self.outgoing = Outgoing(db)
         self.garbage = Garbage(db)
@@ -68,6 +72,7 @@ class Server:
                     keepalive=KEEP_ALIVE_S,
                     timeout=PUBLISH_TIMEOUT_S,
                     max_queued_incoming_messages=QUEUE_MAX,
+                    tls_context=self.context,
                 ) as client:
                     await client.subscribe("pg1/+/up/#", qos=1)
                     _heed_cancellation()
