@@ -16,10 +16,11 @@ class Board(BareBoard):
     """The devices of DESIGN.md."""
 
     def __init__(self):
-        super().__init__(wiring, "", "/rom")
+        super().__init__(wiring, "", "")
+        self.model_root = "/models"  # the application is frozen, which leaves no place for files
 
     def region(self):
-        """Journal and readings, behind the slots."""
+        """Journal and readings, behind the files."""
         offset, size = self.region_span()
         return FlashRegion(Rp2Flash(image.Flash(offset, size)), wiring.PROGRAM_UNIT, wiring.PAGE_SIZE)
 

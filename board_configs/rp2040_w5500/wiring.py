@@ -25,17 +25,16 @@ PINS = (
 LINES = ((1, "de_pin"),)
 
 KIB = 1024
-FLASH = (  # 2 MB; the UF2 boot ROM and the runtime begin at 0
-    ("runtime", 0 * KIB, 576 * KIB),
-    ("files", 576 * KIB, 128 * KIB),
-    ("slot_a", 704 * KIB, 256 * KIB),
-    ("slot_b", 960 * KIB, 256 * KIB),
-    ("journal", 1216 * KIB, 320 * KIB),
-    ("readings", 1536 * KIB, 512 * KIB),
+FLASH = (  # 2 MB; the UF2 boot ROM and the runtime, which has the application in it, begin at 0
+    ("runtime", 0 * KIB, 1024 * KIB),
+    ("files", 1024 * KIB, 128 * KIB),
+    ("journal", 1152 * KIB, 256 * KIB),
+    ("readings", 1408 * KIB, 640 * KIB),
 )
+APPLICATION = "frozen"  # as on rp2040_modem, which measured why
 ERASE_SIZE = 4096
 PAGE_SIZE = 256  # what the driver programs at a time; the file system does, too
-PROGRAM_UNIT = 32  # a page of 256 bytes takes several programs, each leaving the other bytes as they are
+PROGRAM_UNIT = 1  # W25Q16JV data sheet, "Page Program": 1 to 256 bytes, the others of the page stay as they are
 FLASH_CYCLES = 100_000  # W25Q16JV data sheet, "Features": min. 100K program-erase cycles per sector
 
 UPLINK = "ethernet"

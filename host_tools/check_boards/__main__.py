@@ -27,7 +27,7 @@ examples:
 
 Days offline: how long the flash holds money records (busy to quiet site) and readings while the head-end is away.
 Wear: years until the first ring has used up the erases that its flash is rated for."""
-WIDTH_OF_FILES = 140
+WIDTH_OF_FILES = 160
 
 
 def folders(root: Path) -> list[Path]:

@@ -20,6 +20,8 @@ ESP32_FREE_FROM = 0x9000
 ESP32_APP_STEP = 0x10000
 H7_ECC_WORD = 32
 BARE = ("esp32", "rp2", "stm32")
+APPLICATION_BYTES = 900 * 1024  # on littlefs, where each of its files takes whole blocks; measured 760 KB
+APPLICATION_HEAP = 1024 * 1024  # to load it from there
 
 
 def flash_is_formed(folder: Folder) -> Iterator[str]:
@@ -42,6 +44,8 @@ def flash_is_formed(folder: Folder) -> Iterator[str]:
         yield f"wiring.py: PROGRAM_UNIT must be one of {', '.join(map(str, UNITS))}, not {wiring['PROGRAM_UNIT']}"
     if wiring["ERASE_SIZE"] not in ERASE_SIZES:
         yield f"wiring.py: ERASE_SIZE must be a power of two from 1 KB to 128 KB, not {wiring['ERASE_SIZE']}"
+    if wiring.get("APPLICATION", "frozen") != "frozen":
+        yield f"wiring.py: APPLICATION says \"frozen\" or is not there, not {wiring['APPLICATION']!r}"
     if wiring["FLASH_CYCLES"] < 0 or (wiring["PLATFORM"] in BARE and wiring["FLASH_CYCLES"] == 0):
         yield "wiring.py: FLASH_CYCLES must be the erases that a block is rated for"
 
@@ -51,7 +55,19 @@ def flash_holds(folder: Folder) -> Iterator[str]:
     yield from _in_whole_blocks(folder)
     yield from _apart(folder)
     yield from _journal(folder)
+    yield from _application(folder)
     yield from _by_platform(folder)
+
+
+def _application(folder: Folder) -> Iterator[str]:
+    """It is executed from a slot, frozen into the runtime, or loaded from files."""
+    wiring, parts = folder.wiring, folder.parts()
+    if wiring["PLATFORM"] not in BARE or "slot_a" in parts or wiring.get("APPLICATION") == "frozen":
+        return
+    if parts["files"][1] < APPLICATION_BYTES:
+        yield f"wiring.py: without slots the application lies in files, which have {parts['files'][1]} bytes of {APPLICATION_BYTES}"
+    if wiring["HEAP_BYTES"] < APPLICATION_HEAP:
+        yield f"wiring.py: without slots the application is loaded into RAM, and a heap of {wiring['HEAP_BYTES']} bytes is too small"
 
 
 def _in_whole_blocks(folder: Folder) -> Iterator[str]:

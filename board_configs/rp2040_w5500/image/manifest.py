@@ -1,8 +1,8 @@
-"""What the runtime image carries besides C: asyncio, the mount of the file system, the slots, the board's wiring. Never built."""
+"""What the runtime image carries besides C: asyncio, the mount of the file system, wiring and application. Never built."""
 # ruff: noqa: F821 - the build that runs this file defines its functions
 
 include("$(MPY_DIR)/extmod/asyncio")
 freeze("$(PORT_DIR)/modules", "rp2.py")
 freeze("../../rp2040_modem/image/frozen", opt=3)
-freeze("../../qemu_mps2/port/modules", "slots.py", opt=3)
 freeze("..", "wiring.py", opt=3)
+freeze("$(APPLICATION)")

@@ -1,5 +1,5 @@
 # The rp2 port's board: a W5500-EVB-Pico. Storage begins behind the runtime and ends with the flash, as in wiring.py: give
-# LAMPLIGHTER_STORAGE_BASE=0x90000 and LAMPLIGHTER_STORAGE_BYTES=0x170000.
+# LAMPLIGHTER_STORAGE_BASE=0x100000 and LAMPLIGHTER_STORAGE_BYTES=0x100000.
 set(PICO_BOARD "wiznet_w5100s_evb_pico")
 set(PICO_PLATFORM "rp2040")
 set(MICROPY_BOARD_PINS ${MICROPY_PORT_DIR}/boards/W5500_EVB_PICO/pins.csv)

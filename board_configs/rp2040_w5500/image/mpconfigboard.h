@@ -5,9 +5,6 @@
 // The console is on USB.
 #define MICROPY_HW_ENABLE_UART_REPL (0)
 
-// Only a ROMFS of its own switches VfsRom on in this port. Ours lie in the slots, behind the runtime; this one stays blank.
-#define MICROPY_HW_ROMFS_BYTES (4096)
-
 #define MICROPY_PY_NETWORK (1)
 #define MICROPY_PY_NETWORK_HOSTNAME_DEFAULT "lamplighter"
 #define MICROPY_PY_WEBREPL (0)

@@ -13,8 +13,10 @@ from tests.host.boards_config.samples import ABOUT, BOARD, RP2, changed, make_es
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 BOARDS = CHECKOUT / "board_configs"
-IN_THE_MAKING = ("qemu_mps2", "rp2040_modem")  # checked as soon as they have their about.toml and board.py
 
+SLOTS = '''    ("slot_a", 0xE0000, 0x60000),
+    ("slot_b", 0x140000, 0x60000),
+'''
 WIRING = [
     ('NAME = "sample"', 'NAME = "other"', "the folder is sample"),
     ('TITLE = "Sample"\n', "", "lacks TITLE"),
@@ -65,6 +67,10 @@ WIRING = [
     ('0x1E0000, 0x20000)', '0x1E0000, 0x1000)', "readings need at least 2 blocks"),
     ('("slot_b", 0x140000, 0x60000)', '("slot_b", 0x140000, 0x50000)', "equally large"),
     ('    ("slot_b", 0x140000, 0x60000),\n', "", "come together"),
+    (SLOTS, "", "application lies in files, which have 262144 bytes"),
+    (SLOTS, "", "a heap of 200000 bytes is too small"),
+    (SLOTS, '    ("slot_a", 0xE0000, 0x1000), ("slot_b", 0xE1000, 0x1000),\n', None),
+    ("ERASE_SIZE = 4096", 'APPLICATION = "baked"\nERASE_SIZE = 4096', "APPLICATION says"),
     ('"""A board."""', "import machine", "line 1 is not NAME = constant"),
     ("ACCOUNTS_MAX = 50", "ACCOUNTS_MAX = int('50')", "is not a plain constant"),
     ("ACCOUNTS_MAX = 50", "ACCOUNTS_MAX = MANY", "cannot be run"),
@@ -111,6 +117,11 @@ def test_a_fault_of_the_wiring_is_named(tmp_path, old, new, fault):
     assert (fault is None and text == "") or (fault and fault in text), text
 
 
+def test_an_application_that_is_frozen_needs_no_slots(tmp_path):
+    changes = ((SLOTS, ""), ("ERASE_SIZE = 4096", 'APPLICATION = "frozen"\nERASE_SIZE = 4096'))
+    assert said(make_folder(tmp_path, wiring=changed(RP2, *changes))) == ""
+
+
 @pytest.mark.parametrize(("old", "new", "fault"), FACTS)
 def test_a_fault_of_the_facts_is_named(tmp_path, old, new, fault):
     assert fault in said(make_folder(tmp_path, about=changed(ABOUT, (old, new))))
@@ -149,8 +160,6 @@ def test_a_fault_against_the_chip_is_named(tmp_path, make, old, new, fault):
 
 @pytest.mark.parametrize("board", [path.name for path in folders(BOARDS)])
 def test_the_boards_of_this_project_have_no_faults(board):
-    if board in IN_THE_MAKING and not ((BOARDS / board / "about.toml").is_file() and (BOARDS / board / "board.py").is_file()):
-        pytest.skip("in the making")
     assert said(BOARDS / board) == ""
 
 

@@ -190,7 +190,7 @@ def test_the_rest_of_the_devices_is_there():
         board = bench.board
         eq(board.name, bench.wiring.NAME)
         eq(len(board.random_bytes(16)), 16)
-        eq(board.model_root.endswith("/firmware/meters/models"), True)
+        eq(board.model_root.endswith("/models"), True)
         eq(board.firmware_version > 0 and board.console is not None, True)
         board.reset()
         eq(bench.made.resets, 1)
