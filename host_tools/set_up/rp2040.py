@@ -2,7 +2,9 @@
 
 The runtime is MicroPython's own rp2 port, unmodified, with the board folder board_configs/rp2040_modem/image; the Pico SDK and
 TinyUSB come from Debian's packages, rp2040js from npm by the lock beside it. Traps: the port looks for its libraries inside
-MicroPython's tree, so the tree is a copy of links; a build date and a scratch path in the image would make each build another.
+MicroPython's tree, so the tree is a copy of links; a build date and the cache's path in the image would make each build another.
+
+The application is frozen into the runtime (wiring.py says why): the same commit gives the same image, another one another.
 """
 
 import contextlib
@@ -13,18 +15,19 @@ import time
 from pathlib import Path
 
 from board_configs.rp2040_modem import wiring
+from host_tools.flash.board_folder import find_board
+from host_tools.flash.sources import python_sources
 from host_tools.set_up import debian, micropython, paths, system
 from host_tools.set_up.cache import CACHE, CHECKOUT, SetUpError, built, key_of, machine_key, only_one, run, step
 
 BOARD = CHECKOUT / "board_configs" / "rp2040_modem"
 EMULATOR = BOARD / "emulator"
-SLOTS = CHECKOUT / "board_configs" / "qemu_mps2" / "port" / "modules" / "slots.py"  # the porch asks the same of every board
 LIBRARIES = ("pico-sdk", "tinyusb")  # packages NAME-source
 PACKAGES = tuple(dict.fromkeys((*system.BUILDING, "gcc-arm-none-eabi", "libnewlib-arm-none-eabi")))
 PROGRAMS = {"cmake": "cmake", "ninja": "ninja-build", "node": "nodejs", "npm": "npm"}  # with the package, if it is not there
 RELEASED = "1744675200"  # the day of MicroPython 1.25.0, in seconds: the date that the image bears
 CPU = "-mcpu=cortex-m0plus -mthumb"
-RESERVED_BYTES = 4096  # of the part `runtime`: the blank ROMFS of image/mpconfigboard.h
+REPORT = "the runtime of the RP2040 could not be built; report this with the log"
 
 
 def runtime() -> Path:
@@ -52,12 +55,30 @@ def _sources_place() -> Path:
     return CACHE / f"rp2040-source-{key_of(micropython.SUITE, *LIBRARIES)}"
 
 
-def _runtime_place() -> Path:
+def _workshop_place() -> Path:
+    """The build folder, kept: from one application to the next only what is frozen in changes."""
     parts: list[str | bytes] = [machine_key(), micropython.sources().name, _sources_place().name, Path(__file__).read_bytes()]
-    for path in [BOARD / "wiring.py", SLOTS, *sorted((BOARD / "image").rglob("*")), *sorted((BOARD / "rom").rglob("*"))]:
-        if path.is_file() and "__pycache__" not in path.parts:
-            parts += [path.relative_to(BOARD.parent).as_posix(), path.read_bytes()]
-    return CACHE / f"rp2040_modem-{key_of(*parts)}"
+    return CACHE / f"rp2040-build-{key_of(*parts, *_contents(BOARD, 'wiring.py', 'image'))}"
+
+
+def _runtime_place() -> Path:
+    application = (part for path, file in sorted(_application().items()) for part in (path, file.read_bytes()))
+    return CACHE / f"rp2040_modem-{key_of(_workshop_place().name, *_contents(BOARD, 'rom'), *application)}"
+
+
+def _contents(folder: Path, *names: str) -> list[str | bytes]:
+    """Names and bytes of files and of all that lies in folders."""
+    parts: list[str | bytes] = []
+    for name in names:
+        for path in sorted([folder / name, *(folder / name).rglob("*")]):
+            if path.is_file() and "__pycache__" not in path.parts:
+                parts += [path.relative_to(folder).as_posix(), path.read_bytes()]
+    return parts
+
+
+def _application() -> dict[str, Path]:
+    """{path on sys.path: file} of the Python files that are frozen in."""
+    return python_sources(find_board(wiring.NAME), CHECKOUT, paths.micropython_library())
 
 
 def _library_place() -> Path:
@@ -100,46 +121,71 @@ def _fetch_libraries() -> None:
 
 
 def _build_runtime(scratch: Path, mpy_cross: Path) -> None:
-    tree, build, no_cxx = scratch / "tree", scratch / "build", scratch / "no_cxx"
-    source = micropython.sources() / "micropython"
-    shutil.copytree(source, tree, symlinks=True, copy_function=os.link)
+    workshop = _workshop_place()
+    if not (workshop / "configured").is_file():
+        shutil.rmtree(workshop, ignore_errors=True)
+        workshop.mkdir()
+        _configure(workshop, mpy_cross)
+        (workshop / "configured").touch()
+    _renew(workshop / "application", _application())
+    run("rp2040-build", ["cmake", "--build", str(workshop / "build"), f"-j{os.cpu_count() or 1}"], REPORT, env=_environment(mpy_cross))
+    image = (workshop / "build" / "firmware.bin").read_bytes()
+    room = _parts()["runtime"][1]
+    if len(image) > room:
+        raise SetUpError(f"the runtime has {len(image)} bytes, wiring.py gives it {room}: make the part `runtime` bigger")
+    (scratch / "firmware.bin").write_bytes(image)
+
+
+def _configure(workshop: Path, mpy_cross: Path) -> None:
+    tree, no_cxx = workshop / "tree", workshop / "no_cxx"
+    shutil.copytree(micropython.sources() / "micropython", tree, symlinks=True, copy_function=os.link)
     for name in (*LIBRARIES, *micropython.SOURCES[1:]):
         place = tree / "lib" / name
         place.unlink() if place.is_symlink() else place.rmdir()
         place.symlink_to((_sources_place() if name in LIBRARIES else micropython.sources()) / name)
     shutil.copytree(BOARD / "image" / "no_cxx", no_cxx)
-    report = "the runtime of the RP2040 could not be built; report this with the log"
-    run("rp2040-archive", ["arm-none-eabi-ar", "rc", str(no_cxx / "libstdc++.a")], report)
-    parts = {part: (offset, size) for part, offset, size in wiring.FLASH}
-    base = sum(parts["runtime"])
-    cflags = f"-ffile-prefix-map={scratch}=."
+    run("rp2040-archive", ["arm-none-eabi-ar", "rc", str(no_cxx / "libstdc++.a")], REPORT)
+    base = sum(_parts()["runtime"])
+    flags = f"{CPU} -ffile-prefix-map={workshop}=."
     settings = {
         "MICROPY_BOARD": wiring.NAME.upper(),
         "MICROPY_BOARD_DIR": BOARD / "image",
         "MICROPY_FROZEN_MANIFEST": BOARD / "image" / "manifest.py",
+        "MICROPY_MANIFEST_APPLICATION": workshop / "application",
         "LAMPLIGHTER_STORAGE_BASE": base,
-        "LAMPLIGHTER_STORAGE_BYTES": max(sum(part) for part in parts.values()) - base,
+        "LAMPLIGHTER_STORAGE_BYTES": max(sum(part) for part in _parts().values()) - base,
         "PICO_NO_PICOTOOL": 1,
         "CMAKE_BUILD_TYPE": "MinSizeRel",
-        "CMAKE_C_FLAGS": f"{CPU} {cflags}",
-        "CMAKE_CXX_FLAGS": f"{CPU} {cflags} -isystem {no_cxx}",
+        "CMAKE_C_FLAGS": flags,
+        "CMAKE_CXX_FLAGS": f"{flags} -isystem {no_cxx}",
         "CMAKE_EXE_LINKER_FLAGS": f"-L{no_cxx}",
     }
     defined = [f"-D{name}={value}" for name, value in settings.items()]
-    env = {"SOURCE_DATE_EPOCH": RELEASED, "PATH": f"{mpy_cross.parent}:{os.environ.get('PATH', os.defpath)}"}
-    run("rp2040-configure", ["cmake", "-S", str(tree / "ports" / "rp2"), "-B", str(build), "-G", "Ninja", *defined], report, env=env)
-    run("rp2040-build", ["cmake", "--build", str(build), f"-j{os.cpu_count() or 1}"], report, env=env)
-    image = (build / "firmware.bin").read_bytes()
-    room = parts["runtime"][1] - RESERVED_BYTES
-    if len(image) > room:
-        raise SetUpError(f"the runtime has {len(image)} bytes, wiring.py gives it {room}: make the part `runtime` bigger")
-    (scratch / "firmware.bin").write_bytes(image)
-    for folder in (tree, build, no_cxx):
-        shutil.rmtree(folder)
+    port = ["-S", str(tree / "ports" / "rp2"), "-B", str(workshop / "build"), "-G", "Ninja"]
+    run("rp2040-configure", ["cmake", *port, *defined], REPORT, env=_environment(mpy_cross))
+
+
+def _environment(mpy_cross: Path) -> dict[str, str]:
+    return {"SOURCE_DATE_EPOCH": RELEASED, "PATH": f"{mpy_cross.parent}:{os.environ.get('PATH', os.defpath)}"}
+
+
+def _parts() -> dict[str, tuple[int, int]]:
+    return {part: (offset, size) for part, offset, size in wiring.FLASH}
+
+
+def _renew(folder: Path, files: dict[str, Path]) -> None:
+    """Make the folder hold these files; those that are the same keep their times, so they are not compiled again."""
+    for old in [path for path in folder.rglob("*") if path.is_file() and path.relative_to(folder).as_posix() not in files]:
+        old.unlink()
+    for name, source in files.items():
+        target = folder / name
+        if not target.is_file() or target.read_bytes() != source.read_bytes():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
 
 
 def _build_rom(scratch: Path) -> None:
-    report = "the boot ROM stand-in could not be built; report this with the log"
+    report = "the boot-ROM stand-in could not be built; report this with the log"
     elf = scratch / "rom.elf"
     source, script = BOARD / "rom" / "rom.c", BOARD / "rom" / "rom.ld"
     run(
