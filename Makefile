@@ -13,8 +13,8 @@ help: ## this list
 setup: ## everything a checkout needs, into a cache that clones share (ARGS none; PYTHON=python3.13 picks another)
 	@$(PYTHON) -m host_tools.set_up
 
-demo: setup ## a gateway, twelve meters and a head-end on this machine (ARGS="--help" lists its options)
-	@$(VENV) -m host_tools.demo $(ARGS)
+demo: setup ## a gateway, twelve meters and a head-end (BOARD=qemu_mps2: on the emulated board; ARGS="--help" lists more)
+	@$(VENV) -m host_tools.demo $(if $(BOARD),--board $(BOARD)) $(ARGS)
 
 test: setup ## every test, on both interpreters (ARGS go to pytest)
 	@$(VENV) -m pytest $(ARGS)

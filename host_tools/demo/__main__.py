@@ -1,4 +1,4 @@
-"""`python -m host_tools.demo [--headless] [--meters N] [--seconds S] [--seed K] [--keep DIR]`
+"""`python -m host_tools.demo [--headless] [--meters N] [--seconds S] [--seed K] [--keep DIR] [--board NAME]`
 
 Exit status: 0 every check holds, 1 one does not or a process died, 2 bad input, 130 interrupted.
 """
@@ -59,11 +59,11 @@ def _folder(options: Options) -> AbstractContextManager[str | Path]:
 
 
 async def _run(options: Options, folder: Path) -> int:
-    set_ = scenery.build(folder, options.meters, options.seed, *free_ports(), options.stretch)
+    set_ = scenery.build(folder, options.meters, options.seed, *free_ports(), options.stretch, options.board)
     terminal = Terminal(highlight=False)
     teller = _teller(options, terminal, {one.account: one.role for one in set_.households})
     checks = Checks(teller, options.stretch)
-    teller.event(f"seed {options.seed}, {options.meters} meters, about {options.about_s:.0f} s", "")
+    teller.event(f"seed {options.seed}, {options.meters} meters, board {options.board}, about {options.about_s:.0f} s", "")
     interrupted = _on_signals()
     trouble = ""
     with to_the_reader(), teller.live if isinstance(teller, ScreenTeller) else nullcontext():

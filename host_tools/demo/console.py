@@ -13,6 +13,7 @@ from host_tools.journal_reader import Record
 from host_tools.journal_reader.told import record_of
 
 ON, OFF = 0, 1
+ACCOUNT_FIELDS = 10
 UNKNOWN, CLOSED, OPEN, ARMED = 0, 1, 2, 3
 ACCOUNT_COLUMNS = 10  # a board that is watched tells more
 
@@ -74,6 +75,9 @@ class Console:
         elif "account" in said:
             view = AccountView(*said["account"][:ACCOUNT_COLUMNS])
             self.accounts = {**self.accounts, view.account: view}
+        elif "account" in said:  # a board that is watched tells them one by one, and more of each
+            view = AccountView(*said["account"][:ACCOUNT_FIELDS])
+            self.accounts = self.accounts | {view.account: view}
         elif "now" in said:
             self.now, self.now_at = said["now"], moment
         elif "boot" in said:

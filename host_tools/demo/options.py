@@ -11,6 +11,7 @@ from host_tools.demo import cast
 
 SECONDS, SECONDS_LEAST, SECONDS_MOST = 90, 90, 3_600
 SEED_MOST = 2**32 - 1
+BOARDS = ("unix", "qemu_mps2")
 SOCKET_PATH_MAX = 100  # bytes; a Unix socket lies in the folder, and the system allows 107 for its path
 
 
@@ -27,6 +28,7 @@ class Options:
     seconds: int
     seed: int
     keep: Path | None
+    board: str
 
     @property
     def stretch(self) -> float:
@@ -57,6 +59,8 @@ def parse(arguments: list[str] | None) -> Options:
     parser.add_argument("--seconds", default=str(SECONDS), metavar="S",
                         help=f"about how long it takes, {SECONDS_LEAST} to {SECONDS_MOST} (default {SECONDS}; over 12 meters longer)")
     parser.add_argument("--seed", default=None, metavar="K", help="decides the moment of the kill, the keys and the noise")
+    parser.add_argument("--board", default=BOARDS[0], metavar="NAME",
+                        help=f"where the firmware runs: {' or '.join(BOARDS)} (default {BOARDS[0]})")
     parser.add_argument("--keep", default=None, metavar="DIR", help="keep databases, flash and settings there (new or empty)")
     given = parser.parse_args(arguments)
     seed = random.SystemRandom().randrange(10_000) if given.seed is None else _whole("seed", given.seed, 0, SEED_MOST)
@@ -64,7 +68,7 @@ def parse(arguments: list[str] | None) -> Options:
         given.headless,
         _whole("meters", given.meters, cast.METERS_LEAST, cast.METERS_MOST, f"the story has {cast.METERS_LEAST} parts to give"),
         _whole("seconds", given.seconds, SECONDS_LEAST, SECONDS_MOST, "the meters' line is no faster"),
-        seed, None if given.keep is None else _folder(given.keep),
+        seed, None if given.keep is None else _folder(given.keep), _board(given.board),
     )
 
 
@@ -77,6 +81,12 @@ def _whole(name: str, text: str, least: int, most: int, why: str = "") -> int:
     if not least <= value <= most:
         raise BadOption(f"{name}: must be from {least} to {most}{because}, got {value}")
     return value
+
+
+def _board(name: str) -> str:
+    if name not in BOARDS:
+        raise BadOption(f"board: must be {' or '.join(BOARDS)}, got {name!r}")
+    return name
 
 
 def _folder(text: str) -> Path:

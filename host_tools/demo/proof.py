@@ -14,7 +14,6 @@ from pathlib import Path
 from host_tools.demo.wire_log import WireLog
 from host_tools.journal_reader import JournalImage, Record, kinds, parse_row, read_region
 
-ERASE_SIZE, PROGRAM_UNIT, JOURNAL_BYTES = 4096, 32, 512 * 1024  # board_configs/unix/board.py
 NUMBER_USED = 3
 STATE = 8  # an order answered by an epoch, which is not part of this story
 
@@ -45,9 +44,9 @@ class Proof:
                 f"documents, {self.countersigned} countersigned), each once")
 
 
-def prove(log: WireLog, region: Path) -> Proof:
+def prove(log: WireLog, region: Path, erase_size: int, program_unit: int, journal_bytes: int) -> Proof:
     """Compare the wire with the region that the gateway left."""
-    return compare(log, read_region(region, ERASE_SIZE, PROGRAM_UNIT, JOURNAL_BYTES))
+    return compare(log, read_region(region, erase_size, program_unit, journal_bytes))
 
 
 def compare(log: WireLog, image: JournalImage) -> Proof:

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 
-from host_tools.demo import cast
+from host_tools.demo import cast, certificates
 from host_tools.demo.cast import Household
 
 GATEWAY = "lamp-1"
+BY_MODEM = "qemu_mps2"  # the board whose way out is a modem
+MODEM_NAME = "broker.demo"  # known to the modem's network only: this machine's loopback
 FULL_DAY = [{"days": [1, 2, 3, 4, 5, 6, 7], "from": "00:00", "to": "24:00"}]
 NOTICE_LEVEL, FLOOR, RESTORE = "5.00", "0.00", "1.00"
 PRICE = 5_500  # 0.0001 currency per kWh, of the total register
@@ -50,11 +52,22 @@ class Scenery:
     tap_port: int
     key: bytes
     utc_offset_min: int
+    board: str
 
     @property
     def root(self) -> Path:
         """The firmware's files."""
         return self.folder / "gateway"
+
+    @property
+    def line(self) -> Path:
+        """The pty of the meters."""
+        return self.folder / "line"
+
+    @property
+    def certificates(self) -> Path | None:
+        """What the tap shows to a board that comes by TLS; None when it comes without."""
+        return self.folder / "certificates" if self.board == BY_MODEM else None
 
     @property
     def documents(self) -> Path:
@@ -80,16 +93,18 @@ def noon_offset_min(now: datetime) -> int:
     return 60 * hours
 
 
-def build(folder: Path, count: int, seed: int, broker_port: int, tap_port: int, stretch: float) -> Scenery:
+def build(folder: Path, count: int, seed: int, broker_port: int, tap_port: int, stretch: float, board: str) -> Scenery:
     """Write everything; `stretch` lengthens the one period that the pace of the story depends on."""
     now = datetime.now(timezone.utc)
     key = random.Random(seed).randbytes(32)
-    scenery = Scenery(folder, cast.households(count), broker_port, tap_port, key, noon_offset_min(now))
+    scenery = Scenery(folder, cast.households(count), broker_port, tap_port, key, noon_offset_min(now), board)
     scenery.root.mkdir(parents=True)
     scenery.documents.mkdir()
     scenery.persistence.parent.mkdir()
     local = now + timedelta(minutes=scenery.utc_offset_min)
     _write(scenery.root / "settings.json", _settings(scenery))
+    if scenery.certificates is not None:
+        (scenery.root / "ca.der").write_bytes(certificates.make(scenery.certificates, MODEM_NAME))
     (scenery.root / "key").write_text(key.hex() + "\n")
     for tariff in _tariffs(local.date(), scenery.utc_offset_min):
         _write(scenery.documents / f"tariff_{tariff['tariff']}_1.json", tariff)
@@ -113,7 +128,7 @@ def _write(path: Path, document: object) -> None:
 def _settings(scenery: Scenery) -> dict[str, object]:
     return {
         "gateway": GATEWAY,
-        "uplink": {"host": "127.0.0.1", "port": scenery.tap_port, "keep_alive_s": 10},
+        "uplink": _uplink(scenery),
         "line": {"baud": 2400},
         "poll_period_s": 1,
         "utc_offset_min": scenery.utc_offset_min,
@@ -127,6 +142,13 @@ def _settings(scenery: Scenery) -> dict[str, object]:
         ],
         "limits": LIMITS,
     }
+
+
+def _uplink(scenery: Scenery) -> dict[str, object]:
+    way: dict[str, object] = {"host": "127.0.0.1", "port": scenery.tap_port, "keep_alive_s": 10}
+    if scenery.certificates is not None:
+        way |= {"host": MODEM_NAME, "tls": {"ca": "ca.der", "name": MODEM_NAME}, "modem": {"apn": "demo"}}
+    return way
 
 
 def _tariffs(today: date, offset_min: int) -> list[dict[str, object]]:

@@ -2,21 +2,21 @@
 
 import asyncio
 import random
-import shutil
 import signal
 import sys
-from pathlib import Path
 
+from host_tools.demo import certificates
 from host_tools.demo.books import Books
 from host_tools.demo.console import Console
+from host_tools.demo.gateways import BOARDS
 from host_tools.demo.processes import Child, ChildDied, Children
+from host_tools.demo.proof import Proof, prove
 from host_tools.demo.scenery import GATEWAY, Scenery
 from host_tools.demo.tap import Tap
 from host_tools.demo.wire_log import WireLog
 from host_tools.set_up import paths
 from host_tools.simulators.client import AsyncSiteClient, SiteClient, SiteEvent, SiteState
 
-HEAP = "2M"
 START_TIMEOUT_S = 20.0
 POLL_S = 0.05
 
@@ -30,10 +30,12 @@ class Stage:
         self.children = Children()
         self.console = Console()
         self.log = WireLog(GATEWAY, scenery.key)
-        self.tap = Tap(scenery.tap_port, scenery.broker_port, self.log)
+        tls = None if scenery.certificates is None else certificates.server_context(scenery.certificates)
+        self.tap = Tap(scenery.tap_port, scenery.broker_port, self.log, tls)
         self.books = Books(scenery)
         self.broker: Child | None = None
         self.gateway: Child | None = None
+        self._board = BOARDS[scenery.board](scenery)
         self._site: AsyncSiteClient | None = None
 
     async def open(self, now_s: int) -> None:
@@ -45,6 +47,7 @@ class Stage:
             "head-end", [sys.executable, "-m", "host_tools.head_end", "--db", str(self.scenery.database), "serve",
                          "--broker", f"127.0.0.1:{self.scenery.broker_port}"], paths.CHECKOUT,
         )
+        await self._board.prepare(self.children)
         await self.start_gateway()
 
     async def close(self) -> None:
@@ -100,7 +103,7 @@ class Stage:
         ready = asyncio.Event()
         await self.children.start(
             "meters", [sys.executable, "-m", "host_tools.simulators.site", "--config", str(folder / "site.json"),
-                       "--link", str(folder / "line"), "--control", str(folder / "site.sock")],
+                       "--link", str(self.scenery.line), "--control", str(folder / "site.sock")],
             paths.CHECKOUT, on_line=lambda _: ready.set(),
         )
         for _ in range(int(START_TIMEOUT_S / POLL_S)):
@@ -136,14 +139,7 @@ class Stage:
     # gateway
 
     async def start_gateway(self) -> None:
-        self.gateway = await self.children.start(
-            "gateway", [str(paths.micropython()), "-X", f"heapsize={HEAP}", "-m", "firmware.main", "unix"], paths.CHECKOUT,
-            env={
-                "LAMPLIGHTER_ROOT": str(self.scenery.root), "LAMPLIGHTER_LINE": str(self.scenery.folder / "line"),
-                "MICROPYPATH": paths.micropython_path(),
-            },
-            on_line=self.console.hear,
-        )
+        self.gateway = await self._board.start(self.children, self.console.hear)
 
     async def kill_gateway(self) -> int:
         """SIGKILL, which no program can answer; its exit status, -9 when it died of that."""
@@ -151,11 +147,11 @@ class Stage:
         await self.children.stop(self.gateway, signal.SIGKILL)
         return self.gateway.process.returncode or 0
 
-    def copy_region(self, name: str) -> Path:
-        """What the dead gateway left on flash."""
+    def proof_of(self, name: str) -> Proof:
+        """The wire against what the dead gateway left on flash; a copy of that is kept as `name`."""
         copy = self.scenery.folder / name
-        shutil.copyfile(self.scenery.root / "region.bin", copy)
-        return copy
+        copy.write_bytes(self._board.region())
+        return prove(self.log, copy, self._board.erase_size, self._board.program_unit, self._board.journal_bytes)
 
     def complaints(self) -> dict[str, list[str]]:
         """What a process says only when it stumbled: the gateway anything but JSON, the others a traceback."""

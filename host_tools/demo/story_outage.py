@@ -12,7 +12,6 @@ from host_tools.demo.act import Act
 from host_tools.demo.cast import BELOW_ZERO, CUT, HOURS, PROTECTED, QUEUED, SILENT, STAY_ON, UNWARNED, Household
 from host_tools.demo.checks import Verdict
 from host_tools.demo.programme import stays_on
-from host_tools.demo.proof import prove
 from host_tools.demo.scenery import GATEWAY, NOTICE_PERIOD_S
 
 LOW_TARGET_UCU, CUT_TARGET_UCU, BELOW_TARGET_UCU = 4_000_000, -800_000, -1_000_000
@@ -196,7 +195,7 @@ async def gateway_is_killed(act: Act) -> None:
     act.say(f"SIGKILL after {moment_s:.2f} s", "bold red")
     act.note("killed", "the gateway died of SIGKILL, at a moment that the seed chose",
              (status == claims_outage.KILLED, f"status {status}, {moment_s:.2f} s into the step"))
-    proof = prove(stage.log, stage.copy_region("region_killed.bin"))
+    proof = stage.proof_of("region_killed.bin")
     act.note("journal_sound", "an independent reader finds the journal sound", claims_outage.journal_sound(proof.image))
     act.note("acknowledged_once", "all that was acknowledged on the wire is in the journal, once",
              claims_outage.acknowledged_once(proof, len(act.homes)))

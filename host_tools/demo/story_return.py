@@ -9,7 +9,7 @@ from host_tools.demo.cast import CUT, Household
 from host_tools.demo.checks import Verdict
 from host_tools.demo.claims_return import Backlog
 from host_tools.demo.mqtt_packets import Publish
-from host_tools.demo.proof import prove, records_of
+from host_tools.demo.proof import records_of
 from host_tools.head_end.folding import fold
 
 PAYMENT = "20.00"
@@ -144,7 +144,7 @@ async def all_is_told(act: Act) -> None:
     await act.checks.until("all_acknowledged", "the head-end holds everything up to now",
                            lambda: (books.held()[0] >= target > 0, f"record {books.held()[0]} of {target}"), 30)
     await stage.kill_gateway()
-    proof = prove(stage.log, stage.copy_region("region_end.bin"))
+    proof = stage.proof_of("region_end.bin")
     note("acknowledged_once_at_end", "all that was ever acknowledged is in the journal, once",
          claims_outage.acknowledged_once(proof, len(act.homes) + len(act.queued) + 1))
     note("published_kept_at_end", "all that was ever published is there, byte for byte", claims_outage.published_kept(proof))

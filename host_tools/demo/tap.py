@@ -7,6 +7,7 @@ topic and not with another, and MQTT promises order only within a topic. `thin` 
 """
 
 import asyncio
+import ssl
 import time
 from collections.abc import Awaitable, Callable
 
@@ -24,10 +25,11 @@ Pass = Callable[[Packet], bool]  # False: kept back
 class Tap:
     """Listens on `port`, passes on to `broker_port`. `hold(wanted)` and `release()` are for messages to the gateway."""
 
-    def __init__(self, port: int, broker_port: int, log: WireLog) -> None:
+    def __init__(self, port: int, broker_port: int, log: WireLog, tls: ssl.SSLContext | None = None) -> None:
         self.port = port
         self.log = log
         self._broker_port = broker_port
+        self._tls = tls  # a gateway that comes by TLS finds its end here
         self._server: asyncio.Server | None = None
         self._talks: set[asyncio.Task[None]] = set()
         self._to_gateway: asyncio.Queue[tuple[float, Packet]] | None = None
@@ -50,7 +52,7 @@ class Tap:
         return port
 
     async def open(self) -> None:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port, ssl=self._tls)
 
     async def close(self) -> None:
         if self._server is not None:
