@@ -22,6 +22,8 @@ _SLOT_CHOICE = "/slot"
 _SECONDS_MIN = 10
 _SECONDS_MAX = 3_600
 _DESCRIPTOR_BYTES = 52
+_LIVES_AT_ONCE = 3
+_REST_S_MAX = 60
 
 
 def begin(root):
@@ -31,6 +33,12 @@ def begin(root):
     in_a_row += 1
     _write(root, total, in_a_row)
     return total, in_a_row
+
+
+def rest_s(root):
+    """How long a life that broke waits before the next: nothing for the first three, then longer, a minute at most."""
+    _, in_a_row = _read(root)
+    return min(1 << min(in_a_row - _LIVES_AT_ONCE, 16), _REST_S_MAX) if in_a_row > _LIVES_AT_ONCE else 0
 
 
 def settled(root):

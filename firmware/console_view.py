@@ -95,6 +95,7 @@ class ConsoleView:
         boot = self._boot
         about = {"mode": MODE_RUNNING, "gateway": self._site.settings.gateway, "board": boot["board"], "firmware": boot["firmware"]}
         about.update({"boot_count": boot["boot_count"], "in_a_row": boot["in_a_row"], "meters": self.count()})
+        about["reset_cause"] = boot["reset_cause"]
         about.update({"accounts": ledger.accounts.count, "accounts_max": ledger.accounts.capacity})
         about.update({"troubles": len(self.troubles()), "brake": self._gateway.supply.brake.closed})
         return about

@@ -32,7 +32,7 @@ EVENT_TASK_FAULT = const(4)
 FAULT_OWN_PURSE = const(8)
 FAULT_UTILITY_KEY = const(9)
 CHANNEL_HEAD_END = const(1)  # NOTICE channel
-RESET_UNKNOWN = const(0)  # BOOT reset_cause: this port cannot tell
+RESET_UNKNOWN = const(0)  # BOOT reset_cause of a board that cannot tell
 STANDING_SOUND = const(0)
 
 
@@ -99,9 +99,9 @@ class Gateway:
         self.head_end.standing = STANDING_AWAITS_STATE
         return note(self.ledger, kinds.EVENT, (EVENT_STANDING, 0, STANDING_AWAITS_STATE)) > 0 and settle(self.ledger)
 
-    def begin(self, boot_count, firmware_version):
+    def begin(self, boot_count, firmware_version, reset_cause):
         """After the journal was replayed: a slot for each meter, and a status read for each relay."""
-        note(self.ledger, kinds.BOOT, (boot_count, RESET_UNKNOWN, firmware_version))
+        note(self.ledger, kinds.BOOT, (boot_count, reset_cause, firmware_version))
         for index in range(len(self._settings.meters)):
             meter = self._settings.meters[index]
             row = self._row_of(meter)

@@ -21,7 +21,7 @@ from firmware.diagnostics import event_ring
 from firmware.diagnostics.answers import Answers
 from firmware.diagnostics.console_task import Console
 from firmware.diagnostics.maintenance import Maintenance
-from firmware.gateway import Gateway
+from firmware.gateway import RESET_UNKNOWN, Gateway
 from firmware.gateway_source import Source
 from firmware.leaving import Leaving
 from firmware.ledger.ledger_store import Ledger
@@ -37,9 +37,10 @@ from firmware.tariff.tariff import parse_tariff
 
 TICK_MS = const(1_000)
 SETTLED_AFTER_TICKS = const(30)
-TASK_SILENCE_MAX_MS = const(60_000)
 EXIT_BAD_INPUT = const(2)
 EXIT_MAINTENANCE = const(75)
+MEND_S = const(3_600)
+REST_PIECE_MS = const(500)
 FAULT_CHARS_MAX = const(1_000)
 CONSOLE_BYTES_S = const(6_000)  # half of what a UART at 115200 baud carries
 RTC_EVERY_TICKS = const(3_600)
@@ -139,7 +140,7 @@ class Firmware:
         self.gateway = Gateway(ledger, site, self._clock, aio.now_ms, doors)
         self._decisions = Decisions(limits.accounts_max)
         self._events = event_ring.EventRing(limits.console_events_kept)
-        ledger.open(boots[0], board.firmware_version, self._on_replayed)
+        ledger.open(boots[0], board.firmware_version, self._on_replayed, getattr(board.watchdog, "progress", _nothing))
         if site.is_restored() and self.gateway.on_restored():
             site.end_restored()
         ledger.watch(self._on_record)
@@ -147,18 +148,20 @@ class Firmware:
         self.supervisor = Supervisor(board.watchdog, self._on_task_fault)
         self._build_bus(limits)
         self._build_sync(limits, boots[0])
-        self.gateway.begin(boots[0], board.firmware_version)
-        self._build_console(limits, boots)
+        reset_cause = getattr(board, "reset_cause", RESET_UNKNOWN)
+        self.gateway.begin(boots[0], board.firmware_version, reset_cause)
+        self._build_console(limits, boots, reset_cause)
 
-    def _build_console(self, limits, boots):
+    def _build_console(self, limits, boots, reset_cause):
         board, site = self.board, self._site
         about = {"board": board.name, "firmware": board.firmware_version, "boot_count": boots[0], "in_a_row": boots[1]}
+        about["reset_cause"] = reset_cause
         about["troubles"] = site.troubles
         view = ConsoleView(self.gateway, self.bus, self.sync, about, aio.now_ms, site, self._decisions)
         leaving = Leaving(self.bus, self.gateway.ledger, site.write_flag)
         maintenance = Maintenance(site.key, board.random_bytes, leaving, limits)
         answers = Answers(view, self._events, self._note_event, maintenance)
-        beat = self.supervisor.watch("console", TASK_SILENCE_MAX_MS)
+        beat = self.supervisor.watch("console", limits.task_silence_max_ms)
         speed = getattr(board, "console_bytes_s", CONSOLE_BYTES_S)
         streams = getattr(board, "console_streams", False)
         self.console = Console(board.console, view, answers, self._note_event, limits, beat, speed, streams)
@@ -168,7 +171,7 @@ class Firmware:
         for meter in self._site.settings.meters:
             model = self._site.models[meter.model]
             meters.append(Meter(meter.serial, model, meter.password_level, meter.password))
-        beat = self.supervisor.watch("bus", TASK_SILENCE_MAX_MS)
+        beat = self.supervisor.watch("bus", limits.task_silence_max_ms)
         self.bus = MeterBus(self._site.line, Dlt645Protocol(), meters, limits, self.gateway, self._stamp, beat)
 
     def _build_sync(self, limits, boot_count):
@@ -176,7 +179,7 @@ class Firmware:
         source = Source(self.gateway, boot_count, self.board.firmware_version)
         self.sync = Sync(
             self._site.uplink, settings.host, settings.port, settings.gateway, self._site.key, limits, source, self.gateway,
-            self.board.random_bytes, self.supervisor.watch("sync", TASK_SILENCE_MAX_MS), self._on_uplink_event,
+            self.board.random_bytes, self.supervisor.watch("sync", limits.task_silence_max_ms), self._on_uplink_event,
         )
 
     def _on_replayed(self, kind, values, sequence, at_s, quality):
@@ -198,12 +201,7 @@ class Firmware:
 
     def _on_task_fault(self, name, fault):
         self.gateway.on_fault(name, fault)
-        text = io.StringIO()
-        if hasattr(sys, "print_exception"):
-            sys.print_exception(fault, text)  # MicroPython has no traceback module
-        else:
-            text.write(type(fault).__name__ + ": " + str(fault))
-        self._site.keep_fault("task " + name + ": " + text.getvalue())
+        self._site.keep_fault("task " + name + ": " + _text_of(fault))
 
     def _stamp(self):
         return self._clock.now_s(aio.now_ms()), self._clock.quality
@@ -218,7 +216,7 @@ class Firmware:
         self.sync.announce()
 
     async def _tick(self):
-        beat = self.supervisor.watch("tick", TASK_SILENCE_MAX_MS)
+        beat = self.supervisor.watch("tick", self._site.settings.limits.task_silence_max_ms)
         ticked = 0
         kept = False
         while True:
@@ -259,7 +257,16 @@ async def live(board):
     """One life of the gateway on `board`."""
     site = Site(board)
     try:
-        await Firmware(board, site, boot.begin(board.root)).run()
+        firmware = Firmware(board, site, boot.begin(board.root))
+    except Exception as fault:
+        site.keep_fault("start: " + _text_of(fault))
+        if type(fault) is BadInput and getattr(board.watchdog, "started", False):
+            site.write_flag(MEND_S)  # found by the replay: the watchdog would not let flash.py work at this life's prompt
+            sys.stderr.write(str(fault) + "\n")
+            board.reset()
+        raise
+    try:
+        await firmware.run()
     except MaintenanceAsked:
         if hasattr(board, "reset"):
             board.reset()
@@ -283,7 +290,28 @@ def main(board_name):
         if not hasattr(board, "reset"):
             raise
         sys.print_exception(fault)
+        aio.run(_rest(board))
         board.reset()
+
+
+async def _rest(board):
+    """Lives that end again and again begin more seldom: each costs the flash a few erases."""
+    for _ in range(boot.rest_s(board.root) * 1_000 // REST_PIECE_MS):
+        board.watchdog.feed()
+        await aio.sleep_ms(REST_PIECE_MS)
+
+
+def _text_of(fault):
+    text = io.StringIO()
+    if hasattr(sys, "print_exception"):
+        sys.print_exception(fault, text)  # MicroPython has no traceback module
+    else:
+        text.write(type(fault).__name__ + ": " + str(fault))
+    return text.getvalue()
+
+
+def _nothing():
+    """This board has no watchdog for its start."""
 
 
 if __name__ == "__main__":

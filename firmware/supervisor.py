@@ -50,7 +50,9 @@ class Supervisor:
                 now_ms = aio.now_ms()
                 for index in range(len(self._names)):
                     if ticks.diff(now_ms, self._beats_ms[index]) > self._silence_max_ms[index]:
-                        raise Broken("task is stuck: " + self._names[index])
+                        self._fault = Broken("task is stuck: " + self._names[index])
+                        self._on_fault(self._names[index], self._fault)
+                        raise self._fault
                 self._watchdog.feed()
                 await aio.sleep_ms(CHECK_MS)
         finally:

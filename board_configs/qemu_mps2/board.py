@@ -12,6 +12,7 @@ from firmware.hal.clock_rtc import RtcClock
 from firmware.hal.console_stdio import StdioConsole
 from firmware.hal.line_uart import UartLine
 from firmware.hal.nor_flash import FlashRegion
+from firmware.hal.reset_cause import cause_of
 from firmware.hal.tls_stream import with_tls
 from firmware.hal.uplink_modem import ModemUplink
 from firmware.hal.uplink_socket import SocketUplink
@@ -31,6 +32,7 @@ class Board:
         self.line_path = "UART1"
         self.clock = RtcClock(machine.RTC(), "/clock_hint")
         self.firmware_version = FIRMWARE_VERSION
+        self.reset_cause = cause_of(machine)
         self.model_root = "/rom/firmware/meters/models"
         self.console = StdioConsole()
         self.console_bytes_s = CONSOLE_BYTES_S

@@ -83,6 +83,9 @@ class Limits:
     supply_order_s_max = 1_800  # longer than a relay order takes on the bus, the meter's trip delay included
     cuts_remembered_max = 60  # the throttle knows no bigger number of cuts an hour
 
+    # tasks
+    task_silence_max_ms = 60_000  # a task that says nothing for so long is stuck: the gateway ends, the board begins anew
+
     # console
     console_events_kept = 64  # the ring of diagnostics: 26 bytes each
     console_watch_s_max = 3_600  # nobody watches for ever: a forgotten terminal costs the bus its time

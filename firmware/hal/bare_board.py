@@ -13,6 +13,7 @@ from firmware.base.port import const
 from firmware.base.version import FIRMWARE_VERSION
 from firmware.hal.clock_rtc import RtcClock
 from firmware.hal.console_stdio import StdioConsole
+from firmware.hal.reset_cause import cause_of
 from firmware.hal.tls_stream import with_tls
 from firmware.hal.watchdog_hw import HardwareWatchdog
 
@@ -30,6 +31,7 @@ class BareBoard:
         self.line_path = "UART" + str(wiring.LINES[0][0])
         self.clock = None
         self.firmware_version = FIRMWARE_VERSION
+        self.reset_cause = cause_of(machine)
         self.model_root = application + "/firmware/meters/models"
         self.console = StdioConsole()
         self.console_bytes_s = CONSOLE_BYTES_S

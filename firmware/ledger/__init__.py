@@ -6,8 +6,9 @@ The composition that gateway.py and main.py use (store: synchronous; raises Stor
     from firmware.ledger import record_kinds as kinds
     ledger = Ledger(region, journal_bytes, limits, clock_fn)    # journal = region[0:journal_bytes], readings = the rest
                                                                 # clock_fn() -> (at_s, quality)
-    ledger.open(boot_count, firmware, observe=None)             # replay; writes EPOCH 1 in a first life. observe(kind, values,
-                                                                # sequence, at_s, quality) sees each replayed record (throttle, brake)
+    ledger.open(boot_count, firmware, observe=None, progress=..)# replay; writes EPOCH 1 in a first life. observe(kind, values,
+                                                                # sequence, at_s, quality) sees each replayed record (throttle, brake);
+                                                                # progress() is called after each piece of bounded work
     ledger.record(kinds.CHARGE, values, klass=None) -> sequence # append + fold into accounts in memory; NOT durable yet.
                                                                 # values: tuple in SPEC 2 order (registers and row flat: see below)
                                                                 # Refused("full") when the class may not have the space

@@ -68,12 +68,13 @@ class Journal(JournalReading):
 
     # start
 
-    def open(self, fold, on_gap):
+    def open(self, fold, on_gap, progress):
         """Replay all valid records to fold(kind, values, sequence, at_s, quality); on_gap() when what was before is missing."""
         self._guard(self.region.sync)
-        headers = self._find_blocks()
+        headers = self._find_blocks(progress)
         replay = Replay(BlockScanner(self.region), self.first_offset, fold, on_gap)
         for place in range(len(self.ring)):
+            progress()
             block = self.ring[place]
             header = headers[block]
             if header is None:
@@ -116,7 +117,7 @@ class Journal(JournalReading):
         self._corrupt = replay.damaged > 0 or (replay.first_sequence > 1 and replay.first_sequence - 1 > self.released)
         self._replay = None
 
-    def _find_blocks(self):
+    def _find_blocks(self, progress):
         """Fill the ring, oldest first; headers by block: (epoch, first, chain), None for a lost one."""
         headers = {}
         found = []
@@ -131,6 +132,7 @@ class Journal(JournalReading):
                 self._erases[block] = erases
                 self._ordinal = max(self._ordinal, ordinal)
             else:
+                progress()
                 scanner.begin(self.block_at(block), self.first_offset)
                 if not scanner.next():
                     continue  # blank, or remains of an erase or of a header

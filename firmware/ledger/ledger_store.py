@@ -28,6 +28,10 @@ UNKNOWN = const(3)  # so old that we no longer hold it
 __all__ = ("AGREES", "BEHIND", "FORK", "UNKNOWN", "BOOKS", "CREDIT_CLASS", "ORDINARY", "Ledger")
 
 
+def _nothing():
+    """Nobody waits for the replay."""
+
+
 class Ledger:
     """Ledger(region, journal_bytes, limits, clock_fn): the first journal_bytes are the journal, the rest the readings."""
 
@@ -51,15 +55,16 @@ class Ledger:
 
     # start
 
-    def open(self, boot_count, firmware, observe=None):
-        """Replay the journal, find the readings; write EPOCH 1 in a first life. observe(kind, values, sequence, at_s, quality)."""
+    def open(self, boot_count, firmware, observe=None, progress=_nothing):
+        """Replay the journal, find the readings; write EPOCH 1 in a first life. observe(kind, values, sequence, at_s, quality);
+        progress() is called after each piece of bounded work."""
         self._observe = observe
-        self.journal.open(self._fold, self._on_gap)
+        self.journal.open(self._fold, self._on_gap, progress)
         self._observe = None
         self._release()
         self.journal.begin_life(boot_count - self._last_boot)
         self.journal.judge()
-        self.readings.open()
+        self.readings.open(progress)
         self.readings.go_on_behind(self.outbox.acked_readings)
         self.readings.acked_number = self.outbox.acked_readings
         self._set_reserves()

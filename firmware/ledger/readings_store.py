@@ -47,11 +47,12 @@ class Readings:
     def oldest_number(self):
         return self._first[self._ring[0]] if self._ring else self.last_number + 1
 
-    def open(self):
+    def open(self, progress):
         """Find the ring and the last number: only its two ends are walked through. The journal has synced the region."""
         found = []
         buf = bytearray(HEADER_SIZE)
         for block in range(self.blocks):
+            progress()
             self.region.read_into(self._block_at(block), buf, 0, HEADER_SIZE)
             values = header_of(buf, 0, READINGS_MAGIC)
             if values is not None:
@@ -64,7 +65,7 @@ class Readings:
             return
         most = max(self._erases)
         for block in range(self.blocks):
-            if block not in self._ring:
+            if not self._erases[block]:
                 self._erases[block] = most
         self._ordinal = found[-1][0]
         scanner = self._scanner()

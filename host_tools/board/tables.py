@@ -25,6 +25,7 @@ def show_status(out: Console, status: Row) -> None:
     rows = [
         ("gateway", f"{about.get('gateway')} on {about.get('board')}, firmware {words.firmware(about.get('firmware', 0))}"),
         ("life", f"boot {about.get('boot_count')}, {about.get('in_a_row')} in a row that did not settle"),
+        ("began by", words.began_by(about.get("reset_cause"))),
         ("accounts", f"{about.get('accounts')} of {about.get('accounts_max')}, {about.get('meters')} meters"),
         *_numbers(status),
         ("memory", f"{memory.get('heap')} bytes used, {memory.get('free')} free"),

@@ -1,6 +1,6 @@
 """What the console's numbers mean, for people (SPEC sections 5.3, 6 and 7). Codes of records are in journal_reader.words."""
 
-from host_tools.journal_reader.words import FAULT, HELD_WHY, when, word
+from host_tools.journal_reader.words import FAULT, HELD_WHY, RESET, when, word
 
 STANDING = {0: "sound", 1: "awaits comparison", 2: "awaits the head-end's state", 3: "journal corrupt"}
 QUALITY = {0: "unknown", 1: "from the meters", 2: "from the RTC", 3: "from the network"}
@@ -44,6 +44,11 @@ EVENTS = {
     212: "maintenance asked with a wrong key, times",
     213: "maintenance began, seconds",
 }
+
+
+def began_by(cause: object) -> str:
+    """Why this life began, as BOOT says it."""
+    return word(RESET, cause if isinstance(cause, int) else 0)
 
 
 def flags(bits: int) -> str:

@@ -7,6 +7,7 @@ from host_tools.journal_reader.account_row import parse_row
 from host_tools.journal_reader.record import Record
 
 QUALITY = ("unknown", "from the meters", "from the RTC", "from the network")
+RESET = {0: "unknown", 1: "power on", 2: "reset by the firmware", 3: "WATCHDOG", 4: "deep sleep", 5: "soft reset"}
 CAUSE = {1: "midnight", 2: "tariff edge", 3: "before a decision", 4: "limit", 5: "segment closed", 6: "fixed fee"}
 HELD_WHY = {0: "released", 1: "went backwards", 2: "jumped too far", 3: "other serial number", 4: "no value"}
 CHANNEL = {1: "head-end", 2: "alarm on the meter", 3: "visit"}
@@ -147,7 +148,7 @@ def _epoch(r: Record) -> str:
 
 
 def _boot(r: Record) -> str:
-    return f"boot {r.number('boot_count')}, reset cause {r.number('reset_cause')}, firmware {r.number('firmware')}"
+    return f"boot {r.number('boot_count')}, reset cause {word(RESET, r.number('reset_cause'))}, firmware {r.number('firmware')}"
 
 
 def _row(r: Record) -> str:
