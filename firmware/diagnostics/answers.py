@@ -13,6 +13,7 @@ from firmware.diagnostics import maintenance as orders
 
 PROTOCOL = const(1)
 U32_MAX = 0xFFFFFFFF
+COUNT_MAX = const(0x3FFFFFFF)  # a slice takes no larger number on a board of 32 bits
 PIECE_BYTES = const(1_024)
 RECORDS_ASKED = const(20)  # unless the asker says otherwise
 THEN_MAX = const(20)  # records that followed a decision
@@ -75,7 +76,7 @@ class Answers:
 
     def _journal(self, request):
         oldest, last = self._view.held()
-        count = request.number("count", 1, U32_MAX, RECORDS_ASKED)
+        count = request.number("count", 1, COUNT_MAX, RECORDS_ASKED)
         sequence = request.number("from", 1, U32_MAX, max(oldest, last - count + 1, 1))
         yield {"held": (oldest, last)}
         while count > 0:

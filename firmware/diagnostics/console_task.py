@@ -162,6 +162,9 @@ class Console:
                 return self._ended(None)
             except Refused as refusal:
                 return self._ended(refusal)
+            except Exception as fault:  # a question must never end the gateway, whatever is wrong with its answer
+                self._note(events.ANSWER_FAILED, 0, 0)
+                return self._ended(Refused("failed", type(fault).__name__ + ": " + str(fault)))
             if row is not None:
                 row["re"] = self._re
                 self._told_rows += 1

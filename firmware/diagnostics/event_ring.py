@@ -16,6 +16,7 @@ BEGUN = const(210)  # value: boots in a row that did not settle
 REQUEST_DROPPED = const(211)  # value: how many so far
 WRONG_MAC = const(212)  # value: how many so far
 MAINTENANCE_ASKED = const(213)  # value: seconds
+ANSWER_FAILED = const(214)
 
 TIMES_MAX = const(0xFFFF)
 ENTRY = Layout("event", (("number", U32), ("at_s", U32), ("code", U16), ("times", U16), ("account", U32), ("value", I64)))

@@ -8,7 +8,7 @@ from host_tools.board.port import BAUD
 
 DESCRIPTION = "Ask a gateway on its serial console. Nothing asked here changes money or supply."
 EPILOG = "exit status: 0 done, 1 the board said no or nothing, 2 used wrongly, 130 ended by Ctrl-C"
-ROWS_MAX = 0xFFFFFFFF
+ROWS_MAX = (1 << 30) - 1
 
 Commands = tuple[tuple[str, str, str], ...]
 COMMANDS: Commands = (
@@ -50,7 +50,7 @@ def parser() -> argparse.ArgumentParser:
     made["events"].add_argument("--from", dest="first", type=whole(0, ROWS_MAX), default=0, metavar="NUMBER", help="from this event on")
     made["watch"].add_argument("--seconds", type=whole(1, 86_400), help="default: until Ctrl-C")
     journal = made["journal"]
-    journal.add_argument("--from", dest="first", type=whole(1, ROWS_MAX), metavar="SEQUENCE", help="default: the newest records")
+    journal.add_argument("--from", dest="first", type=whole(1, 0xFFFFFFFF), metavar="SEQUENCE", help="default: the newest records")
     journal.add_argument("--count", type=whole(1, ROWS_MAX), default=50, help="default 50")
     journal.add_argument("--all", action="store_true", help="everything that the board holds")
     journal.add_argument("--account", type=whole(1, 0xFFFFFFFE), help="show this account's only; the chain is checked over all")

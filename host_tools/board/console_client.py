@@ -7,8 +7,8 @@
 A board that gives no answer is named: silent, busy, at MicroPython's prompt, older, newer. On the way out an answer or a
 watch that still goes on is ended, so the next one finds the console at rest.
 
-Traps avoided: a line may be noise, half, or another asker's: only lines with our number count. A request may be lost, so it is
-sent again once - but never the order that resets the board.
+Traps avoided: a line may be noise, half, or another asker's: only lines with our number count. A request may be lost, or come
+while the board starts, so it is sent again - but never the order that resets the board.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ import serial
 
 from host_tools.board.errors import BadInput, BoardTrouble
 from host_tools.board.port import BAUD, open_port
-from host_tools.board.silence import OTHER_VERSION, SENTENCES, is_blank, what_sits_there
+from host_tools.board.silence import OTHER_VERSION, RAW_PROMPT, SENTENCES, is_blank, what_sits_there
 
 PROTOCOL = 1
 PURPOSE = b"lamplighter-maintenance-1"
@@ -40,6 +40,7 @@ GARBLED_TRIES = 3
 SEARCH_S = 30.0  # the board looks through its journal
 MAINTENANCE_S = 100.0  # relay work is waited for
 PROBE_S = 0.6
+ECHO = b'"ask":'
 
 Row = dict[str, Any]
 
@@ -143,7 +144,7 @@ class ConsoleClient:
                 yield row
             now = time.monotonic()
             if again and not answered and now - asked_at > SEND_AGAIN_S:
-                again = False
+                asked_at = now
                 self._write(b"\n" + request + b"\n")
             if now - heard_at > wait_s:
                 raise self._why_silent(answered)
@@ -237,14 +238,16 @@ class ConsoleClient:
         raise BoardTrouble(str(reason), sentence.format(name=name, reason=reason, what=what))
 
     def _why_silent(self, answered: bool) -> BoardTrouble:
-        """A raw prompt says nothing by itself, so it is looked for when nothing was heard at all."""
+        """A raw prompt says nothing by itself and a friendly one echoes: it is asked for its name and left as it was."""
         if answered:
             return BoardTrouble("silent", f"the board at {self.port} stopped in the middle of its answer")
-        if is_blank(bytes(self._heard)):
+        if is_blank(bytes(self._heard)) or ECHO in self._heard:
             self._write(b"\r\x01")
             until = time.monotonic() + PROBE_S
             while time.monotonic() < until:
                 self._read()
+            if RAW_PROMPT in self._heard:
+                self._write(b"\x02")
         self._under_way = False
         return what_sits_there(self.port, bytes(self._heard), self._told > 0)
 

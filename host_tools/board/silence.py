@@ -1,8 +1,12 @@
 """A board that gives no answer, or says no, in one sentence: what it is and what to do next."""
 
+import re
+
 from host_tools.board.errors import BoardTrouble
 
-PROMPTS = (b">>> ", b"raw REPL; CTRL-B", b"Traceback (most recent call last)", b"MicroPython v")
+RAW_PROMPT = b"raw REPL; CTRL-B"
+PROMPTS = (b">>> ", RAW_PROMPT, b"MicroPython v")
+ERROR = re.compile(rb"^([A-Z]\w*(Error|Fault|Exception|Input|Broken)\b[^\r\n]*)", re.M)
 OTHER_VERSION = "the board speaks console protocol {its}, these tools speak {ours}: use the tools of its firmware's version"
 SAID_CHARS = 60
 SENTENCES = {
@@ -15,6 +19,7 @@ SENTENCES = {
     "challenge": "the board's challenge was used up or too old: ask again",
     "wait": "the board takes no order of maintenance for another {what} ms: a wrong key was tried",
     "storage": "the board cannot write its maintenance flag: its file system failed; the gateway goes on",
+    "failed": "the board could not answer: {what}",
     "too_long": "the board found the request too long",
 }
 
@@ -26,6 +31,10 @@ def is_blank(heard: bytes) -> bool:
 
 def what_sits_there(port: str, heard: bytes, told: bool) -> BoardTrouble:
     """From what was heard while nobody answered; `told` = some of it was lines of a console."""
+    errors = ERROR.findall(heard) if b"Traceback (most recent call last)" in heard else []
+    if errors:
+        fault = errors[-1][0].decode(errors="replace")
+        return BoardTrouble("crashed", f"the board's application ends as soon as it begins: {fault}; flash it again")
     if any(prompt in heard for prompt in PROMPTS):
         return BoardTrouble(
             "prompt", "the board is at MicroPython's prompt: no application runs (maintenance, or not flashed); mpremote can talk to it"

@@ -43,6 +43,7 @@ EVENTS = {
     211: "lines on the console that were no requests",
     212: "maintenance asked with a wrong key, times",
     213: "maintenance began, seconds",
+    214: "an answer on the console failed",
 }
 
 
@@ -62,6 +63,8 @@ def event(code: int, value: int) -> str:
         return f"reading held: {word(HELD_WHY, value)}"
     if code == 201:
         return f"fault: {word(FAULT, value)}"
+    if code == 214:
+        return EVENTS[code]
     if code == 202:
         return "brake closed: no cuts" if value else "brake released"
     if code == 5:

@@ -62,6 +62,12 @@ def test_a_real_prompt_of_micropython_friendly_or_raw(typed):
         assert told.value.kind == "prompt"
 
 
+def test_an_application_that_crashes_is_named_with_its_error():
+    said = b'Traceback (most recent call last):\r\n  File "firmware/main.py", line 138, in __init__\r\nMemoryError: no 29200 bytes\r\n>>> '
+    trouble = named(Peer(lambda asked: said))
+    assert trouble.kind == "crashed" and "MemoryError: no 29200 bytes" in str(trouble)
+
+
 def test_a_firmware_that_only_tells_is_older():
     trouble = named(Peer(lambda asked: lines({"now": {"bus": {}}}, {"accounts": []})))
     assert trouble.kind == "version" and "older" in str(trouble)

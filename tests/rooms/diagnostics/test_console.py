@@ -131,6 +131,7 @@ def test_what_the_board_cannot_answer_it_says():
         ({"ask": "why", "account": 5}, "account"),
         ({"ask": "why", "account": "1001"}, "argument"),
         ({"ask": "journal", "count": 0}, "argument"),
+        ({"ask": "journal", "count": 1 << 30}, "argument"),
         ({"ask": "events", "from": -1}, "argument"),
         ({"ask": "watch"}, "argument"),
         ({"ask": "watch", "seconds": 3_601}, "argument"),
@@ -139,6 +140,23 @@ def test_what_the_board_cannot_answer_it_says():
     )
     answers = ask([dict(row[0], id=3) for row in rows])
     cases([(at,) for at in range(len(rows))], lambda at: eq((answers[at][-1].get("no"), answers[at][-1]["re"]), (rows[at][1], 3)))
+
+
+def test_an_answer_that_fails_is_an_answer_and_the_gateway_lives_on():
+    world = quiet(World())
+
+    async def script(world):
+        await until(lambda: world.slot().reading is not None)
+        world.gateway.supply.facts_of = None  # a bug of ours
+        lines = await answer(world, {"ask": "accounts", "id": 4})
+        eq((lines[-1]["re"], lines[-1]["no"]), (4, "failed"))
+        del world.gateway.supply.facts_of
+        events = part(await answer(world, {"ask": "events"}), "event")
+        eq(events[-1][2], 214)
+        await aio.sleep_ms(10_000)
+        return len(part(await answer(world, {"ask": "accounts"}), "account"))
+
+    eq(world.run(script), 1)
 
 
 def test_garbage_is_answered_once_a_second_and_the_gateway_goes_on():
