@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from host_tools.flash import commands, emulated
+from host_tools.flash.connection import HOLD_S
 from host_tools.flash.errors import FlashError
 from host_tools.set_up.paths import NotSetUp
 
@@ -87,6 +88,7 @@ def _commit(one: argparse.ArgumentParser) -> None:
 def _port(one: argparse.ArgumentParser) -> None:
     one.add_argument("--port", required=True, metavar="PORT", help="the board's console: /dev/ttyUSB0, /dev/ttyACM0, a pty")
     one.add_argument("--yes", action="store_true", help="ask nothing")
+    one.add_argument("--hold", type=int, default=HOLD_S, metavar="SECONDS", help=argparse.SUPPRESS)  # how long the board waits for us
     one.add_argument("--backups", type=Path, metavar="DIR", help="where backups lie (default backups/)")
 
 

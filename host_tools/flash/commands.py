@@ -149,7 +149,7 @@ def _session(board: Board, given: argparse.Namespace) -> Session:
             return files_image.read_file(given.key)
         return backups.newest_key(_place(given), gateway)
 
-    return Session(board, given.port, find_key)
+    return Session(board, given.port, find_key, given.hold)
 
 
 def agreed_by(given: argparse.Namespace) -> flashing.Asked:

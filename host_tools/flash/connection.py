@@ -149,6 +149,6 @@ def order_maintenance(port: Port, repl: Repl, key: bytes, seconds: int) -> None:
         raise FlashError(f"the board on {port.name} stepped aside but shows no prompt: wait {seconds} s, it comes back to work by itself")
 
 
-def leave_alone(repl: Repl) -> None:
-    """From now on the board waits HOLD_S for each next word of ours; one that waits for ever goes on doing so."""
-    repl.keep_every(HOLD_S / 4, HOLD % (HOLD_S * 1000))
+def leave_alone(repl: Repl, hold_s: int) -> None:
+    """From now on the board waits so long for each next word of ours; one that waits for ever goes on doing so."""
+    repl.keep_every(hold_s / 4, HOLD % (hold_s * 1000))

@@ -18,6 +18,7 @@ from host_tools.flash.board_folder import Board
 from host_tools.flash.errors import FlashError
 
 DISK_VERSION = 0x00020000
+ANY_VERSION = 0
 # MicroPython's VfsLfs2 reads and programs 32 bytes at a time unless told otherwise; the rp2 port's boot says progsize=256.
 PROGRAM_SIZES = {"rp2": 256}
 PROGRAM_SIZE_USUAL = 32
@@ -97,7 +98,7 @@ def read_file(path: Path) -> bytes:
         raise FlashError(f"{path} cannot be read: {fault.strerror}") from fault
 
 
-def _filesystem(size: int, block_size: int, program_size: int) -> LittleFS:
+def _filesystem(size: int, block_size: int, program_size: int, disk_version: int) -> LittleFS:
     return LittleFS(
         mount=False,
         block_size=block_size,
@@ -105,7 +106,7 @@ def _filesystem(size: int, block_size: int, program_size: int) -> LittleFS:
         read_size=program_size,
         prog_size=program_size,
         lookahead_size=program_size,
-        disk_version=DISK_VERSION,
+        disk_version=disk_version,
     )
 
 
@@ -116,7 +117,7 @@ def program_size_of(platform: str) -> int:
 
 def build_littlefs(files: dict[str, bytes], size: int, block_size: int, program_size: int) -> bytes:
     """{path: content} -> image of exactly `size` bytes."""
-    disk = _filesystem(size, block_size, program_size)
+    disk = _filesystem(size, block_size, program_size, DISK_VERSION)
     try:
         disk.format()
         disk.mount()
@@ -135,7 +136,7 @@ def build_littlefs(files: dict[str, bytes], size: int, block_size: int, program_
 
 def read_littlefs(image: bytes, block_size: int, program_size: int = PROGRAM_SIZE_USUAL) -> dict[str, bytes]:
     """Image -> {path: content}; FlashError when it holds no filesystem."""
-    disk = _filesystem(len(image), block_size, program_size)
+    disk = _filesystem(len(image), block_size, program_size, ANY_VERSION)
     disk.context.buffer[:] = image
     try:
         disk.mount()

@@ -3,8 +3,8 @@
     with Session(board, "/dev/ttyUSB0", find_key) as session:
         session.live.files()
 
-Trap avoided: whatever stops us in the middle - a fault, Ctrl-C, a pulled cable - the board returns to work by itself after
-HOLD_S, because it was told no longer time and that time is told anew while we work.
+Trap avoided: whatever stops us in the middle - a fault, Ctrl-C, a pulled cable - the board returns to work by itself two
+minutes later, because it was told no longer time and that time is told anew while we work.
 """
 
 import time
@@ -29,10 +29,11 @@ FindKey = Callable[[str], bytes | None]  # gateway -> its key, when it is to be 
 class Session:
     """`ran` tells whether the gateway was at work when we came; `live` is the board."""
 
-    def __init__(self, board: Board, port_name: str, find_key: FindKey):
+    def __init__(self, board: Board, port_name: str, find_key: FindKey, hold_s: int = connection.HOLD_S):
         self.board = board
         self.ran = False
         self._find_key = find_key
+        self._hold_s = hold_s
         self.port = Port(port_name)
         self._repl = Repl(self.port)
         try:
@@ -56,7 +57,7 @@ class Session:
         if found.state == State.RUNNING:
             self.ran = True
             self._ask_aside(found.about.get("board"), found.about.get("gateway"))
-        connection.leave_alone(self._repl)
+        connection.leave_alone(self._repl, self._hold_s)
 
     def _ask_aside(self, board: object, gateway: object) -> None:
         if board != self.board.name:
