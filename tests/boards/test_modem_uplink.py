@@ -163,6 +163,8 @@ def test_who_is_refused_is_told_and_a_lost_clock_is_no_reason(world):
         else:
             assert words in line["sentence"], line
     assert [line["rtc"] is None for line in told] == [False] * 5 + [True] * 2  # a hint is no time
+    steps_us = told[0]["steps_us"]
+    assert max(steps_us) < sum(steps_us) // 2, steps_us  # four messages cost arithmetic, and each is a step of its own
     assert end["dialled"] == 1  # lwIP has few sockets: none was left behind
 
 

@@ -8,12 +8,14 @@ usage: run(options)       as tests/peers/sync_device.py, and "modem": {"apn", ..
 
 import gc
 import json
+import time
 
 import machine
 
 from board_configs.qemu_mps2.board import make
 from firmware.base import aio
 from firmware.base.faults import UplinkFault
+from firmware.hal import tls_micropython
 from firmware.hal.tls_stream import with_tls
 from tests.peers import sync_device
 
@@ -62,9 +64,23 @@ def run(text):
     sync_device.tell(rtc=board.clock.rtc_s())
 
 
+class Stopwatch(tls_micropython.Session):
+    """A session whose steps are timed."""
+
+    steps_us = []
+
+    def step(self):
+        begun_us = time.ticks_us()
+        try:
+            return super().step()
+        finally:
+            Stopwatch.steps_us.append(time.ticks_diff(time.ticks_us(), begun_us))
+
+
 def judge(text):
     """Options as JSON; a line for each case, then {"end": ...}."""
     options = json.loads(text)
+    tls_micropython.Session = Stopwatch
     board = make()
     modem = board.uplink(Settings({"modem": options["modem"]}))
 
@@ -81,7 +97,8 @@ def judge(text):
                 stream.close()
             except UplinkFault as fault:
                 sentence = str(fault)
-            sync_device.tell(sentence=sentence, rtc=board.clock.rtc_s())
+            sync_device.tell(sentence=sentence, rtc=board.clock.rtc_s(), steps_us=list(Stopwatch.steps_us))
+            Stopwatch.steps_us.clear()
             del uplink
         await aio.cancel(beside)
         gc.collect()
