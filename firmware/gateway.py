@@ -19,7 +19,7 @@ from firmware.gateway_billing import HELD_NO_VALUE, HELD_OTHER_SERIAL, NO_SERIAL
 from firmware.gateway_books import Refusals, note, settle
 from firmware.gateway_orders import OrderDesk
 from firmware.gateway_replay import EVENT_STANDING, STANDING_AWAITS_COMPARISON, STANDING_AWAITS_STATE, Replay, forward_s
-from firmware.gateway_slot import Slot
+from firmware.gateway_slot import Slots
 from firmware.gateway_supply import SupplyDesk
 from firmware.ledger import record_kinds as kinds
 from firmware.ledger.accounts import CREATED, EXISTS
@@ -79,7 +79,6 @@ class Gateway:
         self._ticks_ms = ticks_ms
         self._limits = limits
         self._settings = site.settings
-        self._models = site.models
         order, self._wake, self.announce = doors
         self.uplink_events = 0
         self.billing = Billing(ledger, site.tariffs, limits)
@@ -89,8 +88,7 @@ class Gateway:
         self.supply = SupplyDesk(ledger, self.billing, site.policies, throttle, brake, views, order, limits)
         self.refusals = Refusals()
         self.orders = OrderDesk(self, site.tariffs, site.policies, site.documents)
-        self.slots = []
-        self._by_account = {}
+        self.slots = Slots(site.settings, site.models)
         self._replay = Replay(throttle, brake, self.head_end)  # only until begin()
         self.on_replayed = self._replay.on_record
 
@@ -100,36 +98,32 @@ class Gateway:
         return note(self.ledger, kinds.EVENT, (EVENT_STANDING, 0, STANDING_AWAITS_STATE)) > 0 and settle(self.ledger)
 
     def begin(self, boot_count, firmware_version, reset_cause):
-        """After the journal was replayed: a slot for each meter, and a status read for each relay."""
+        """After the journal was replayed: a row for each slot, and a status read for each relay."""
         note(self.ledger, kinds.BOOT, (boot_count, reset_cause, firmware_version))
-        for index in range(len(self._settings.meters)):
-            meter = self._settings.meters[index]
-            row = self._row_of(meter)
-            slot = Slot(index, meter, self._models[meter.model], row, self._settings.utc_offset_min)
+        for slot in self.slots:
+            slot.row = self._row_of(slot)
             self._replay.remind(slot)
             self.supply.begin(slot, self._replay.override_of(slot.account))
-            self.slots.append(slot)
-            self._by_account[slot.account] = slot
         self._replay = self.on_replayed = None
         self.billing.begin(self.slots)
         self.supply.set_size(len(self.slots))
         settle(self.ledger)
 
-    def _row_of(self, meter):
+    def _row_of(self, slot):
         """The account's row; a new account begins with no meter bound, so that credits find it before its first reading."""
         accounts = self.ledger.accounts
-        if accounts.row_of(meter.account) < 0:
+        if accounts.row_of(slot.account) < 0:
             if accounts.count >= accounts.capacity:
-                raise BadInput("account", str(meter.account) + " finds no place: the books hold " + str(accounts.count) + " accounts")
-            unbound = (meter.account, NO_SERIAL, 0, 0, 0, 0, 0, 0)
+                raise BadInput("account", str(slot.account) + " finds no place: the books hold " + str(accounts.count) + " accounts")
+            unbound = (slot.account, NO_SERIAL, 0, 0, 0, 0, 0, 0)
             # of the books' own class: a full journal must neither keep the gateway from starting nor lose a protection
             self.ledger.record(kinds.SEGMENT, unbound, kinds.BOOKS)
-            self.ledger.record(kinds.FLAGS, (meter.account, meter.flags, 0), kinds.BOOKS)
-        return accounts.row_of(meter.account)
+            self.ledger.record(kinds.FLAGS, (slot.account, slot.flags, 0), kinds.BOOKS)
+        return accounts.row_of(slot.account)
 
     def slot_of(self, account):
         """The supply point of an account, or None."""
-        return self._by_account.get(account)
+        return self.slots.of_account(account)
 
     # from the bus
 
@@ -143,11 +137,12 @@ class Gateway:
         why = self.billing.why_held(slot, reading)
         if not why and not self.billing.is_bound(slot) and not self.billing.bind(slot, reading):
             why = HELD_OTHER_SERIAL  # no room to close one segment and begin the next
-        if why != HELD_NO_VALUE:
-            slot.last_heard = reading
+        undated = not why and self.billing.waits_for_date(slot, reading)
+        if undated or why and why != HELD_NO_VALUE:
+            slot.was_heard(reading)
         if why:
             self.billing.hold(slot, reading, why)
-        elif not self.billing.waits_for_date(slot, reading):
+        elif not undated:
             self._believe(slot, reading)
         if reading.status_word is not None:
             self._learn_enforceable(slot, reading.status_word)
@@ -159,8 +154,7 @@ class Gateway:
     def _believe(self, slot, reading):
         slot.held = 0
         slot.jumped = None
-        slot.reading = reading
-        slot.reading_age_s = 0
+        slot.believe(reading)
         slot.uncharged_ucu = self.billing.uncharged_ucu(slot, reading)
         cause = self.billing.due_cause(slot, reading, slot.uncharged_ucu)
         if cause and slot.uncharged_ucu is not None:
@@ -232,7 +226,7 @@ class Gateway:
     def on_meter_clock(self, meter, local_s):
         """A meter told its local time, None when it tells none."""
         slot = self.slots[meter]
-        slot.clock_age_s = 0
+        slot.clock_was_read()
         self._note_clock(self.clock.on_meter_clock(meter, local_s, slot.utc_offset_min, self._ticks_ms()))
 
     # from the head-end
@@ -289,8 +283,8 @@ class Gateway:
 
     def _deliver_notices(self, sequence):
         """A notice is given to the customer by the head-end once its database holds it."""
-        for slot in self.slots:
-            if slot.notice_sequence and slot.notice_sequence <= sequence:
+        for slot in self.slots.noticed():
+            if slot.notice_sequence <= sequence:
                 slot.notice_sequence = 0
                 self.supply.notice_delivered(slot, CHANNEL_HEAD_END)
 
@@ -308,7 +302,7 @@ class Gateway:
         self.head_end.standing = STANDING_SOUND
         self.refusals = Refusals()
         for slot in self.slots:
-            slot.row = self._row_of(self._settings.meters[slot.index])
+            slot.row = self._row_of(slot)
             slot.forget()
             self.supply.begin(slot, 0, slot.state)
         self.announce()
@@ -322,18 +316,16 @@ class Gateway:
     def on_tick(self):
         """Each second: retries of supply, orders that expired, space on flash."""
         now_s = self.clock_view.stamp()[0]
-        for slot in self.slots:
+        self.slots.second += 1
+        for slot in self.slots.busy():
             if slot.cut_order and now_s and now_s >= slot.cut_order_until_s:
                 self.supply.end_cut_order(slot)
-            slot.reading_age_s += 1
-            if slot.clock_age_s is not None:
-                slot.clock_age_s += 1
             self.supply.retry(slot)
         try:
             self.ledger.on_tick()
         except (Refused, StorageFault):
             pass  # no room, or the flash failed: who asks the ledger next finds out
-        for slot in self.slots:
+        for slot in self.slots.jumped():
             self.billing.keep_jump(slot)
 
     def on_fault(self, name, fault):

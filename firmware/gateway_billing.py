@@ -168,8 +168,10 @@ class Billing:
                 self._unbind(slot.account)
         ours = [slot.row for slot in slots]
         for row in range(accounts.count):
+            if row in ours:
+                continue
             for slot in slots:
-                if row not in ours and accounts.get(row, "serial") == slot.serial and may_cut(self._ledger):
+                if accounts.get(row, "serial") == slot.serial and may_cut(self._ledger):
                     lines, _, _ = self._closing(row, slot)
                     self._write_off_lines(accounts.account(row), slot.serial, lines)  # nobody knows its tariff any more
                     self._unbind(accounts.account(row))

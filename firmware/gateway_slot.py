@@ -1,51 +1,284 @@
-"""What the gateway knows of one supply point beside its journalled account row: the last reading and the supply process.
+"""What the gateway knows of its supply points beside their journalled account rows: last readings and supply processes.
 
-All of it is found again after a restart by asking the meter; nothing here is money.
+All of it is found again after a restart by asking the meters; nothing here is money. It stands in columns that are made
+once, a hundred bytes a meter; `slots[index]` makes the object that the desks work with, and writes through to them.
+
+Trap avoided: two hundred objects of thirty fields each take a quarter of a board's heap, and each of them grows as it is
+used. What counts seconds is kept as the second at which it began: nothing is touched each second.
 """
 
+from array import array
+
+from firmware.base.port import const
+from firmware.base.reading import RATES_MAX, Reading
+from firmware.base.records import BYTES6, U8, U32, Layout
 from firmware.cutoff import supply
 from firmware.meters.model import power_max_w
+
+BLOCK = const(32)  # readings that lie together: no large hole is needed
+NO_VALUE = const(0xFFFFFFFF)
+_HEAD = (("at_s", U32), ("serial", BYTES6), ("quality", U8), ("rates", U8), ("marks", U8), ("power_w", U32), ("word", U32))
+_READING = Layout("kept reading", _HEAD + tuple([("register_" + str(rate), U32) for rate in range(RATES_MAX + 1)]))
+
+# columns
+_ROW = const(0)
+_SILENT = const(1)
+_ENFORCEABLE = const(2)
+_STATE = const(3)
+_FORWARD = const(4)
+_CLOCK_READ = const(5)
+_READ = const(6)  # this one and those behind are void when the head-end's state takes the place of ours
+_HEARD = const(7)
+_UNCHARGED = const(8)
+_HELD = const(9)
+_HELD_SEQUENCE = const(10)
+_JUMPED = const(11)
+_REFUSED = const(12)
+_SINCE = const(13)
+_JUDGED = const(14)
+_ASKED = const(15)
+_NOTICE = const(16)
+_NOTICE_AGAIN = const(17)
+_LOST = const(18)
+_PAUSE = const(19)
+_CUT_ORDER = const(20)
+_CUT_UNTIL = const(21)
+_OVERRIDE = const(22)
+COLUMNS = const(23)
+_INITIAL = (0, 0, None, supply.ON_UNKNOWN, 0, None, None, None, None, 0, 0, None, None, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+
+
+def _column(number):
+    def get(slot):
+        return slot._columns[number][slot.index]
+
+    def put(slot, value):
+        slot._columns[number][slot.index] = value
+
+    return property(get, put)
 
 
 class Slot:
     """`index` is the meter's place on this gateway; `row` the account's row in the ledger's table."""
 
-    def __init__(self, index, settings, model, row, utc_offset_min):
+    def __init__(self, slots, index):
         self.index = index
-        self.account = settings.account
-        self.serial = settings.serial
-        self.address = settings.address
-        self.model = model
-        self.max_power_w = power_max_w(model)
-        self.row = row
-        self.flags = settings.flags  # protected, care, exempt: they hold beside those of the account row
-        self.tariff = settings.tariff
-        self.policy = settings.policy
-        self.utc_offset_min = utc_offset_min
-        self.silent_turns = 0
-        self.enforceable = None  # None until a status word was read
-        self.state = supply.ON_UNKNOWN
-        self.notice_forward_s = 0  # how far the clock was set forward since the notice: its period is not shorter for it
-        self.clock_age_s = None  # seconds since the meter's clock was asked for; None = not in this life
-        self.forget()
+        self._slots = slots
+        self._columns = slots.columns
+        self.account, self.serial, self.tariff, self.policy, self.flags = slots.meters.facts(index)
+        self.model = slots.models[index]  # flags: protected, care, exempt; they hold beside those of the account row
+
+    row = _column(_ROW)
+    silent_turns = _column(_SILENT)
+    enforceable = _column(_ENFORCEABLE)  # None until a status word was read
+    state = _column(_STATE)
+    notice_forward_s = _column(_FORWARD)  # how far the clock was set forward since the notice: its period is not shorter for it
+    uncharged_ucu = _column(_UNCHARGED)  # worth of the energy since the last charge, None without reading or tariff
+    held = _column(_HELD)  # HELD reason while the present readings are not believed
+    held_sequence = _column(_HELD_SEQUENCE)  # journal sequence of the HELD record, 0 = not written in this life
+    jumped = _column(_JUMPED)  # (rate, register) of the reading that was held for a jump
+    read_refused = _column(_REFUSED)  # error word while the meter refuses to tell its register
+    judged = _column(_JUDGED)  # verdict and failed bits last journalled, so that only changes are
+    notice_asked = _column(_ASKED)  # policy channel bits asked in this episode since the start
+    notice_sequence = _column(_NOTICE)  # journal sequence of the notice that the head-end has yet to confirm
+    orders_lost = _column(_LOST)  # relay orders in a row that were never answered
+    cut_order = _column(_CUT_ORDER)  # number of an accepted cut order
+    cut_order_until_s = _column(_CUT_UNTIL)
+    override = _column(_OVERRIDE)
+
+    @property
+    def address(self):
+        """The 12 digits on the meter's plate."""
+        return self._slots.meters[self.index].address
+
+    @property
+    def max_power_w(self):
+        """The most that this meter can pass."""
+        return power_max_w(self.model)
+
+    @property
+    def utc_offset_min(self):
+        """Of the whole gateway."""
+        return self._slots.utc_offset_min
+
+    # seconds by ticks, whatever happens to the clock
+
+    @property
+    def reading_age_s(self):
+        """Seconds since the last believed reading."""
+        return self._slots.second - self._columns[_READ][self.index]
+
+    @property
+    def clock_age_s(self):
+        """Seconds since the meter's clock was asked for; None = not in this life."""
+        at = self._columns[_CLOCK_READ][self.index]
+        return None if at is None else self._slots.second - at
+
+    def clock_was_read(self):
+        """The meter's clock was asked for just now."""
+        self._columns[_CLOCK_READ][self.index] = self._slots.second
+
+    @property
+    def ticks_in_state(self):
+        """Seconds in `state`."""
+        return self._slots.second - self._columns[_SINCE][self.index]
+
+    @ticks_in_state.setter
+    def ticks_in_state(self, seconds):
+        self._columns[_SINCE][self.index] = self._slots.second - seconds
+
+    @property
+    def lost_pause_s(self):
+        """Seconds until the next relay order of a meter that answers none."""
+        return max(0, self._columns[_PAUSE][self.index] - self._slots.second)
+
+    @lost_pause_s.setter
+    def lost_pause_s(self, seconds):
+        self._columns[_PAUSE][self.index] = self._slots.second + seconds
+
+    def notice_again_in(self, seconds):
+        """A failed alarm is tried again then."""
+        self._columns[_NOTICE_AGAIN][self.index] = self._slots.second + seconds
+
+    def notice_is_due_again(self):
+        """True once, when the time for that has come."""
+        due = self._columns[_NOTICE_AGAIN][self.index]
+        if not due or due > self._slots.second:
+            return False
+        self._columns[_NOTICE_AGAIN][self.index] = 0
+        return True
+
+    # readings
+
+    @property
+    def reading(self):
+        """The last believed one, or None."""
+        return self._slots.reading_of(self.index) if self._columns[_READ][self.index] is not None else None
+
+    @reading.setter
+    def reading(self, reading):
+        self._slots.keep_reading(self.index, reading)
+        self._columns[_HEARD][self.index] = None
+        if self._columns[_READ][self.index] is None:
+            self._columns[_READ][self.index] = 0
+
+    def believe(self, reading):
+        """It is of this very second."""
+        self.reading = reading
+        self._columns[_READ][self.index] = self._slots.second
+
+    @property
+    def last_heard(self):
+        """The last one with registers, believed or not."""
+        heard = self._columns[_HEARD][self.index]
+        return self.reading if heard is None else _unpacked(self.index, heard, 0)
+
+    def was_heard(self, reading):
+        """One that is not believed; the next believed one takes its place."""
+        heard = bytearray(_READING.size)
+        _pack(heard, 0, reading)
+        self._columns[_HEARD][self.index] = heard
 
     def forget(self):
         """What the account row said before is void: after a start, and when the head-end's state took its place."""
-        self.reading = None  # the last believed one
-        self.reading_age_s = 0  # seconds since then, by ticks: whatever happens to the clock
-        self.last_heard = None  # the last one with registers, believed or not
-        self.uncharged_ucu = None  # worth of the energy since the last charge, None without reading or tariff
-        self.held = 0  # HELD reason while the present readings are not believed
-        self.held_sequence = 0  # journal sequence of the HELD record, 0 = not written in this life
-        self.jumped = None  # (rate, register) of the reading that was held for a jump
-        self.read_refused = None  # error word while the meter refuses to tell its register
-        self.ticks_in_state = 0  # seconds in `state`, by ticks: the wall clock may step or be unknown
-        self.judged = 0  # verdict and failed bits last journalled, so that only changes are
-        self.notice_asked = 0  # policy channel bits asked in this episode since the start
-        self.notice_sequence = 0  # journal sequence of the notice that the head-end has yet to confirm
-        self.notice_again_ticks = 0  # until a failed alarm is tried again, 0 = nothing waits
-        self.orders_lost = 0  # relay orders in a row that were never answered
-        self.lost_pause_s = 0  # seconds until the next one
-        self.cut_order = 0  # number of an accepted cut order
-        self.cut_order_until_s = 0
-        self.override = 0
+        for number in range(_READ, COLUMNS):
+            self._columns[number][self.index] = _INITIAL[number]
+        self.ticks_in_state = 0
+
+
+class Slots:
+    """One for each of `settings.meters`. `second` counts the ticks of the gateway."""
+
+    def __init__(self, settings, models):
+        self.meters = settings.meters
+        count = len(self.meters)
+        self.models = [models[self.meters.model_of(index)] for index in range(count)]
+        self.utc_offset_min = settings.utc_offset_min
+        self.second = 1
+        self.columns = [[initial] * count for initial in _INITIAL]
+        self.columns[_SINCE] = [self.second] * count
+        self._readings = [bytearray(BLOCK * _READING.size) for _ in range((count + BLOCK - 1) // BLOCK)]
+        self._by_account = array("H", sorted(range(count), key=self._account))
+        self._last = None  # the slot asked for last: it is asked for several times in a row
+        self._shown = None  # the reading made last
+
+    def __len__(self):
+        return len(self.models)
+
+    def __getitem__(self, index):
+        if self._last is None or self._last.index != index:
+            if not 0 <= index < len(self.models):
+                raise IndexError("no such slot")
+            self._last = Slot(self, index)
+        return self._last
+
+    def of_account(self, account):
+        """The slot of an account, or None."""
+        low, high = 0, len(self)
+        while low < high:
+            middle = (low + high) // 2
+            if self._account(self._by_account[middle]) < account:
+                low = middle + 1
+            else:
+                high = middle
+        if low < len(self) and self._account(self._by_account[low]) == account:
+            return self[self._by_account[low]]
+        return None
+
+    def _account(self, index):
+        return self.meters.get(index, "account")
+
+    def busy(self):
+        """Those that somebody has to look at each second: not the many where supply is on and nothing waits."""
+        states, again, orders = self.columns[_STATE], self.columns[_NOTICE_AGAIN], self.columns[_CUT_ORDER]
+        for index in range(len(states)):
+            if states[index] != supply.ON or again[index] or orders[index]:
+                yield self[index]
+
+    def jumped(self):
+        """Those whose register is held for a jump."""
+        return self._where(_JUMPED)
+
+    def noticed(self):
+        """Those with a notice that the head-end has yet to confirm."""
+        return self._where(_NOTICE)
+
+    def _where(self, number):
+        column = self.columns[number]
+        for index in range(len(column)):
+            if column[index]:
+                yield self[index]
+
+    def reading_of(self, index):
+        """The believed reading of a slot that has one."""
+        if self._shown is None or self._shown.meter != index:
+            self._shown = _unpacked(index, self._readings[index // BLOCK], index % BLOCK * _READING.size)
+        return self._shown
+
+    def keep_reading(self, index, reading):
+        """It takes the place of the one before."""
+        _pack(self._readings[index // BLOCK], index % BLOCK * _READING.size, reading)
+        self._shown = reading
+
+
+def _pack(buf, start, reading):
+    values = (reading.at_s, reading.serial, reading.quality, reading.rates, reading.marks, _number(reading.power_w))
+    values += (_number(reading.status_word),) + tuple([_number(value) for value in reading.registers])
+    _READING.pack_into(buf, start, values)
+
+
+def _number(value):
+    return NO_VALUE if value is None else value
+
+
+def _unpacked(index, buf, start):
+    values = _READING.unpack(buf, start)
+    reading = Reading(index, values[1])
+    reading.at_s, _, reading.quality, reading.rates, reading.marks = values[:5]
+    reading.power_w, reading.status_word = _value(values[5]), _value(values[6])
+    reading.registers = [_value(value) for value in values[7:]]
+    return reading
+
+
+def _value(number):
+    return None if number == NO_VALUE else number

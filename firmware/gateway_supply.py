@@ -170,7 +170,7 @@ class SupplyDesk:
         if outcome.action == relay.ALARM_ON:
             self._alarm_outcome(slot, outcome)
         elif outcome.action == relay.ALARM_OFF and outcome.phase in _FAILED and outcome.detail != relay.SUPERSEDED:
-            slot.notice_again_ticks = self._limits.supply_retry_slow_s
+            slot.notice_again_in(self._limits.supply_retry_slow_s)
         if outcome.action in (relay.CUT, relay.RESTORE):
             self._count_lost(slot, supply.event_of(outcome, slot.model), outcome)
         if outcome.phase == relay.VERIFIED and outcome.action in (relay.CUT, relay.RESTORE):
@@ -183,12 +183,8 @@ class SupplyDesk:
 
     def retry(self, slot):
         """Called each second: a state that lasts too long is tried again, whatever the wall clock says."""
-        slot.ticks_in_state += 1
-        slot.lost_pause_s = max(0, slot.lost_pause_s - 1)
-        if slot.notice_again_ticks:
-            slot.notice_again_ticks -= 1
-            if not slot.notice_again_ticks:
-                self._alarm_again(slot)
+        if slot.notice_is_due_again():
+            self._alarm_again(slot)
         after_s = supply.retry_after_s(slot.state, self._limits, slot.silent_turns > 0)
         if after_s and slot.ticks_in_state >= after_s:
             slot.ticks_in_state = 0
@@ -275,11 +271,11 @@ class SupplyDesk:
     def _alarm_outcome(self, slot, outcome):
         """A superseded one comes in the middle of the judgement that ordered the next: it must leave the facts alone."""
         if outcome.phase == relay.VERIFIED and not self._clock.state()[0]:
-            slot.notice_again_ticks = self._limits.supply_retry_slow_s  # without a date its period would never end
+            slot.notice_again_in(self._limits.supply_retry_slow_s)  # without a date its period would never end
         elif outcome.phase == relay.VERIFIED:
             self.notice_delivered(slot, episode.ALARM)
         elif outcome.phase in _FAILED and outcome.detail != relay.SUPERSEDED:
-            slot.notice_again_ticks = self._limits.supply_retry_slow_s
+            slot.notice_again_in(self._limits.supply_retry_slow_s)
             view, policy = self.facts_of(slot)
             if policy is not None and view.episode_open and not view.notice_level:
                 self._notice(slot, view, policy, episode.ALARM, episode.FAILED)

@@ -50,6 +50,16 @@ class MeterList:
         block, place = divmod(index, BLOCK_METERS)
         return _METER.get(self._blocks[block], place * _METER.size, name)
 
+    def facts(self, index):
+        """(account, serial, tariff, policy, flags) of one."""
+        block, place = divmod(index, BLOCK_METERS)
+        account, serial, _, _, _, tariff, policy, flags = _METER.unpack(self._blocks[block], place * _METER.size)
+        return account, serial, tariff, policy, flags
+
+    def model_of(self, index):
+        """Name of its model."""
+        return self._models[self.get(index, "model")]
+
     def __len__(self):
         return self._count
 
