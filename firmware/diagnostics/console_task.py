@@ -106,6 +106,8 @@ class Console:
             self._say({"re": request.id, "no": "busy", "end": True})
             return
         if self._rows is not None:
+            if request.id is not None and request.id == self._re:
+                return  # sent again by an asker that did not wait: its answer is under way
             self._rows = None
             self._say({"re": self._re, "no": "overtaken", "end": True})
         self._re = request.id

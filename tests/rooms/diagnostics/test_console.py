@@ -227,6 +227,18 @@ def test_a_new_request_ends_the_answer_before():
     eq(numbers, sorted(numbers))
 
 
+def test_a_request_that_is_sent_again_is_answered_once():
+    world = quiet(World(meters=2))
+
+    async def script(world):
+        await until(lambda: world.slot(1).reading is not None)
+        lines = await answer(world, '{"ask":"meters","id":6}\n' * 3)
+        await aio.sleep_ms(3_000)
+        return len(lines), len(world.console.lines)
+
+    eq(world.run(script), (3, 3))
+
+
 def test_no_more_is_said_in_a_second_than_the_wire_carries():
     world = quiet(World(meters=12))
     world.console_bytes_s = 1_000
