@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 ARGS ?=
+WORKERS ?= 3
 VENV := .venv/bin/python
 
 .DEFAULT_GOAL := help
@@ -16,11 +17,11 @@ setup: ## everything a checkout needs, into a cache that clones share (ARGS none
 demo: setup ## a gateway, twelve meters and a head-end (BOARD=qemu_mps2: on the emulated board; ARGS="--help" lists more)
 	@$(VENV) -m host_tools.demo $(if $(BOARD),--board $(BOARD)) $(ARGS)
 
-test: setup ## every test, on both interpreters (ARGS go to pytest)
-	@$(VENV) -m pytest $(ARGS)
+test: setup ## every test, on both interpreters (ARGS go to pytest; WORKERS=0 runs one after the other)
+	@$(VENV) -m pytest -n $(WORKERS) $(ARGS)
 
 quick: setup ## every test that is not slow, under a minute
-	@$(VENV) -m pytest -m "not slow" $(ARGS)
+	@$(VENV) -m pytest -n $(WORKERS) -m "not slow" $(ARGS)
 
 bench: setup ## ratios against the wire's own limit and against peers
 	@$(VENV) -m tests.bench $(ARGS)

@@ -1,9 +1,9 @@
 """Shows each room test twice: on CPython as usual, and as an item of its own under MicroPython.
 
-One MicroPython process runs one file, beside the tests on CPython and in the order in which they come. Its lines are
-read as they stand when it ends or is ended, so a crash or a hang is laid on the test it happened in and the tests behind
-it are not called passed. Both interpreters must see the same tests: `same_tests[micropython]` fails when the names
-differ. Tests in slow places get the marker `slow`.
+One MicroPython process runs one file, beside the tests on CPython and in the order in which they come; where several workers share
+the tests (tests/lanes.py), when it is the turn of the file. Its lines are read as they stand when it ends or is ended, so a crash
+or a hang is laid on the test it happened in and the tests behind it are not called passed. Both interpreters must see the same
+tests: `same_tests[micropython]` fails when the names differ. Tests in slow places get the marker `slow`.
 """
 
 import json
@@ -12,18 +12,19 @@ import subprocess
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from host_tools.set_up import paths
-from tests import beside
+from tests import beside, lanes
 from tests.kit_runner import MARK
 
 ROOMS = Path(__file__).parent / "rooms"
 # Brokers, sweeps, processes on a pty, peers asked hundreds of times, days of virtual time.
 SLOW_PLACES = (
-    "powercut", "scenarios", "boards/test_power_cuts.py", "boards/test_watchdog.py", "peers/test_peer_mqtt.py", "peers/test_peer_cbor.py", "peers/test_peer_sim_dlt645.py",
-    "host/simulators/test_sim_site.py", "rooms/hall/test_deaf_meters.py",
+    "powercut", "scenarios", "boards/test_power_cuts.py", "boards/test_watchdog.py", "peers/test_peer_mqtt.py",
+    "peers/test_peer_cbor.py", "peers/test_peer_sim_dlt645.py", "host/simulators/test_sim_site.py", "rooms/hall/test_deaf_meters.py",
 )  # fmt: skip
 SLOW = tuple(Path(__file__).parent / name for name in SLOW_PLACES)
 HEAP = "2m"  # a board has less, but a test module and its tables are in it too
@@ -31,6 +32,7 @@ FILE_SECONDS_MAX = 120
 
 
 _POOL = pytest.StashKey[ThreadPoolExecutor]()
+_JOBS = pytest.StashKey[beside.Jobs]()
 
 
 class Failed(Exception):
@@ -177,33 +179,66 @@ def pytest_pycollect_makemodule(module_path: Path, parent):
     return None
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_configure(config: pytest.Config) -> None:
+    """What has to be there before workers are."""
+    lanes.end_in_order(config)
+    config.stash[_POOL] = ThreadPoolExecutor(1)
+    if not lanes.is_worker(config) and not config.option.collectonly:
+        config.stash[_JOBS] = beside.Jobs()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> lanes.Dealer:
+    """Who deals out the tests to several workers."""
+    return lanes.Dealer(config, log)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_node_collection_finished(node: Any, ids: list[str]) -> None:
+    """Begin the jobs: all workers have found the same tests."""
+    node.config.stash[_JOBS].begin(ids)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark what lies in the slow places; what waits for a job comes last."""
     for item in items:
         if any(item.path.is_relative_to(place) for place in SLOW):
             item.add_marker(pytest.mark.slow)
+    if lanes.is_worker(config):
+        lanes.put_in_order(items)
     beside.put_last(items)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Begin what runs beside the tests on CPython."""
-    if session.config.option.collectonly:
+    """Begin what runs beside the tests on CPython. A worker cannot know yet which of them will be its own."""
+    if session.config.option.collectonly or lanes.is_worker(session.config):
         return
-    session.stash[_POOL] = ThreadPoolExecutor(1)
     for item in session.items:
-        if isinstance(item, MicroPythonItem):
-            item.parent.begin(session.stash[_POOL])
-    beside.begin(session)
+        _begin(item)
+    session.config.stash[_JOBS].begin([item.nodeid for item in session.items])
 
 
-def pytest_sessionfinish(session: pytest.Session) -> None:
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """In a worker: this file's run under MicroPython, and that of the next one."""
+    _begin(item)
+    if nextitem is not None:
+        _begin(nextitem)
+
+
+def _begin(item: pytest.Item) -> None:
+    if isinstance(item.parent, RoomFile):
+        item.parent.begin(item.config.stash[_POOL])
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
     """Leave nothing running behind a session that was ended early."""
-    if _POOL in session.stash:
-        session.stash[_POOL].shutdown(cancel_futures=True)
-    beside.end(session)
+    if _POOL in config.stash:
+        config.stash[_POOL].shutdown(cancel_futures=True)
+    if _JOBS in config.stash:
+        config.stash[_JOBS].close()
 
 
 @pytest.fixture
-def told(request: pytest.FixtureRequest, job: str) -> list:
+def told(job: str) -> list:
     """The lines of JSON that the job of this test printed (tests/beside.py)."""
-    return beside.told(request.session, job)
+    return beside.told(job)

@@ -249,11 +249,11 @@ class World:
 
 
 def _fresh_root():
-    """A folder below build/ with nothing of an earlier test in it; one for each interpreter."""
+    """A folder below build/ with nothing of an earlier test in it; one for each worker and each interpreter."""
     import sys
 
     root = "build"
-    for part in ("", "/" + ROOT, "/" + sys.implementation.name):
+    for part in ("", "/" + ROOT + (os.getenv("PYTEST_XDIST_WORKER") or ""), "/" + sys.implementation.name):
         root += part
         try:
             os.mkdir(root)

@@ -22,7 +22,7 @@ def run(tmp_path):
     here = paths.checkout()
     rooms = tmp_path / "tests" / "rooms" / "demo"
     rooms.mkdir(parents=True)
-    for name in ("__init__.py", "kit.py", "kit_runner.py", "beside.py"):
+    for name in ("__init__.py", "kit.py", "kit_runner.py", "beside.py", "lanes.py"):
         shutil.copy(here / "tests" / name, tmp_path / "tests" / name)
     conftest = (here / "tests" / "conftest.py").read_text()
     patient = re.search(r"^FILE_SECONDS_MAX = \d+$", conftest, re.M)
