@@ -2,15 +2,17 @@
 
 usage: micropython -m tests.powercut.sweep UNIT all|recovery|short [MUTANT]
 
-At each point four things may be left behind (design section 9: unsynced writes die or tear with the process):
+At each point five things may be left behind (design section 9: unsynced writes die or tear with the process):
     clean   everything before this byte, unsynced or not
     torn    the same, and the byte or unit or block piece under way left with random bits
+    blank   the same, and a unit that was touched and still looks blank: at its first byte (of one-byte units: the first of a piece)
     lost    only what was synced, and a torn piece of the operation under way
     killed  the process ends (the reader still sees all), recovers, and only then the power goes
 A torn unit counts as programmed even where it looks blank. Not so in `lost`: flash takes its operations in order, so a medium
 that has forgotten the ones before held this one back as well, and only what shows of it was ever there.
 A point whose image is the one of the point before (a byte FFH is programmed) is counted, not judged again.
-MUTANT leaves out one sync of the firmware or of the region: then the sweep must find something wrong.
+MUTANT leaves out one sync of the firmware or of the region, or the units left for lives that were lost: then the sweep must find
+something wrong.
 """
 
 import json
@@ -19,11 +21,13 @@ import time
 
 from firmware.base.faults import StorageFault
 from firmware.ledger.block import is_blank
+from firmware.ledger.journal_store import LIVES_PASSED_OVER_MAX
 from firmware.ledger.ledger_store import Ledger
 from tests.powercut.story import Story, Witness, add_reading, begin_life, ledger_on, region_for
 
 FOUND_MAX = 3
 CLEAN_GOES_ON_EVERY = 5  # points; behind torn and lost images life goes on at every one
+BLANK_OUTER_EVERY = 4  # recoveries: one of so many begins behind a unit that was touched and looks blank
 OUTER_STRIDES = {1: 73, 32: 73, 256: 307}  # unit -> which points the recovery sweep recovers from: no multiple of any unit
 
 
@@ -41,6 +45,7 @@ class Sweep:
         self._before = bytearray(self._image)
         self._programmed = bytearray(len(self.witness.region.programmed))
         self._syncs = -1
+        self._touched = Touched(unit)
 
     def on_point(self, region, torn):
         """Judge what a cut just here leaves."""
@@ -58,6 +63,9 @@ class Sweep:
         self._tear(region, torn, region.flash, region.programmed)
         if self._image != region.flash or not region.programmed[region.torn_unit]:
             self._judge("torn", region.boots, self._image, self._programmed)
+        if self._touched.anew(region):
+            self._tear(region, _nothing, region.flash, region.programmed)
+            self._judge("blank", region.boots, self._image, self._programmed)
         if first_of_step or self.points % 16 == 0:
             self._tear(region, torn, region.stable, region.stable_programmed)
             if region.torn_unit >= 0 and self._looks_blank(region):
@@ -86,15 +94,42 @@ class Sweep:
             self.found.append([self.points, what, trouble])
 
 
-class RecoverySweep:
-    """At every `stride`-th point of a short story: recover from a torn image and cut that recovery at every byte, too."""
+def _nothing(image, salt):
+    """A tear that does not show."""
 
-    def __init__(self, story, unit, stride):
+
+class Touched:
+    """Tells the first point of each unit that is programmed; with units of one byte, of each piece that is programmed together."""
+
+    def __init__(self, unit):
+        self._unit = unit
+        self._last = self._syncs = -1
+
+    def anew(self, region):
+        """True when nothing shows yet of what is being programmed."""
+        before, syncs = self._last, self._syncs
+        self._last, self._syncs = region.torn_unit, region.syncs
+        if region.torn_unit < 0 or self._unit > 1:
+            return region.torn_unit >= 0 and region.torn_unit != before
+        return region.torn_unit != before + 1 or region.syncs != syncs
+
+
+class RecoverySweep:
+    """At every `stride`-th point of a short story: recover from a torn image and cut that recovery at every byte, too.
+
+    One of BLANK_OUTER_EVERY waits for the next point at which the tear can look blank.
+    """
+
+    def __init__(self, story, unit, stride, ledger_type=Ledger):
         self.story = story
         self.unit = unit
         self.stride = stride
         self.points = 0
         self.outer = 0
+        self.blank = 0
+        self._due = self._done = 0
+        self._touched = Touched(unit)
+        self._ledger_type = ledger_type
         self.judged = 0
         self.found = []
         self._image = bytearray(len(region_for(unit).flash))
@@ -102,18 +137,33 @@ class RecoverySweep:
 
     def on_point(self, region, torn):
         self.outer += 1
-        if self.outer % self.stride or len(self.found) >= FOUND_MAX:
+        anew = self._touched.anew(region)
+        if self.outer % self.stride == 0:
+            self._due += 1
+        waits = self._due % BLANK_OUTER_EVERY == 0 and not anew
+        if self._due == self._done or waits or len(self.found) >= FOUND_MAX:
             return
+        self._done = self._due
         self._image[:] = region.flash
-        torn(self._image, self.outer)
+        if self._due % BLANK_OUTER_EVERY:
+            torn(self._image, self.outer)
+        else:
+            self.blank += 1
+        self._recover(region)
+
+    def _recover(self, region):
+        """From the torn image, cut everywhere."""
         self._region.on_point = None
         self._region.load(self._image, region.programmed)
         self._region.boots = region.boots
         if region.torn_unit >= 0:
             self._region.programmed[region.torn_unit] = 1
-        inner = Sweep(Second(self.story), self.unit)
+        inner = Sweep(Second(self.story, self._ledger_type), self.unit, 1, self._ledger_type)
         self._region.on_point = inner.on_point
-        inner.story.tell(self._region)
+        try:
+            inner.story.tell(self._region)
+        except StorageFault as fault:
+            inner.found.append([inner.points, "recovery", "the region refused: " + str(fault)])
         self.points += inner.points
         self.judged += inner.judged
         self.found.extend([self.outer] + entry for entry in inner.found)
@@ -122,8 +172,9 @@ class RecoverySweep:
 class Second:
     """The life after the first cut: it recovers, credits twice, writes on; its promises are added to the first ones."""
 
-    def __init__(self, first):
+    def __init__(self, first, ledger_type):
         self._first = first
+        self._ledger_type = ledger_type
         self.promised = first.promised
         self.promised_chain = first.promised_chain
         self.appended = max(first.appended, 1)
@@ -140,7 +191,7 @@ class Second:
     def tell(self, region):
         from firmware.ledger import record_kinds as kinds
 
-        ledger = ledger_on(region)
+        ledger = ledger_on(region, self._ledger_type)
         self._promise(ledger)
         before = self.sums_at(ledger.sequence)
         self.appended = begin_life(ledger, region)
@@ -201,7 +252,31 @@ class LacksSyncAtCommit(Ledger):
         Ledger.open(self, boot_count, firmware, observe)
 
 
-MUTANTS = {"open": LacksSyncAtOpen, "commit": LacksSyncAtCommit}
+class LeavesNoUnits(Ledger):
+    """The firmware that begins a life just behind the last record, whatever the lives between them have touched."""
+
+    units_left = 0
+
+    def open(self, boot_count, firmware, observe=None):
+        journal = self.journal
+        passed_over = journal.begin_life
+
+        def begin_life(lives):
+            passed_over(lives)
+            if 1 <= lives <= LIVES_PASSED_OVER_MAX and journal.ring:
+                journal._at -= (lives - self.units_left) * journal._unit
+
+        journal.begin_life = begin_life
+        Ledger.open(self, boot_count, firmware, observe)
+
+
+class LeavesOneUnit(LeavesNoUnits):
+    """The firmware that leaves one, however many lives were lost: only a second cut tells."""
+
+    units_left = 1
+
+
+MUTANTS = {"open": LacksSyncAtOpen, "commit": LacksSyncAtCommit, "units": LeavesNoUnits, "one": LeavesOneUnit}
 
 
 def sweep(unit, what, mutant=None):
@@ -212,7 +287,7 @@ def sweep(unit, what, mutant=None):
     if mutant == "region":
         region.sync_works = False
     if what == "recovery":
-        sweeper = RecoverySweep(story, unit, OUTER_STRIDES[unit])
+        sweeper = RecoverySweep(story, unit, OUTER_STRIDES[unit], ledger_type)
     else:
         sweeper = Sweep(story, unit, 1, ledger_type)
     began = time.time()

@@ -2,7 +2,8 @@
 
 The sweeps themselves are tests/powercut/sweep.py and hurt.py; tests/beside.py runs them beside the other tests. Each prints how much it
 judged: a sweep that judged little proves little, so that is asked as well. The mutants are the firmware without one of its syncs,
-without its mending, and a region whose sync does nothing: the same sweeps must find them.
+without the units that a life leaves for those that were lost, without its mending, and a region whose sync does nothing: the same
+sweeps must find them.
 """
 
 from typing import Any
@@ -74,6 +75,16 @@ def test_without_the_sync_of_a_step_the_sweep_finds_a_loss(found):
 @jobs(SWEEP, "short region")
 def test_on_a_region_whose_sync_does_nothing_the_sweep_finds_a_loss(found):
     assert found["found"], found
+
+
+@jobs(SWEEP, "recovery units")
+def test_without_the_units_left_for_lost_lives_the_recovery_sweep_finds_one_that_is_programmed_twice(found):
+    assert found["found"] and all("programmed twice" in trouble[-1] for trouble in found["found"]), found
+
+
+@jobs(SWEEP, "recovery one")
+def test_with_one_unit_left_for_all_lost_lives_the_recovery_sweep_finds_one_that_is_programmed_twice(found):
+    assert found["found"] and all("programmed twice" in trouble[-1] for trouble in found["found"]), found
 
 
 @jobs(HURT, "flips mend")
