@@ -67,13 +67,18 @@ def take_backup(live: LiveBoard, place: Path) -> Path | None:
     if span is not None:
         with step("looking at the journal", span.size // live.board.erase_size) as done:
             digests = live.digests(span, done=done)
-    raw = {} if live.mounted() else _raw_files(live)
+    raw = b"" if live.mounted() else _raw_files(live)
     if not files and not any(digests) and not raw:
         return None
     gateway = gateway_of(files.get("settings.json")) or UNNAMED
     journal = _read_journal(live, span, digests, _older(place, gateway, live.board)) if span is not None else b""
-    about = _about(live, gateway, files, journal)
-    folder = _store(place, gateway, about, files, journal, raw)
+    said = live.identity()
+    about: dict[str, Any] = {"runtime": list(said.runtime), "machine": said.machine}
+    if live.board.has_slots:
+        in_use = slot_in_use(live) if live.mounted() else "a"
+        whole = holds(live, live.board.parts["slot_" + in_use])
+        about["slot"] = {"in_use": in_use, "sha256": whole.sha256.hex() if whole else None}
+    folder = keep(place, live.board, about, files, journal, raw)
     say(f"backup of {gateway}: {len(files)} files, {sum(map(bool, digests))} blocks of journal and readings, in {folder}")
     return folder
 
@@ -93,10 +98,16 @@ def _read_files(live: LiveBoard) -> dict[str, bytes]:
     return files
 
 
-def _raw_files(live: LiveBoard) -> dict[int, bytes]:
-    """Blocks of a file system that cannot be mounted."""
-    part = live.board.parts["files"]
-    return {number: live.read_block(part, number) for number, digest in enumerate(live.digests(part)) if digest}
+def _raw_files(live: LiveBoard) -> bytes:
+    """A file system that cannot be mounted, as it lies there."""
+    part, blank = live.board.parts["files"], b"\xff" * live.board.erase_size
+    blocks = [live.read_block(part, number) if digest else blank for number, digest in enumerate(live.digests(part))]
+    return without_blank_end(b"".join(blocks), live.board.erase_size)
+
+
+def without_blank_end(image: bytes, block_size: int) -> bytes:
+    """Whole blocks, up to the last one that is not blank."""
+    return image[: -(-len(image.rstrip(b"\xff")) // block_size) * block_size]
 
 
 def _read_journal(live: LiveBoard, span: Part, digests: list[str], older: bytes) -> bytes:
@@ -113,31 +124,20 @@ def _read_journal(live: LiveBoard, span: Part, digests: list[str], older: bytes)
     return b"".join(blocks)
 
 
-def _about(live: LiveBoard, gateway: str, files: dict[str, bytes], journal: bytes) -> dict[str, Any]:
-    board, said = live.board, live.identity()
-    about = {
+def keep(place: Path, board: Board, said: dict[str, Any], files: dict[str, bytes], journal: bytes, raw: bytes = b"") -> Path:
+    """Write a backup; `said` is what the board told of itself, `raw` a file system that cannot be read."""
+    gateway = gateway_of(files.get("settings.json")) or UNNAMED
+    about = said | {
         "format": FORMAT,
         "gateway": gateway,
         "board": board.name,
         "taken_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "runtime": list(said.runtime),
-        "machine": said.machine,
         "erase_size": board.erase_size,
         "program_unit": board.program_unit,
         "journal": {"bytes": len(journal), "sha256": hashlib.sha256(journal).hexdigest()},
         "journal_size": board.parts["journal"].size if "journal" in board.parts else 0,
         "files": {path: {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()} for path, data in files.items()},
     }
-    if board.has_slots:
-        in_use = slot_in_use(live) if live.mounted() else "a"
-        whole = holds(live, board.parts["slot_" + in_use])
-        about["slot"] = {"in_use": in_use, "sha256": whole.sha256.hex() if whole else None}
-    return about
-
-
-def _store(
-    place: Path, gateway: str, about: dict[str, Any], files: dict[str, bytes], journal: bytes, raw: dict[int, bytes]
-) -> Path:
     stamp = time.strftime("%Y-%m-%d-%H%M%S", time.gmtime())
     try:
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -153,9 +153,7 @@ def _store(
             write_private(target, data)
         write_private(partial / JOURNAL, journal)
         if raw:
-            size = about["erase_size"]
-            last = max(raw)
-            write_private(partial / RAW_FILES, b"".join(raw.get(number, b"\xff" * size) for number in range(last + 1)))
+            write_private(partial / RAW_FILES, raw)
         write_private(partial / ABOUT, json.dumps(about, indent=2, sort_keys=True).encode() + b"\n")
         os.rename(partial, folder)
     except OSError as fault:

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import time
 from pathlib import Path
 
 from host_tools.flash import backup as backups
@@ -10,11 +11,12 @@ from host_tools.flash.application import make_application
 from host_tools.flash.board_folder import Board, board_names, find_board
 from host_tools.flash.build import build
 from host_tools.flash.errors import FlashError
-from host_tools.flash.progress import say
-from host_tools.flash.session import Session
+from host_tools.flash.progress import say, step
+from host_tools.flash.session import FindKey, Session
 from host_tools.set_up import paths
 
 DIFFERS = 1
+FIRST_START_S = 5
 
 
 def list_boards(_: argparse.Namespace) -> int:
@@ -61,9 +63,11 @@ def flash_board(given: argparse.Namespace) -> int:
     board = _with_flash(given.board)
     made = make_application(board, given.settings, given.key, given.commit)
     if given.runtime is not None:
-        runtimes.put_runtime(board, given, agreed_by(given))
-        if runtimes.is_drive(given.port):
+        if runtimes.put_runtime(board, given, made, _find_key(given), agreed_by(given)):
             return 0
+        _wait_for_prompt()
+    elif runtimes.is_drive(given.port):
+        raise FlashError(f"{given.port} is a boot drive, which takes a runtime only: give one with --runtime, or the serial port")
     with _session(board, given) as session:
         sent = flashing.flash_board(session, made, _place(given), agreed_by(given))
         said = session.restart()
@@ -144,12 +148,22 @@ def _place(given: argparse.Namespace) -> Path:
 
 
 def _session(board: Board, given: argparse.Namespace) -> Session:
+    return Session(board, given.port, _find_key(given), given.hold)
+
+
+def _find_key(given: argparse.Namespace) -> FindKey:
     def find_key(gateway: str) -> bytes | None:
         if given.key is not None:
             return files_image.read_file(given.key)
         return backups.newest_key(_place(given), gateway)
 
-    return Session(board, given.port, find_key, given.hold)
+    return find_key
+
+
+def _wait_for_prompt() -> None:
+    """A new runtime makes its file system at its first start."""
+    with step("first start", 1):
+        time.sleep(FIRST_START_S)
 
 
 def agreed_by(given: argparse.Namespace) -> flashing.Asked:

@@ -43,7 +43,7 @@ def install(live: LiveBoard, made: Application, sent: Sent) -> None:
         if path.endswith(NEW):
             live.remove(path)  # left by an installation that was interrupted
     chosen = put_slot(live, made, sent) if made.board.has_slots else ""
-    if not made.board.has_slots:
+    if not made.board.has_slots and not made.board.is_frozen:
         _put_app(live, made, sent)
     changed = [path for path, data in sorted(made.files.items()) if not path.startswith(APP + "/") and differs(stored, path, data)]
     changed.sort(key=lambda path: path in LAST_FILES)

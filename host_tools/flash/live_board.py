@@ -62,13 +62,15 @@ class LiveBoard:
         """Asked of the runtime."""
         return Identity(*self._repl.values(board_code.IDENTITY)[-1])
 
-    def check(self) -> Identity:
+    def check(self, any_runtime: bool = False) -> Identity:
         """The identity; FlashError when this is another board, or its runtime is too old for us."""
         said, board = self.identity(), self.board
         here = f"the board on {self._repl.device_name}"
         if said.platform != PLATFORM_NAMES[board.platform] or said.wiring_name not in (None, board.name):
             is_it = said.wiring_name or said.machine or said.platform
             raise FlashError(f"{here} is {is_it}, not {board.name}: nothing was changed; look at `flash.py list` for its name")
+        if any_runtime:
+            return said
         if said.runtime < board.runtime_oldest:
             version, oldest = (".".join(map(str, numbers)) for numbers in (said.runtime, board.runtime_oldest))
             raise FlashError(f"{here} runs MicroPython {version}, too old: {oldest} is needed; put it there with --runtime IMAGE")
@@ -196,6 +198,10 @@ class LiveBoard:
             if len(small) < len(data):
                 return base64.b64encode(small).decode(), True
         return base64.b64encode(data).decode(), False
+
+    def to_boot_rom(self) -> None:
+        """Into the chip's boot loader; the prompt is gone."""
+        self._repl.exec_raw_no_follow("import machine\nmachine.bootloader()")
 
     def reset(self) -> None:
         """As after power-on; the prompt is gone."""

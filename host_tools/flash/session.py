@@ -26,10 +26,14 @@ BOOT = b'{"boot"'
 FindKey = Callable[[str], bytes | None]  # gateway -> its key, when it is to be had
 
 
+class SilentBoard(FlashError):
+    """Nothing answers on the port."""
+
+
 class Session:
     """`ran` tells whether the gateway was at work when we came; `live` is the board."""
 
-    def __init__(self, board: Board, port_name: str, find_key: FindKey, hold_s: int = connection.HOLD_S):
+    def __init__(self, board: Board, port_name: str, find_key: FindKey, hold_s: int = connection.HOLD_S, any_runtime: bool = False):
         self.board = board
         self.ran = False
         self._find_key = find_key
@@ -39,7 +43,7 @@ class Session:
         try:
             self._come_in()
             self.live = LiveBoard(board, self._repl)
-            self.identity = self.live.check()
+            self.live.check(any_runtime)
         except BaseException:
             self._go()
             raise
@@ -48,7 +52,7 @@ class Session:
         found = connection.probe(self.port, self._repl)
         name = self.port.name
         if found.state == State.SILENT:
-            raise FlashError(
+            raise SilentBoard(
                 f"nothing answers on {name}: is it the board's console port, and is the board on? "
                 f"A board without MicroPython needs --runtime IMAGE"
             )
