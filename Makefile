@@ -6,10 +6,10 @@ WORKERS ?= 3
 VENV := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test quick bench lint lock
+.PHONY: help setup demo test quick boards-all bench lint lock
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
 
 setup: ## everything a checkout needs, into a cache that clones share (ARGS none; PYTHON=python3.13 picks another)
 	@$(PYTHON) -m host_tools.set_up
@@ -22,6 +22,10 @@ test: setup ## every test, on both interpreters (ARGS go to pytest; WORKERS=0 ru
 
 quick: setup ## every test that is not slow, under a minute
 	@$(VENV) -m pytest -n $(WORKERS) -m "not slow" $(ARGS)
+
+boards-all: setup ## what `make test` leaves out: the RP2040 image, built and run (minutes; ARGS go to pytest)
+	@$(PYTHON) -m host_tools.set_up.rp2040
+	@$(VENV) -m pytest tests/boards_all $(ARGS)
 
 bench: setup ## ratios against the wire's own limit and against peers
 	@$(VENV) -m tests.bench $(ARGS)

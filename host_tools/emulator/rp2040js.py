@@ -60,7 +60,7 @@ class Rp2040:
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the machine object
 
     def command(self, **options: int) -> list[str]:
-        """Node's command line; `options`: erase_ms, cut_after (flash byte operations)."""
+        """Node's command line; `options`: erase_ms, cut_after (flash byte operations, of those between cut_from and cut_to)."""
         node = shutil.which("node")
         if node is None:
             raise NotSetUp("node is not installed: run `make boards-all`")

@@ -26,18 +26,20 @@ LIBRARIES = ("pico-sdk", "tinyusb")  # packages NAME-source
 PACKAGES = tuple(dict.fromkeys((*system.BUILDING, "gcc-arm-none-eabi", "libnewlib-arm-none-eabi")))
 PROGRAMS = {"cmake": "cmake", "ninja": "ninja-build", "node": "nodejs", "npm": "npm"}  # with the package, if it is not there
 RELEASED = "1744675200"  # the day of MicroPython 1.25.0, in seconds: the date that the image bears
-CPU = "-mcpu=cortex-m0plus -mthumb"
+FLAGS = ("-mcpu=cortex-m0plus", "-mthumb")
+ROM_FLAGS = ("-Os", "-Wall", "-Wextra", "-Werror", "-ffreestanding", "-nostartfiles", "-nodefaultlibs")
+SETTINGS = ("-DPICO_NO_PICOTOOL=1", "-DCMAKE_BUILD_TYPE=MinSizeRel")
 REPORT = "the runtime of the RP2040 could not be built; report this with the log"
 
 
 def runtime() -> Path:
     """The runtime image of this checkout, as the chip holds it from the beginning of its flash."""
-    return _there(_runtime_place() / "firmware.bin", "the runtime of rp2040_modem")
+    return _there(_runtime_place(_application()) / "firmware.bin", "the runtime of rp2040_modem, or it is of another application,")
 
 
 def boot_rom() -> Path:
     """The boot-ROM stand-in."""
-    return _there(_runtime_place() / "rom.bin", "the boot ROM of rp2040_modem")
+    return _there(_rom_place() / "rom.bin", "the boot ROM of rp2040_modem")
 
 
 def emulator_library() -> Path:
@@ -57,13 +59,16 @@ def _sources_place() -> Path:
 
 def _workshop_place() -> Path:
     """The build folder, kept: from one application to the next only what is frozen in changes."""
-    parts: list[str | bytes] = [machine_key(), micropython.sources().name, _sources_place().name, Path(__file__).read_bytes()]
+    parts = (machine_key(), micropython.sources().name, _sources_place().name, RELEASED, *FLAGS, *SETTINGS)
     return CACHE / f"rp2040-build-{key_of(*parts, *_contents(BOARD, 'wiring.py', 'image'))}"
 
 
-def _runtime_place() -> Path:
-    application = (part for path, file in sorted(_application().items()) for part in (path, file.read_bytes()))
-    return CACHE / f"rp2040_modem-{key_of(_workshop_place().name, *_contents(BOARD, 'rom'), *application)}"
+def _runtime_place(application: dict[str, bytes]) -> Path:
+    return CACHE / f"rp2040_modem-{key_of(_workshop_place().name, *(part for item in sorted(application.items()) for part in item))}"
+
+
+def _rom_place() -> Path:
+    return CACHE / f"rp2040-rom-{key_of(machine_key(), *FLAGS, *ROM_FLAGS, *_contents(BOARD, 'rom'))}"
 
 
 def _contents(folder: Path, *names: str) -> list[str | bytes]:
@@ -76,9 +81,10 @@ def _contents(folder: Path, *names: str) -> list[str | bytes]:
     return parts
 
 
-def _application() -> dict[str, Path]:
-    """{path on sys.path: file} of the Python files that are frozen in."""
-    return python_sources(find_board(wiring.NAME), CHECKOUT, paths.micropython_library())
+def _application() -> dict[str, bytes]:
+    """{path on sys.path: content} of the Python files that are frozen in."""
+    files = python_sources(find_board(wiring.NAME), CHECKOUT, paths.micropython_library())
+    return {name: path.read_bytes() for name, path in files.items()}
 
 
 def _library_place() -> Path:
@@ -88,18 +94,21 @@ def _library_place() -> Path:
 def set_up() -> str:
     """Make what is missing; the answer is the closing line."""
     system.check_release()
-    mpy_cross = paths.mpy_cross()
-    if _runtime_place().is_dir() and _library_place().is_dir() and shutil.which("node"):
+    mpy_cross, application = paths.mpy_cross(), _application()
+    runtime_place = _runtime_place(application)
+    if all(place.is_dir() for place in (runtime_place, _rom_place(), _library_place())) and shutil.which("node"):
         return "RP2040: already set up."
     with only_one():
         wanted = [package for program, package in PROGRAMS.items() if not shutil.which(program)]
         system.install([*system.missing(PACKAGES), *wanted])
-        if not _runtime_place().is_dir():
+        if not runtime_place.is_dir():
             micropython.fetch()
             if not _sources_place().is_dir():
                 _fetch_libraries()
-            with step("MicroPython and boot ROM for the RP2040"), built(_runtime_place()) as scratch:
-                _build_runtime(scratch, mpy_cross)
+            with step("MicroPython for the RP2040"), built(runtime_place) as scratch:
+                _build_runtime(scratch, mpy_cross, application)
+        if not _rom_place().is_dir():
+            with step("boot ROM for the RP2040"), built(_rom_place()) as scratch:
                 _build_rom(scratch)
         if not _library_place().is_dir():
             with step("rp2040js"), built(_library_place()) as scratch:
@@ -113,21 +122,21 @@ def _fetch_libraries() -> None:
             packages = [f"{name}-source" for name in LIBRARIES]
             run("rp2040-fetch", [*apt, "download", *packages], debian.AGAIN, cwd=scratch)
         for package in scratch.glob("*.deb"):  # apt has checked the hashes
-            run("rp2040-unpack", ["dpkg", "-x", str(package), str(scratch / "root")], "the disk may be full", cwd=scratch)
+            run("rp2040-unpack", ["dpkg", "-x", str(package), str(scratch / "root")], "a package could not be unpacked; is the disk full?")
             package.unlink()
         for name in LIBRARIES:
             (scratch / "root" / "usr" / "src" / name).rename(scratch / name)
         shutil.rmtree(scratch / "root")
 
 
-def _build_runtime(scratch: Path, mpy_cross: Path) -> None:
+def _build_runtime(scratch: Path, mpy_cross: Path, application: dict[str, bytes]) -> None:
     workshop = _workshop_place()
     if not (workshop / "configured").is_file():
         shutil.rmtree(workshop, ignore_errors=True)
         workshop.mkdir()
         _configure(workshop, mpy_cross)
         (workshop / "configured").touch()
-    _renew(workshop / "application", _application())
+    _renew(workshop / "application", application)
     run("rp2040-build", ["cmake", "--build", str(workshop / "build"), f"-j{os.cpu_count() or 1}"], REPORT, env=_environment(mpy_cross))
     image = (workshop / "build" / "firmware.bin").read_bytes()
     room = _parts()["runtime"][1]
@@ -143,26 +152,27 @@ def _configure(workshop: Path, mpy_cross: Path) -> None:
         place = tree / "lib" / name
         place.unlink() if place.is_symlink() else place.rmdir()
         place.symlink_to((_sources_place() if name in LIBRARIES else micropython.sources()) / name)
+    board = workshop / "board"  # not the checkout's: checkouts share this folder, and come and go
+    shutil.copytree(BOARD / "image", board / "image")
+    shutil.copy(BOARD / "wiring.py", board)
     shutil.copytree(BOARD / "image" / "no_cxx", no_cxx)
     run("rp2040-archive", ["arm-none-eabi-ar", "rc", str(no_cxx / "libstdc++.a")], REPORT)
     base = sum(_parts()["runtime"])
-    flags = f"{CPU} -ffile-prefix-map={workshop}=."
+    flags = " ".join((*FLAGS, f"-ffile-prefix-map={workshop}=."))
     settings = {
         "MICROPY_BOARD": wiring.NAME.upper(),
-        "MICROPY_BOARD_DIR": BOARD / "image",
-        "MICROPY_FROZEN_MANIFEST": BOARD / "image" / "manifest.py",
+        "MICROPY_BOARD_DIR": board / "image",
+        "MICROPY_FROZEN_MANIFEST": board / "image" / "manifest.py",
         "MICROPY_MANIFEST_APPLICATION": workshop / "application",
         "LAMPLIGHTER_STORAGE_BASE": base,
         "LAMPLIGHTER_STORAGE_BYTES": max(sum(part) for part in _parts().values()) - base,
-        "PICO_NO_PICOTOOL": 1,
-        "CMAKE_BUILD_TYPE": "MinSizeRel",
         "CMAKE_C_FLAGS": flags,
         "CMAKE_CXX_FLAGS": f"{flags} -isystem {no_cxx}",
         "CMAKE_EXE_LINKER_FLAGS": f"-L{no_cxx}",
     }
     defined = [f"-D{name}={value}" for name, value in settings.items()]
     port = ["-S", str(tree / "ports" / "rp2"), "-B", str(workshop / "build"), "-G", "Ninja"]
-    run("rp2040-configure", ["cmake", *port, *defined], REPORT, env=_environment(mpy_cross))
+    run("rp2040-configure", ["cmake", *port, *SETTINGS, *defined], REPORT, env=_environment(mpy_cross))
 
 
 def _environment(mpy_cross: Path) -> dict[str, str]:
@@ -173,15 +183,15 @@ def _parts() -> dict[str, tuple[int, int]]:
     return {part: (offset, size) for part, offset, size in wiring.FLASH}
 
 
-def _renew(folder: Path, files: dict[str, Path]) -> None:
+def _renew(folder: Path, files: dict[str, bytes]) -> None:
     """Make the folder hold these files; those that are the same keep their times, so they are not compiled again."""
     for old in [path for path in folder.rglob("*") if path.is_file() and path.relative_to(folder).as_posix() not in files]:
         old.unlink()
-    for name, source in files.items():
+    for name, content in files.items():
         target = folder / name
-        if not target.is_file() or target.read_bytes() != source.read_bytes():
+        if not target.is_file() or target.read_bytes() != content:
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, target)
+            target.write_bytes(content)
 
 
 def _build_rom(scratch: Path) -> None:
@@ -190,10 +200,9 @@ def _build_rom(scratch: Path) -> None:
     source, script = BOARD / "rom" / "rom.c", BOARD / "rom" / "rom.ld"
     run(
         "rp2040-rom",
-        ["arm-none-eabi-gcc", *CPU.split(), "-Os", "-Wall", "-Wextra", "-Werror", "-ffreestanding", "-nostartfiles", "-nodefaultlibs",
-         "-T", str(script), str(source), "-lgcc", "-o", str(elf)],
+        ["arm-none-eabi-gcc", *FLAGS, *ROM_FLAGS, "-T", str(script), str(source), "-lgcc", "-o", str(elf)],
         report,
-    )  # fmt: skip
+    )
     run("rp2040-rom", ["arm-none-eabi-objcopy", "-O", "binary", str(elf), str(scratch / "rom.bin")], report)
     elf.unlink()
 

@@ -1,7 +1,7 @@
 // One RP2040 with a flash file and the boot-ROM stand-in, reset as often as its watchdog says.
 //
 // Flash is as NOR: programming only clears bits, an erase sets 4 KB; each costs its time on the machine's clock, and each
-// byte is one operation of the power cut that `cutAfter` asks for: the bytes before stand in the file, the process ends.
+// byte is one operation of the power cut that `cut` asks for: the bytes before stand in the file, the process ends.
 //
 // What rp2040js (1.4.1) lacks and MicroPython needs is mended in `mendUart`; there is no boot ROM in it either.
 
@@ -23,14 +23,14 @@ const FLAG_TX_EMPTY = 1 << 7;
 const WATCHDOG = 0x40058;
 
 export class Machine {
-  constructor(library, {romFile, flashFile, eraseMs, cutAfter, say}) {
+  constructor(library, {romFile, flashFile, eraseMs, cut, say}) {
     this.library = library;
     this.rom = new Uint32Array(4096);
     new Uint8Array(this.rom.buffer).set(fs.readFileSync(romFile));
     this.flashHandle = fs.openSync(flashFile, 'r+');
     this.flash = fs.readFileSync(this.flashHandle);
     this.eraseNanos = eraseMs * 1e6;
-    this.operationsLeft = cutAfter;
+    this.cut = cut;             // {from, to, after}: the power goes with the n-th byte between two offsets
     this.say = say;
     this.onStart = () => {};    // a new life: pins, UARTs and USB are to be wired again
     this.powerUp();
@@ -97,12 +97,12 @@ export class Machine {
 
   // The file takes the bytes at once, so it is what a real chip would hold when this process is killed.
   write(offset, bytes) {
-    const cut = bytes.length >= this.operationsLeft;
-    const done = cut ? bytes.subarray(0, this.operationsLeft) : bytes;
     if (offset + bytes.length > this.flash.length) throw new Error(`flash ends before ${offset + bytes.length}`);
+    const counts = offset >= this.cut.from && offset < this.cut.to;
+    const done = counts ? bytes.subarray(0, this.cut.after) : bytes;
     fs.writeSync(this.flashHandle, done, 0, done.length, offset);
-    if (cut) process.exit(CUT_EXIT_CODE);
-    this.operationsLeft -= bytes.length;
+    if (counts && bytes.length >= this.cut.after) process.exit(CUT_EXIT_CODE);
+    if (counts) this.cut.after -= bytes.length;
     this.flash.set(bytes, offset);
     this.chip.flash.set(bytes, offset);
   }

@@ -1,10 +1,10 @@
 // The rp2040_modem board under rp2040js. The flash file is the whole chip's; kill this process to cut the power.
 //
 //   node run.mjs --library FOLDER --rom FILE --flash FILE --driver-pin N [--console PATH] [--line PATH] [--modem PATH]
-//                [--erase-ms N] [--cut-after N]
+//                [--erase-ms N] [--cut-after N [--cut-from OFFSET --cut-to OFFSET]]
 //
 // `--library` is the folder with node_modules; the paths are terminals that somebody else owns. Exit code 99: the cut after
-// the n-th flash byte. Each line on standard input is answered with the time on the machine's clock and on ours, and with the
+// the n-th flash byte (between two offsets). Each line on standard input is answered with the time on the machine's clock and on ours, and with the
 // bytes that the transceiver swallowed.
 
 import {createRequire} from 'node:module';
@@ -21,12 +21,14 @@ const say = sentence => process.stderr.write(`rp2040: ${sentence}\n`);
 const text = {type: 'string'};
 const {values: given} = parseArgs({options: {
   library: text, rom: text, flash: text, 'driver-pin': text, console: text, line: text, modem: text,
-  'erase-ms': {...text, default: '45'}, 'cut-after': {...text, default: 'Infinity'},
+  'erase-ms': {...text, default: '45'},
+  'cut-after': {...text, default: 'Infinity'}, 'cut-from': {...text, default: '0'}, 'cut-to': {...text, default: 'Infinity'},
 }});
 const library = createRequire(path.resolve(given.library, 'package.json'))('rp2040js');
 
 const machine = new Machine(library, {
-  romFile: given.rom, flashFile: given.flash, eraseMs: Number(given['erase-ms']), cutAfter: Number(given['cut-after']), say,
+  romFile: given.rom, flashFile: given.flash, eraseMs: Number(given['erase-ms']),
+  cut: {after: Number(given['cut-after']), from: Number(given['cut-from']), to: Number(given['cut-to'])}, say,
 });
 const driverPin = Number(given['driver-pin']);
 const line = new UartPort(new Terminal(given.line), () => machine.chip.gpio[driverPin].value === library.GPIOPinState.High);
