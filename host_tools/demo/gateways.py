@@ -5,6 +5,7 @@ independent reader. The emulated one reaches the broker by its modem: AT command
 """
 
 import asyncio
+import contextlib
 import json
 import sys
 from collections.abc import Callable
@@ -20,7 +21,7 @@ from host_tools.flash.application import make_application
 from host_tools.set_up import paths
 
 UNIX_HEAP = "2M"
-HEAP_KB = 1024
+HEAP_KB = emulated.HEAP_BYTES // 1024
 START_TIMEOUT_S = 20.0
 POLL_S = 0.05
 WATCH_S = 60  # asked for again and again while the demo lives
@@ -113,7 +114,12 @@ class EmulatedGateway:
         ways = {machine.CONSOLE: f"{machine.SOCKET}{self._console}", machine.LINE: str(self._scenery.line), machine.MODEM: str(self._modem)}
         child = await children.start("gateway", machine.command(self._flash.path, ways, {"heap_kb": HEAP_KB}), self._scenery.folder)
         reader, writer = await self._connect(children)
-        self._listening = asyncio.create_task(_listen(reader, writer, hear))
+        alive = asyncio.Event()
+        self._listening = asyncio.create_task(_listen(reader, writer, hear, child, alive))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(alive.wait(), START_TIMEOUT_S)
+        if not alive.is_set() and not children.died.done():
+            raise ChildDied("the firmware does not start on the board; its console said:\n" + "\n".join(child.last))
         return child
 
     async def _connect(self, children: Children) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -131,13 +137,17 @@ class EmulatedGateway:
         return self._flash.region()
 
 
-async def _listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, hear: Hear) -> None:
+async def _listen(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, hear: Hear, child: Child, alive: asyncio.Event
+) -> None:
     """Ask to watch from the first line on, pass every other line on, until the board is gone."""
     asking: asyncio.Task[None] | None = None
     try:
         while data := await reader.readline():
             line = data.decode(errors="replace").strip()
+            child.last.append(line[:300])
             if asking is None and line.startswith('{"boot"'):
+                alive.set()
                 asking = asyncio.create_task(_keep_watching(writer))
             if data.endswith(b"\n") and line and not line.startswith('{"re"') and '"end":true' not in line:
                 hear(line)

@@ -22,7 +22,7 @@ ON, OFF = 0, 1
 WISH_OF_VERDICT = {1: OFF, 2: ON, 5: ON}
 PRICE = 5_500
 IMPORT = "from tests.boards.on_board import power_story"
-HEAP_KB = 1024
+HEAP_KB = 256
 
 
 @dataclass
