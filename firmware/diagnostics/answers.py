@@ -6,6 +6,8 @@ ends it with a reason. `view` is the hall's (console_view.py), `ring` the events
 Trap avoided: an answer that is made at once needs a heap and a line as long as the board has meters.
 """
 
+from binascii import hexlify
+
 from firmware.base.faults import Refused
 from firmware.base.port import const
 from firmware.diagnostics import event_ring as events
@@ -14,7 +16,7 @@ from firmware.diagnostics import maintenance as orders
 PROTOCOL = const(1)
 U32_MAX = 0xFFFFFFFF
 COUNT_MAX = const(0x3FFFFFFF)  # a slice takes no larger number on a board of 32 bits
-PIECE_BYTES = const(1_024)
+PIECE_BYTES = const(512)  # of the journal at a time, on the heap
 RECORDS_ASKED = const(20)  # unless the asker says otherwise
 THEN_MAX = const(20)  # records that followed a decision
 SCANNED_MAX = const(4_000)  # records looked at for them
@@ -159,4 +161,4 @@ class Answers:
 
 
 def _hex(data):
-    return "".join(["%02x" % byte for byte in data])
+    return hexlify(data).decode()

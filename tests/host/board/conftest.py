@@ -20,7 +20,7 @@ class Running:
     scene: Scene
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """The firmware on MicroPython, all its meters read."""
     scene = scene_in(tmp_path_factory.mktemp("board") / "site")

@@ -8,7 +8,7 @@ import pytest
 
 from host_tools.board import BadInput, BoardTrouble, ConsoleClient, answers, read_key
 from host_tools.board.journal import read_journal
-from host_tools.board.why import read_why
+from host_tools.board.why import Evidence, read_why
 from tests.host.board.conftest import wait_until_read
 from tests.host.board.wires import Cable, board_on, scene_in
 from tests.running_gateway import KEY, PREPAID, meters
@@ -145,6 +145,9 @@ def test_wrong_keys_and_replayed_orders_are_refused_and_the_right_key_ends_the_l
 
     with meters(scene), Cable() as cable, board_on(cable, scene) as process, ConsoleClient(cable.port) as board:
         wait_until_read(board, 3)
+        evidence = _decided(board, 1001)
+        assert evidence.decision.name == "DECISION" and evidence.facts["floor_ucu"] == 0 and evidence.as_json()["decision"]
+        assert any(line.startswith("last decision") and "cut delayed" in line for line in evidence.text())
         with pytest.raises(BoardTrouble, match="not this gateway's") as told:
             board.maintenance(bytes(32), 300)
         assert told.value.kind == "mac"
@@ -186,6 +189,16 @@ def test_a_reader_that_does_not_read_stops_no_meter(tmp_path):
         board.listen(1)
         assert len(cable.passed) > passed + 8_000  # the pty was full
         assert board.hello()["gateway"] == "gw1"
+
+
+def _decided(board: ConsoleClient, account: int) -> Evidence:
+    """The evidence once something was decided: nobody here may be cut, for the head-end was never heard."""
+    for _ in range(100):
+        evidence = read_why(board, account)
+        if evidence.decision is not None:
+            return evidence
+        board.listen(0.2)
+    raise AssertionError("nothing was decided")
 
 
 def _requests(scene) -> int:

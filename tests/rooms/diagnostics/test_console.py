@@ -4,7 +4,7 @@ import gc
 import json
 
 from firmware.base import aio
-from firmware.base.faults import MaintenanceAsked
+from firmware.base.faults import Broken, MaintenanceAsked
 from firmware.base.wire.hmac import hmac_sha256
 from firmware.diagnostics.maintenance import PURPOSE
 from firmware.diagnostics.request_reader import Request
@@ -122,6 +122,29 @@ def test_the_last_decision_is_known_after_a_restart():
     world.run(judged)
     world.meters[0].silent = True  # nothing new is decided
     eq(len(world.run(asked)), 1)
+
+
+def test_what_ended_a_life_is_told_in_the_next_one():
+    world = quiet(World())
+
+    async def dies(world):
+        await until(lambda: world.slot().reading is not None)
+        world.firmware.bus.plan.next_meter = None
+        await aio.sleep_ms(10_000)
+
+    async def sticks(world):
+        world.firmware.supervisor._silence_max_ms[0] = 1
+        await aio.sleep_ms(10_000)
+
+    async def asked(world):
+        return "".join(part(await answer(world, {"ask": "logs"}), "last_fault"))
+
+    eq(world.run(asked), "")
+    raises(TypeError, world.run, dies)
+    text = world.run(asked)
+    eq(("task bus" in text, "TypeError" in text), (True, True), text)
+    raises(Broken, world.run, sticks)
+    eq("task is stuck: bus" in world.run(asked), True)
 
 
 def test_what_the_board_cannot_answer_it_says():
