@@ -71,15 +71,17 @@ class Journal(JournalReading):
     def open(self, fold, on_gap, progress):
         """Replay all valid records to fold(kind, values, sequence, at_s, quality); on_gap() when what was before is missing."""
         self._guard(self.region.sync)
-        headers = self._find_blocks(progress)
+        self._find_blocks(progress)
+        buf = bytearray(HEADER_SIZE)
         replay = Replay(BlockScanner(self.region), self.first_offset, fold, on_gap)
         for place in range(len(self.ring)):
             progress()
             block = self.ring[place]
-            header = headers[block]
-            if header is None:
+            values = self._header(block, buf)
+            if values is None:
                 replay.lost_header(place == 0, self.block_first[block])
                 self.block_epoch[block] = replay.epoch
+            header = None if values is None else (values[2], values[3], values[4])
             replay.block(self.block_at(block), header, place == 0)
         self._adopt(replay)
 
@@ -118,36 +120,38 @@ class Journal(JournalReading):
         self._replay = None
 
     def _find_blocks(self, progress):
-        """Fill the ring, oldest first; headers by block: (epoch, first, chain), None for a lost one."""
-        headers = {}
-        found = []
+        """Fill the ring, oldest first: by ordinal, a block with a lost header by its first record."""
+        ordinals = array("I", bytes(4 * self.blocks))
+        lost = []
         buf = bytearray(HEADER_SIZE)
         scanner = BlockScanner(self.region)
         for block in range(self.blocks):
-            self._guard(self.region.read_into, self.block_at(block), buf, 0, HEADER_SIZE)
-            values = header_of(buf, 0, JOURNAL_MAGIC)
+            values = self._header(block, buf)
             if values is not None:
-                _, ordinal, epoch, first, chain, erases, _ = values
-                headers[block] = (epoch, first, chain)
-                self._erases[block] = erases
-                self._ordinal = max(self._ordinal, ordinal)
-            else:
-                progress()
-                scanner.begin(self.block_at(block), self.first_offset)
-                if not scanner.next():
-                    continue  # blank, or remains of an erase or of a header
-                headers[block] = None
-                ordinal, epoch = 0, 0
-                first = HEAD.get(scanner.buf, scanner.start, "sequence")
-            self.block_first[block] = first
-            self.block_epoch[block] = epoch
-            found.append((ordinal, first, block))
-        self.ring = _in_order(found)
+                _, ordinals[block], self.block_epoch[block], self.block_first[block], _, self._erases[block], _ = values
+                self._ordinal = max(self._ordinal, values[1])
+                self.ring.append(block)
+                continue
+            progress()
+            scanner.begin(self.block_at(block), self.first_offset)
+            if scanner.next():  # else blank, or remains of an erase or of a header
+                self.block_first[block] = HEAD.get(scanner.buf, scanner.start, "sequence")
+                lost.append(block)
         most = max(self._erases)
         for block in range(self.blocks):
-            if headers.get(block) is None:
+            if not ordinals[block]:
                 self._erases[block] = most  # its count is lost: never understate wear
-        return headers
+        self.ring.sort(key=lambda block: (ordinals[block], self.block_first[block], block))
+        for block in sorted(lost, key=lambda block: (self.block_first[block], block)):
+            place = 0
+            while place < len(self.ring) and self.block_first[self.ring[place]] <= self.block_first[block]:
+                place += 1
+            self.ring.insert(place, block)
+
+    def _header(self, block, buf):
+        """Values of a block's header (block.HEADER), None when it is lost."""
+        self._guard(self.region.read_into, self.block_at(block), buf, 0, HEADER_SIZE)
+        return header_of(buf, 0, JOURNAL_MAGIC)
 
     # space
 
@@ -313,14 +317,3 @@ class Journal(JournalReading):
         except StorageFault:
             self.failed = True
             raise
-
-
-def _in_order(found):
-    """Blocks oldest first from (ordinal, first sequence, block); a lost header (ordinal 0) goes by its first record."""
-    ring = sorted(entry for entry in found if entry[0])
-    for lost in sorted(entry for entry in found if not entry[0]):
-        place = 0
-        while place < len(ring) and ring[place][1] <= lost[1]:
-            place += 1
-        ring.insert(place, lost)
-    return [block for _, _, block in ring]

@@ -16,6 +16,42 @@ _NO_CHAIN = bytes(8)
 _WIRE_BYTES_MAX = const(56)  # a reading in CBOR
 
 
+class BlockRing:
+    """Blocks in use, oldest first: a stretch of the `blocks` of the region, round its end. [0] is the oldest, [-1] the newest."""
+
+    def __init__(self, blocks):
+        self._blocks = blocks
+        self._oldest = 0
+        self._count = 0
+
+    def set(self, newest, count):
+        """The stretch that ends at `newest`."""
+        self._oldest = (newest - count + 1) % self._blocks
+        self._count = count
+
+    def __len__(self):
+        return self._count
+
+    def __getitem__(self, place):
+        return (self._oldest + place % self._count) % self._blocks
+
+    def __contains__(self, block):
+        return self.index(block) < self._count
+
+    def index(self, block):
+        """Its place; as many as there are, or more, when it is not in use."""
+        return (block - self._oldest) % self._blocks
+
+    def append(self, block):
+        """The block behind the newest comes into use."""
+        self.set(block, self._count + 1)
+
+    def drop_oldest(self):
+        """It is not in use any more."""
+        self._oldest = (self._oldest + 1) % self._blocks
+        self._count -= 1
+
+
 class Readings:
     """`last_number` is the newest durable one, `oldest_number` the oldest held (one more than the last when empty)."""
 
@@ -27,9 +63,9 @@ class Readings:
         self.blocks = size // region.erase_size
         self._unit = region.program_unit
         self._first_offset = align(HEADER_SIZE, self._unit)
-        self._ring = []
+        self._ring = BlockRing(self.blocks)
         self._first = array("I", bytes(4 * self.blocks))
-        self._erases = array("I", bytes(4 * self.blocks))
+        self._erases_most = 0
         self._ordinal = 0
         step = max(align(ENTRY_SIZE, self._unit), min(limits.journal_step_bytes_max, region.erase_size - self._first_offset))
         self._pending = bytearray(step // self._unit * self._unit)
@@ -49,25 +85,8 @@ class Readings:
 
     def open(self, progress):
         """Find the ring and the last number: only its two ends are walked through. The journal has synced the region."""
-        found = []
-        buf = bytearray(HEADER_SIZE)
-        for block in range(self.blocks):
-            progress()
-            self.region.read_into(self._block_at(block), buf, 0, HEADER_SIZE)
-            values = header_of(buf, 0, READINGS_MAGIC)
-            if values is not None:
-                self._first[block] = values[3]
-                self._erases[block] = values[5]
-                found.append((values[1], block))
-        found.sort()
-        self._ring = [block for _, block in found]
-        if not found:
+        if not self._find_ring(progress):
             return
-        most = max(self._erases)
-        for block in range(self.blocks):
-            if not self._erases[block]:
-                self._erases[block] = most
-        self._ordinal = found[-1][0]
         scanner = self._scanner()
         head = self._ring[-1]
         self._number = self._first[head] - 1
@@ -79,6 +98,35 @@ class Readings:
         self.last_number = self._number  # writing goes on in the next block: in this one a unit may only look blank
         if len(self._ring) > 1:
             self._find_oldest(scanner)
+
+    def _find_ring(self, progress):
+        """From the newest block back while each is one older; a block between them whose header is lost holds nothing. -> bool."""
+        ordinals = array("I", bytes(4 * self.blocks))
+        buf = bytearray(HEADER_SIZE)
+        head = -1
+        for block in range(self.blocks):
+            progress()
+            self.region.read_into(self._block_at(block), buf, 0, HEADER_SIZE)
+            values = header_of(buf, 0, READINGS_MAGIC)
+            if values is not None:
+                ordinals[block], self._first[block] = values[1], values[3]
+                self._erases_most = max(self._erases_most, values[5])
+                if head < 0 or values[1] > ordinals[head]:
+                    head = block
+        if head < 0:
+            return False
+        self._ordinal = ordinals[head]
+        count = 1
+        for back in range(1, min(self.blocks, self._ordinal)):
+            block = (head - back) % self.blocks
+            if ordinals[block] == self._ordinal - back:
+                count = back + 1
+            elif ordinals[block]:
+                break
+            else:
+                self._first[block] = self._first[(block + 1) % self.blocks]
+        self._ring.set(head, count)
+        return True
 
     def _find_oldest(self, scanner):
         """The oldest block may be half erased, because it was about to be reused: what it lost are dropped readings."""
@@ -94,7 +142,7 @@ class Readings:
         if next_number == self._first[self._ring[1]]:
             self._first[oldest] = first
         else:
-            self._ring.pop(0)  # its end is gone
+            self._ring.drop_oldest()  # its end is gone
 
     def _belongs(self, number, block):
         """False for a number that cannot stand in this block: 16 bits of CRC do not keep every torn entry from looking whole."""
@@ -186,21 +234,29 @@ class Readings:
     def _open_block(self):
         block = (self._ring[-1] + 1) % self.blocks if self._ring else 0
         if block in self._ring:
-            self._ring.remove(block)
             unsent_from = max(self._first[block], self.acked_number + 1)
+            self._ring.drop_oldest()
             self.dropped += max(0, self.oldest_number - unsent_from)
         self._cursor = (-1, 0, 0)
+        erases = self._erases_of(block) + 1
         self._guard(self.region.erase, self._block_at(block))
-        self._erases[block] += 1
         header = bytearray(b"\xff" * self._first_offset)
         header_into(
-            header, 0, READINGS_MAGIC, self._ordinal + 1, 0, self._number + 1, _NO_CHAIN, self._erases[block]
+            header, 0, READINGS_MAGIC, self._ordinal + 1, 0, self._number + 1, _NO_CHAIN, erases
         )
         self._guard(self.region.program, self._block_at(block), header, 0, len(header))
         self._ordinal += 1
         self._first[block] = self._number + 1
         self._ring.append(block)
+        self._erases_most = max(self._erases_most, erases)
         self._at = self._first_offset
+
+    def _erases_of(self, block):
+        """What its header says; of a lost one the most of all: wear is never understated."""
+        buf = bytearray(HEADER_SIZE)
+        self._guard(self.region.read_into, self._block_at(block), buf, 0, HEADER_SIZE)
+        values = header_of(buf, 0, READINGS_MAGIC)
+        return self._erases_most if values is None else values[5]
 
     def _scanner(self):
         if self._reader is None:

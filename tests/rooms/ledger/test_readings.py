@@ -4,6 +4,7 @@ from firmware.base.limits import Limits
 from firmware.ledger import record_kinds as kinds
 from firmware.ledger.ledger_store import Ledger
 from firmware.ledger.reading_entry import crc16, entry_into, is_entry
+from firmware.ledger.readings_store import BlockRing
 from tests.kit import cases, eq
 from tests.nor_ram import RamRegion
 
@@ -154,3 +155,38 @@ def test_a_torn_entry_whose_crc_fits_by_chance_gives_away_no_numbers():
         eq([row[0] for row in again.outbox.readings_from(6, 2_000)], [6, 7, 8, 9])
 
     cases(UNITS, check)
+
+
+def test_the_ring_of_blocks_goes_round_the_end_of_the_region():
+    ring = BlockRing(5)
+    eq((len(ring), 0 in ring), (0, False))
+    for block in (3, 4, 0):
+        ring.append(block)
+    eq([ring[place] for place in (0, 1, 2, -1)], [3, 4, 0, 0])
+    eq([block in ring for block in range(5)], [True, False, False, True, True])
+    ring.append(1)
+    ring.append(2)
+    eq((len(ring), [block in ring for block in range(5)]), (5, [True] * 5))
+    ring.drop_oldest()
+    eq((ring[0], ring[-1], ring.index(4), 3 in ring), (4, 2, 0, False))
+    ring.set(2, 1)
+    eq((len(ring), ring[0], ring[-1]), (1, 2, 2))
+
+
+def test_a_lost_header_costs_the_readings_of_its_block_and_no_others():
+    region, ledger = fresh(32)
+    number = 0
+    while len(ledger.readings._ring) < 4:
+        number += 1
+        read(ledger, number)
+    readings = ledger.readings
+    lost_from, lost_to = readings._first[readings._ring[2]], readings._first[readings._ring[3]] - 1
+    start = readings._block_at(readings._ring[2])
+    region.flash[start : start + 40] = bytes(40)
+    again = make(region)
+    eq((again.readings.oldest_number, again.readings.last_number), (1, number))
+    found = []
+    while not found or found[-1] < number:
+        found += [row[0] for row in again.outbox.readings_from(found[-1] + 1 if found else 1, 300)]
+    eq(found, [n for n in range(1, number + 1) if not lost_from <= n <= lost_to])
+    eq(read(again, number + 1), number + 1)
