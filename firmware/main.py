@@ -27,7 +27,7 @@ from firmware.leaving import Leaving
 from firmware.ledger.ledger_store import Ledger
 from firmware.meter_bus.bus_task import MeterBus
 from firmware.meters.dlt645.protocol import Dlt645Protocol
-from firmware.meters.model import Meter, load_model
+from firmware.meters.model import MeterRow, load_model
 from firmware.settings.settings_store import LAST_FAULT, MAINTENANCE, RESTORED, SettingsStore, document_name
 from firmware.supervisor import Supervisor
 from firmware.sync import messages
@@ -167,10 +167,8 @@ class Firmware:
         self.console = Console(board.console, view, answers, self._note_event, limits, beat, speed, streams)
 
     def _build_bus(self, limits):
-        meters = []
-        for meter in self._site.settings.meters:
-            model = self._site.models[meter.model]
-            meters.append(Meter(meter.serial, model, meter.password_level, meter.password))
+        listed = self._site.settings.meters
+        meters = MeterRow(len(listed), listed.wired, self._site.models)
         beat = self.supervisor.watch("bus", limits.task_silence_max_ms)
         self.bus = MeterBus(self._site.line, Dlt645Protocol(), meters, limits, self.gateway, self._stamp, beat)
 

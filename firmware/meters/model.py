@@ -63,6 +63,36 @@ class Meter:
         self.block_refused = False
 
 
+class MeterRow:
+    """The meters of a line, in their order: `row[index]` makes the Meter from what the site file says; the last one is kept.
+
+    `wired(index)` -> (serial, model name, password level, password). Two hundred Meter objects would be a tenth of a board's heap.
+    """
+
+    def __init__(self, count, wired, models):
+        self._wired = wired
+        self._models = models
+        self._refused = bytearray(count)  # block_refused of those that are not at hand
+        self._index = -1
+        self._meter = None
+
+    def __len__(self):
+        return len(self._refused)
+
+    def __getitem__(self, index):
+        if index == self._index:
+            return self._meter
+        if not 0 <= index < len(self._refused):
+            raise IndexError("no such meter")
+        if self._meter is not None:
+            self._refused[self._index] = 1 if self._meter.block_refused else 0
+        serial, model, level, password = self._wired(index)
+        self._meter = Meter(serial, self._models[model], level, password)
+        self._meter.block_refused = bool(self._refused[index])
+        self._index = index
+        return self._meter
+
+
 def load_model(document, name="model"):
     """Parsed JSON object -> Model. BadInput names the field; fields that are not known here are refused."""
     fields = Fields(document)

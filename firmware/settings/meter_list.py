@@ -56,6 +56,12 @@ class MeterList:
         account, serial, _, _, _, tariff, policy, flags = _METER.unpack(self._blocks[block], place * _METER.size)
         return account, serial, tariff, policy, flags
 
+    def wired(self, index):
+        """(serial, model name, password level, password) of one."""
+        block, place = divmod(index, BLOCK_METERS)
+        _, serial, model, level, password, _, _, _ = _METER.unpack(self._blocks[block], place * _METER.size)
+        return serial, self._models[model], level, password
+
     def model_of(self, index):
         """Name of its model."""
         return self._models[self.get(index, "model")]
