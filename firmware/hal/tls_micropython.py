@@ -7,7 +7,10 @@ why the server refused.
 
 Traps avoided: `tls` has no do_handshake: a read of one byte drives it. A failed handshake leaves the socket open. mbedTLS
 needs one piece of 17 KB, which a heap that never moves its objects may not have after some days: it is kept free between
-connections by an object of that size.
+connections by an object of that size. Its arithmetic takes and frees thousands of small pieces: a threshold of the collector
+would make it collect dozens of times in one message, and the search for each piece begins at the lowest free block, so many
+small holes double the time. What mbedTLS frees itself is no garbage, so a step goes without the threshold; and during the
+handshake the holes are plugged.
 """
 
 import errno
@@ -30,8 +33,11 @@ _HEAD_BYTES = const(5)
 _CHANGE_CIPHER_SPEC = const(20)
 _ALERT = const(21)
 _APPLICATION_DATA = const(23)
-_IN_BYTES = const(16_768)  # mbedTLS's input buffer: a record of 16384 and what surrounds it
+_IN_BYTES = const(17_600)  # mbedTLS's input buffer (a record of 16384 and what surrounds it), and plugs in a row
 _OUT_BYTES = const(4_480)
+_PLUGS_MAX = const(3_000)
+_BLOCK_BYTES = const(16)
+_IN_A_ROW = const(50)  # then it is no small hole any more
 # RFC 5246 section 7.2.2, RFC 8446 section 6.2: what a server may hold against us
 _ALERTS = {
     40: "handshake failure (does it demand a client certificate?)", 42: "bad certificate", 43: "unsupported certificate",
@@ -47,6 +53,7 @@ class _Context:
     def __init__(self):
         self.tls = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
         self.tls.verify_mode = tls.CERT_REQUIRED
+        self.plugging = True  # not after a handshake that failed: it may have been for want of memory
         self.room = None
         self.keep_room()
 
@@ -58,8 +65,19 @@ class _Context:
             self.room = None
 
     def give_room(self):
+        """Free the place -> a chain of plugs, of a block each, in the small holes; to be dropped after the handshake."""
         self.room = None
         gc.collect()
+        chain = None
+        in_a_row = 0
+        for _ in range(_PLUGS_MAX if self.plugging else 0):
+            before = id(chain)
+            chain = (chain,)
+            in_a_row = in_a_row + 1 if id(chain) - before == _BLOCK_BYTES else 0
+            if in_a_row == _IN_A_ROW:
+                break
+        self.plugging = False
+        return chain
 
 
 def new_context(ca, certificate, key):
@@ -189,7 +207,7 @@ class Session:
         self._wire = _Wire(sock)
         self._one = bytearray(1)
         self._tls = None
-        context.give_room()
+        self._plugs = context.give_room()
         context.tls.verify_callback = on_certificate
         try:
             self._tls = context.tls.wrap_socket(self._wire, server_hostname=name, do_handshake_on_connect=False)
@@ -203,14 +221,21 @@ class Session:
         wire = self._wire
         wire.allowance = 0 if wire.in_record() else 1
         wire.paused = wire.blocked_writing = False
+        threshold = gc.threshold()
+        gc.threshold(-1)
+        self._plugs = (self._plugs,)  # after a collection the search begins at the bottom; one block more leads it past the plugs
         try:
             early = self._tls.readinto(self._one)
         except (OSError, ValueError) as fault:
             raise _explained(fault, wire.alert)
+        finally:
+            gc.threshold(threshold)
         if early is not None:
             raise OSError(errno.ECONNRESET, "the server closes during the handshake" if early == 0 else "the server speaks first")
         if wire.finished:
             wire.stepping = False
+            self._plugs = None
+            self._context.plugging = True
             return DONE
         if wire.paused:
             return AGAIN

@@ -121,7 +121,7 @@ def life(world: World) -> Iterator[Any]:
 def test_records_flow_over_ppp_and_tls_and_the_heap_of_a_real_part_is_enough(world, life, capsys):
     head_end = HeadEnd(world.plain)
     try:
-        one = life(seconds=5)
+        one = life(credits=1)
         one.report(count.CONNECTED)
         head_end.credit(1)
         one.having("credit")

@@ -2,7 +2,7 @@
 
 usage: OPTIONS=JSON sync_device.py     (MicroPython takes no argument over 255 bytes)
     {"host", "port", "resolver_port", "seconds", "limits", "records", "readings", "record_every_ms", "storage_faults",
-    "tls": {"root", "ca", "name", "certificate", "key"}}
+    "tls": {"root", "ca", "name", "certificate", "key"}, "credits"}      ends when so many credits came and all records are held
 One JSON object a line: report, credit, order, ack, record, trouble, end. A ticker of 20 ms beside it shows whether the uplink
 ever holds the loop: its longest gap and its number of turns are in `end`.
 """
@@ -37,6 +37,7 @@ class Books:
         self.acked = 0
         self.readings_acked = 0
         self.storage_faults = options.get("storage_faults", 0)
+        self.credits = 0
 
     def positions(self):
         return self.acked, self.records, self.readings_acked, self.readings
@@ -71,6 +72,7 @@ class Books:
         if self.storage_faults:
             self.storage_faults -= 1
             raise StorageFault("made up")
+        self.credits += 1
         tell(credit=credit)
 
     def on_order(self, *order):
@@ -146,6 +148,8 @@ async def main(options, uplink):
     deadline_ms = ticks.add(aio.now_ms(), options["seconds"] * 1_000)
     while not ticks.reached(aio.now_ms(), deadline_ms):
         await aio.sleep_ms(every_ms or 100)
+        if books.credits == options.get("credits") and books.acked == books.records:
+            break
         if sync.trouble != trouble:
             trouble = sync.trouble
             tell(trouble=trouble)
