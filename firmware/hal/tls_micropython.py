@@ -45,6 +45,10 @@ _ALERTS = {
     70: "protocol version", 71: "insufficient security", 80: "internal error", 112: "unknown name",
     116: "certificate required",
 }  # fmt: skip
+_NO_MEMORY = "no memory is left for it"
+_BROKEN = "the connection broke"
+# EBUSY is how MicroPython shows mbedTLS's MPI_ALLOC_FAILED
+_WORDS = {errno.ENOMEM: _NO_MEMORY, 16: _NO_MEMORY, errno.ECONNRESET: _BROKEN, 32: _BROKEN, 103: _BROKEN, _CLOSED: _BROKEN}
 
 
 class _Context:
@@ -272,9 +276,8 @@ def _explained(fault, alert):
 
 def sentence(fault):
     """What people are told of a failed step."""
-    if fault.args and fault.args[0] == _CLOSED:
-        return "the server closes during the handshake"
-    return str(fault.args[-1]).strip().replace("\n", "; ").lower() if fault.args else str(fault)
+    what = fault.args[-1] if fault.args else ""
+    return _WORDS.get(what) or str(what).strip().replace("\n", "; ").lower()
 
 
 if sys.implementation.name != "micropython":
