@@ -24,7 +24,8 @@ def image_with_tests() -> bytes:
     made = application.make_application(wiring.NAME, description="tests")
     tests = paths.checkout() / "tests"
     sources = {f"tests/{path.relative_to(tests)}": path for name in TESTS_ON_BOARD for path in sorted(tests.glob(name))}
-    sources |= {f"{folder}/__init__.py": tests / "__init__.py" for folder in ("tests", "tests/boards", "tests/boards/on_board", "tests/peers")}
+    folders = ("tests", "tests/boards", "tests/boards/on_board", "tests/peers")
+    sources |= {f"{folder}/__init__.py": tests / "__init__.py" for folder in folders}
     board = find_board(wiring.NAME)
     program = made.program | compile_all(sources, board.arch)
     return slot.slot_image(build_romfs(program), made.firmware_version, board.parts["slot_a"].size, board.erase_size)
@@ -62,6 +63,10 @@ class Prompt:
         """Start code without waiting for what it says."""
         self._socket.sendall(code.encode() + b"\x04")
         self.until(b"OK")
+
+    def send(self, data: bytes) -> None:
+        """Type this."""
+        self._socket.sendall(data)
 
     def run(self, code: str, timeout_s: float = ANSWER_S) -> str:
         """Run code -> what it printed; an exception on the board is an AssertionError with its traceback."""
