@@ -23,6 +23,7 @@ IDLE_MS = const(100)
 STREAM_EVERY_MS = const(100)
 STATE_EVERY = const(10)  # times STREAM_EVERY_MS
 WATCH_EVERY_MS = const(1_000)
+WATCH_REST_TICKS = const(2)
 COMPLAIN_EVERY_MS = const(1_000)
 LAST_WORDS_MS = const(500)
 BATCH_BYTES = const(2_000)
@@ -224,6 +225,8 @@ class Console:
                     sequence = record["sequence"]
                     yield {"record": record}
                 yield {"account": self._view.account(index)}
+                for _ in range(WATCH_REST_TICKS):
+                    yield None  # each row is computed: a watch must not take the time of the bus
             while not ticks.reached(aio.now_ms(), again_ms):
                 found = self._view.records_after(sequence, 1)
                 for record in found:
