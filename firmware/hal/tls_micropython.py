@@ -6,7 +6,7 @@ that of the whole handshake; it sees the server's Finished go by, which `tls` do
 why the server refused.
 
 Traps avoided: `tls` has no do_handshake: a read of one byte drives it. A failed handshake leaves the socket open. mbedTLS
-needs one piece of 17 KB, which a heap that never moves its objects may not have after some days: it is kept free between
+needs a piece of up to 17 KB, which a heap that never moves its objects may not have after some days: it is kept free between
 connections by an object of that size. Its arithmetic takes and frees thousands of small pieces: a threshold of the collector
 would make it collect dozens of times in one message, and the search for each piece begins at the lowest free block, so many
 small holes double the time. What mbedTLS frees itself is no garbage, so a step goes without the threshold; and during the
@@ -33,8 +33,6 @@ _HEAD_BYTES = const(5)
 _CHANGE_CIPHER_SPEC = const(20)
 _ALERT = const(21)
 _APPLICATION_DATA = const(23)
-_IN_BYTES = const(17_600)  # mbedTLS's input buffer (a record of 16384 and what surrounds it), and plugs in a row
-_OUT_BYTES = const(4_480)
 _PLUGS_MAX = const(3_000)
 _BLOCK_BYTES = const(16)
 _IN_A_ROW = const(50)  # then it is no small hole any more
@@ -59,12 +57,24 @@ class _Context:
         self.tls.verify_mode = tls.CERT_REQUIRED
         self.plugging = True  # not after a handshake that failed: it may have been for want of memory
         self.room = None
+        self._room_bytes = 0
+
+    def measure(self):
+        """How much a connection takes before its first byte depends on the port; on some it is none of this heap."""
+        gc.collect()
+        before = gc.mem_alloc()
+        try:
+            probe = self.tls.wrap_socket(_Wire(None), server_hostname="probe", do_handshake_on_connect=False)
+            self._room_bytes = gc.mem_alloc() - before + _IN_A_ROW * _BLOCK_BYTES
+            probe.close()
+        except OSError:
+            self._room_bytes = 0  # there is no such room now; TLS may find it later
         self.keep_room()
 
     def keep_room(self):
         """Hold the place; without it, try again after the next connection."""
         try:
-            self.room = (bytearray(_IN_BYTES), bytearray(_OUT_BYTES))
+            self.room = bytearray(self._room_bytes)
         except MemoryError:
             self.room = None
 
@@ -98,6 +108,7 @@ def new_context(ca, certificate, key):
             if "cert" in str(fault):
                 raise ValueError("certificate", "is no certificate in DER")
             raise ValueError("key", "is no private key in DER")
+    context.measure()
     return context
 
 
