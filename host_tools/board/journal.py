@@ -58,7 +58,7 @@ def read_journal(board: ConsoleClient, first: int | None, count: int, on_record:
 
 
 def _fetch(board: ConsoleClient, books: Books, first: int | None, count: int, on_record: Callable[[int], None] | None) -> None:
-    asked: dict[str, object] = {"count": min(count, COUNT_MAX)}
+    asked: dict[str, int] = {"count": min(count, COUNT_MAX)}
     if first is not None:
         if not 1 <= first <= SEQUENCE_MAX:
             raise BadInput("from", f"must be 1 ... {SEQUENCE_MAX}, got {first}")

@@ -9,7 +9,7 @@ from host_tools.board import words
 from host_tools.board.console_client import Row
 from host_tools.board.journal import Books
 from host_tools.journal_reader import record_in_words
-from host_tools.journal_reader.words import FAULT, HELD_WHY, QUALITY, energy, money, when, word
+from host_tools.journal_reader.words import FAULT, HELD_WHY, QUALITY, RESET, energy, money, when, word
 
 PIPE_WIDTH = 160
 
@@ -24,7 +24,7 @@ def show_status(out: Console, status: Row) -> None:
     about, memory = status.get("about", {}), status.get("memory", {})
     rows = [
         ("gateway", f"{about.get('gateway')} on {about.get('board')}, firmware {words.firmware(about.get('firmware', 0))}"),
-        ("life", f"boot {about.get('boot_count')}, {about.get('in_a_row')} in a row that did not settle"),
+        ("life", _life(about)),
         ("began by", words.began_by(about.get("reset_cause"))),
         ("accounts", f"{about.get('accounts')} of {about.get('accounts_max')}, {about.get('meters')} meters"),
         *_numbers(status),
@@ -33,6 +33,11 @@ def show_status(out: Console, status: Row) -> None:
         ("troubles", f"{about['troubles']}, see `logs`" if about.get("troubles") else "none"),
     ]
     _print_pairs(out, rows)
+
+
+def _life(about: Row) -> str:
+    began = word(RESET, about.get("reset_cause") or 0)
+    return f"boot {about.get('boot_count')} ({began}), {about.get('in_a_row')} in a row that did not settle"
 
 
 def show_now(out: Console, now: Row) -> None:
@@ -77,7 +82,8 @@ def _clock(clock: Row) -> str:
 
 def _link(link: Row) -> str:
     age_ms = link.get("ack_age_ms")
-    state = "connected" if link.get("connected") else "DOWN"
+    why = link.get("trouble")
+    state = "connected" if link.get("connected") else f"DOWN: {why}" if why else "DOWN"
     heard = "never" if age_ms is None else f"{age_ms // 1000} s ago"
     return f"{state}, head-end heard {heard}, standing: {word(words.STANDING, link.get('standing', -1))}"
 

@@ -22,6 +22,7 @@ EVENTS = {
     5: "standing with the head-end",
     100: "uplink connected, times",
     101: "uplink did not connect, times",
+    106: "TLS was refused, times",
     110: "broker closed the connection, times",
     111: "broker did not answer CONNECT, times",
     112: "broker refused CONNECT, times",
