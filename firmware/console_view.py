@@ -175,6 +175,7 @@ class ConsoleView:
         sync = self._sync
         link = {"connected": sync.connected, "gate_open": sync.gate_open, "standing": self._gateway.head_end.standing}
         link["counters"] = sync.counters.as_map()
+        link["trouble"] = sync.trouble
         link["ack_age_ms"] = None if sync.last_ack_ms is None else ticks.diff(self._now_ms(), sync.last_ack_ms)
         return link
 
