@@ -1,7 +1,7 @@
 """What the gateway knows of its supply points beside their journalled account rows: last readings and supply processes.
 
-All of it is found again after a restart by asking the meters; nothing here is money. It stands in columns that are made
-once, a hundred bytes a meter; `slots[index]` makes the object that the desks work with, and writes through to them.
+All of it is found again after a restart by asking the meters; nothing here is money. What every meter has stands in columns
+that are made once, what few have at a time in maps; `slots[index]` makes the object that the desks work with, and writes through.
 
 Trap avoided: two hundred objects of thirty fields each take a quarter of a board's heap, and each of them grows as it is
 used. What counts seconds is kept as the second at which it began: nothing is touched each second.
@@ -45,6 +45,7 @@ _CUT_ORDER = const(20)
 _CUT_UNTIL = const(21)
 _OVERRIDE = const(22)
 COLUMNS = const(23)
+_RARE = (_FORWARD, _HEARD, _HELD, _HELD_SEQUENCE, _JUMPED, _REFUSED, _NOTICE_AGAIN, _LOST, _PAUSE, _CUT_ORDER, _CUT_UNTIL, _OVERRIDE)
 _INITIAL = (0, 0, None, supply.ON_UNKNOWN, 0, None, None, None, None, 0, 0, None, None, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
 
 
@@ -56,6 +57,23 @@ def _column(number):
         slot._columns[number][slot.index] = value
 
     return property(get, put)
+
+
+def _rare(number):
+    def get(slot):
+        return slot._columns[number].get(slot.index, _INITIAL[number])
+
+    def put(slot, value):
+        _put_rare(slot._columns[number], slot.index, value, _INITIAL[number])
+
+    return property(get, put)
+
+
+def _put_rare(column, index, value, initial):
+    if value != initial:
+        column[index] = value
+    elif index in column:
+        del column[index]
 
 
 class Slot:
@@ -72,19 +90,19 @@ class Slot:
     silent_turns = _column(_SILENT)
     enforceable = _column(_ENFORCEABLE)  # None until a status word was read
     state = _column(_STATE)
-    notice_forward_s = _column(_FORWARD)  # how far the clock was set forward since the notice: its period is not shorter for it
+    notice_forward_s = _rare(_FORWARD)  # how far the clock was set forward since the notice: its period is not shorter for it
     uncharged_ucu = _column(_UNCHARGED)  # worth of the energy since the last charge, None without reading or tariff
-    held = _column(_HELD)  # HELD reason while the present readings are not believed
-    held_sequence = _column(_HELD_SEQUENCE)  # journal sequence of the HELD record, 0 = not written in this life
-    jumped = _column(_JUMPED)  # (rate, register) of the reading that was held for a jump
-    read_refused = _column(_REFUSED)  # error word while the meter refuses to tell its register
+    held = _rare(_HELD)  # HELD reason while the present readings are not believed
+    held_sequence = _rare(_HELD_SEQUENCE)  # journal sequence of the HELD record, 0 = not written in this life
+    jumped = _rare(_JUMPED)  # (rate, register) of the reading that was held for a jump
+    read_refused = _rare(_REFUSED)  # error word while the meter refuses to tell its register
     judged = _column(_JUDGED)  # verdict and failed bits last journalled, so that only changes are
     notice_asked = _column(_ASKED)  # policy channel bits asked in this episode since the start
     notice_sequence = _column(_NOTICE)  # journal sequence of the notice that the head-end has yet to confirm
-    orders_lost = _column(_LOST)  # relay orders in a row that were never answered
-    cut_order = _column(_CUT_ORDER)  # number of an accepted cut order
-    cut_order_until_s = _column(_CUT_UNTIL)
-    override = _column(_OVERRIDE)
+    orders_lost = _rare(_LOST)  # relay orders in a row that were never answered
+    cut_order = _rare(_CUT_ORDER)  # number of an accepted cut order
+    cut_order_until_s = _rare(_CUT_UNTIL)
+    override = _rare(_OVERRIDE)
 
     @property
     def address(self):
@@ -130,11 +148,11 @@ class Slot:
     @property
     def lost_pause_s(self):
         """Seconds until the next relay order of a meter that answers none."""
-        return max(0, self._columns[_PAUSE][self.index] - self._slots.second)
+        return max(0, self._columns[_PAUSE].get(self.index, 0) - self._slots.second)
 
     @lost_pause_s.setter
     def lost_pause_s(self, seconds):
-        self._columns[_PAUSE][self.index] = self._slots.second + seconds
+        _put_rare(self._columns[_PAUSE], self.index, self._slots.second + seconds if seconds else 0, 0)
 
     def notice_again_in(self, seconds):
         """A failed alarm is tried again then."""
@@ -142,10 +160,10 @@ class Slot:
 
     def notice_is_due_again(self):
         """True once, when the time for that has come."""
-        due = self._columns[_NOTICE_AGAIN][self.index]
+        due = self._columns[_NOTICE_AGAIN].get(self.index, 0)
         if not due or due > self._slots.second:
             return False
-        self._columns[_NOTICE_AGAIN][self.index] = 0
+        del self._columns[_NOTICE_AGAIN][self.index]
         return True
 
     # readings
@@ -158,7 +176,7 @@ class Slot:
     @reading.setter
     def reading(self, reading):
         self._slots.keep_reading(self.index, reading)
-        self._columns[_HEARD][self.index] = None
+        _put_rare(self._columns[_HEARD], self.index, None, None)
         if self._columns[_READ][self.index] is None:
             self._columns[_READ][self.index] = 0
 
@@ -170,7 +188,7 @@ class Slot:
     @property
     def last_heard(self):
         """The last one with registers, believed or not."""
-        heard = self._columns[_HEARD][self.index]
+        heard = self._columns[_HEARD].get(self.index)
         return self.reading if heard is None else _unpacked(self.index, heard, 0)
 
     def was_heard(self, reading):
@@ -182,7 +200,10 @@ class Slot:
     def forget(self):
         """What the account row said before is void: after a start, and when the head-end's state took its place."""
         for number in range(_READ, COLUMNS):
-            self._columns[number][self.index] = _INITIAL[number]
+            if number not in _RARE:
+                self._columns[number][self.index] = _INITIAL[number]
+            elif self.index in self._columns[number]:
+                del self._columns[number][self.index]
         self.ticks_in_state = 0
 
 
@@ -195,7 +216,7 @@ class Slots:
         self.models = [models[self.meters.model_of(index)] for index in range(count)]
         self.utc_offset_min = settings.utc_offset_min
         self.second = 1
-        self.columns = [[initial] * count for initial in _INITIAL]
+        self.columns = [{} if number in _RARE else [_INITIAL[number]] * count for number in range(COLUMNS)]
         self.columns[_SINCE] = [self.second] * count
         self._readings = [bytearray(BLOCK * _READING.size) for _ in range((count + BLOCK - 1) // BLOCK)]
         self._by_account = array("H", sorted(range(count), key=self._account))
@@ -232,19 +253,17 @@ class Slots:
         """Those that somebody has to look at each second: not the many where supply is on and nothing waits."""
         states, again, orders = self.columns[_STATE], self.columns[_NOTICE_AGAIN], self.columns[_CUT_ORDER]
         for index in range(len(states)):
-            if states[index] != supply.ON or again[index] or orders[index]:
+            if states[index] != supply.ON or index in again or index in orders:
                 yield self[index]
 
     def jumped(self):
         """Those whose register is held for a jump."""
-        return self._where(_JUMPED)
+        for index in sorted(self.columns[_JUMPED]):
+            yield self[index]
 
     def noticed(self):
         """Those with a notice that the head-end has yet to confirm."""
-        return self._where(_NOTICE)
-
-    def _where(self, number):
-        column = self.columns[number]
+        column = self.columns[_NOTICE]
         for index in range(len(column)):
             if column[index]:
                 yield self[index]

@@ -84,9 +84,9 @@ class Site:
     """What people set, checked before anything is begun: settings, key, models, documents, uplink, line. BadInput names it."""
 
     def __init__(self, board):
-        self.models = load_models(board.model_root)
         store = self._store = SettingsStore(board.root)
-        self.settings = store.read_settings(models=sorted(self.models))
+        self.settings = store.read_settings(models=model_names(board.model_root))
+        self.models = load_models(board.model_root, self.settings.meters.models())
         self.key = store.read_key()
         limits = self.settings.limits
         self.documents = Documents(store)
@@ -238,16 +238,20 @@ class Firmware:
         await supervisor.run()
 
 
-def load_models(root):
-    """{name: Model} of every *.json under `root`; BadInput names file and field."""
+def model_names(root):
+    """The meter models that there are: every *.json under `root`."""
+    return sorted([name[:-5] for name in os.listdir(root) if name.endswith(".json")])
+
+
+def load_models(root, names):
+    """{name: Model} of those that meters here are of; BadInput names file and field."""
     models = {}
-    for name in sorted(os.listdir(root)):
-        if name.endswith(".json"):
-            with open(root + "/" + name) as file:
-                try:
-                    models[name[:-5]] = load_model(json.loads(file.read()), name[:-5])
-                except ValueError:
-                    raise BadInput(name, "is not JSON")
+    for name in names:
+        with open(root + "/" + name + ".json") as file:
+            try:
+                models[name] = load_model(json.loads(file.read()), name)
+            except ValueError:
+                raise BadInput(name + ".json", "is not JSON")
     return models
 
 

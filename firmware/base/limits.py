@@ -24,7 +24,7 @@ class Limits:
 
     reply_longest_ms = 2_000  # from the first byte: 212 bytes at 1200 baud, whatever chatters on the line
     late_answer_wait_ms = 300  # silence demanded before the same meter is asked again
-    relay_orders_max = 64  # one order a meter, at most two kinds at once in practice
+    relay_orders_max = 32  # cuts and looks that wait together; a restore always finds room
     relay_valid_s = 300  # a stored or replayed relay frame expires after this, by the meter's own clock
     relay_silences_max = 10  # tries of a relay sequence at a silent meter, spread over minutes
     relay_resends_max = 2  # and only while the status word shows that nothing moved

@@ -64,7 +64,8 @@ class Readings:
         self._unit = region.program_unit
         self._first_offset = align(HEADER_SIZE, self._unit)
         self._ring = BlockRing(self.blocks)
-        self._first = array("I", bytes(4 * self.blocks))
+        self._oldest_first = 0  # first number of the oldest block, as far as it holds it
+        self._first_of = (-1, 0)  # a block and its first number, as its header says: one for each block would be 8 KB
         self._erases_most = 0
         self._ordinal = 0
         step = max(align(ENTRY_SIZE, self._unit), min(limits.journal_step_bytes_max, region.erase_size - self._first_offset))
@@ -81,7 +82,7 @@ class Readings:
 
     @property
     def oldest_number(self):
-        return self._first[self._ring[0]] if self._ring else self.last_number + 1
+        return self._oldest_first if self._ring else self.last_number + 1
 
     def open(self, progress):
         """Find the ring and the last number: only its two ends are walked through. The journal has synced the region."""
@@ -89,7 +90,7 @@ class Readings:
             return
         scanner = self._scanner()
         head = self._ring[-1]
-        self._number = self._first[head] - 1
+        self._number = self._first(head) - 1
         scanner.begin(self._block_at(head), self._first_offset)
         while scanner.next():
             number = ENTRY.get(scanner.buf, scanner.start, "number")
@@ -109,7 +110,7 @@ class Readings:
             self.region.read_into(self._block_at(block), buf, 0, HEADER_SIZE)
             values = header_of(buf, 0, READINGS_MAGIC)
             if values is not None:
-                ordinals[block], self._first[block] = values[1], values[3]
+                ordinals[block] = values[1]
                 self._erases_most = max(self._erases_most, values[5])
                 if head < 0 or values[1] > ordinals[head]:
                     head = block
@@ -123,15 +124,14 @@ class Readings:
                 count = back + 1
             elif ordinals[block]:
                 break
-            else:
-                self._first[block] = self._first[(block + 1) % self.blocks]
         self._ring.set(head, count)
+        self._oldest_first = self._first(self._ring[0])
         return True
 
     def _find_oldest(self, scanner):
         """The oldest block may be half erased, because it was about to be reused: what it lost are dropped readings."""
         oldest = self._ring[0]
-        first = next_number = self._first[oldest]
+        first = next_number = self._oldest_first
         scanner.begin(self._block_at(oldest), self._first_offset)
         while scanner.next():
             number = ENTRY.get(scanner.buf, scanner.start, "number")
@@ -139,14 +139,35 @@ class Readings:
                 if number != next_number:
                     first = number
                 next_number = number + 1
-        if next_number == self._first[self._ring[1]]:
-            self._first[oldest] = first
+        if next_number == self._first(self._ring[1]):
+            self._oldest_first = first
         else:
-            self._ring.drop_oldest()  # its end is gone
+            self._drop_oldest()  # its end is gone
 
     def _belongs(self, number, block):
         """False for a number that cannot stand in this block: 16 bits of CRC do not keep every torn entry from looking whole."""
-        return 0 <= number - self._first[block] <= self.region.erase_size // ENTRY_SIZE
+        return 0 <= number - self._first(block) <= self.region.erase_size // ENTRY_SIZE
+
+    def _first(self, block):
+        """First number of a block in use; where its header is lost, of the next block: it holds nothing then."""
+        known, first = self._first_of
+        if known == block:
+            return first
+        buf = bytearray(HEADER_SIZE)
+        first = self.last_number + 1
+        for place in range(self._ring.index(block), len(self._ring)):
+            self._guard(self.region.read_into, self._block_at(self._ring[place]), buf, 0, HEADER_SIZE)
+            values = header_of(buf, 0, READINGS_MAGIC)
+            if values is not None:
+                first = values[3]
+                break
+        self._first_of = (block, first)
+        return first
+
+    def _drop_oldest(self):
+        self._ring.drop_oldest()
+        if self._ring:
+            self._oldest_first = self._first(self._ring[0])
 
     def go_on_behind(self, number):
         """Numbers up to `number` were given in an earlier life of this ring: never give them again."""
@@ -193,8 +214,13 @@ class Readings:
         at_number, block, offset = self._cursor
         if at_number != number or block not in self._ring:
             place = len(self._ring) - 1
-            while place > 0 and self._first[self._ring[place]] > number:
-                place -= 1
+            low = 0
+            while low < place:  # the last block whose first number is not behind `number`
+                middle = (low + place + 1) // 2
+                if self._first(self._ring[middle]) > number:
+                    place = middle - 1
+                else:
+                    low = middle
             block, offset = self._ring[place], self._first_offset
         place = self._ring.index(block)
         scanner.begin(self._block_at(block), offset)
@@ -234,10 +260,11 @@ class Readings:
     def _open_block(self):
         block = (self._ring[-1] + 1) % self.blocks if self._ring else 0
         if block in self._ring:
-            unsent_from = max(self._first[block], self.acked_number + 1)
-            self._ring.drop_oldest()
+            unsent_from = max(self._oldest_first, self.acked_number + 1)
+            self._drop_oldest()
             self.dropped += max(0, self.oldest_number - unsent_from)
         self._cursor = (-1, 0, 0)
+        self._first_of = (-1, 0)
         erases = self._erases_of(block) + 1
         self._guard(self.region.erase, self._block_at(block))
         header = bytearray(b"\xff" * self._first_offset)
@@ -246,7 +273,8 @@ class Readings:
         )
         self._guard(self.region.program, self._block_at(block), header, 0, len(header))
         self._ordinal += 1
-        self._first[block] = self._number + 1
+        if not self._ring:
+            self._oldest_first = self._number + 1
         self._ring.append(block)
         self._erases_most = max(self._erases_most, erases)
         self._at = self._first_offset

@@ -56,6 +56,10 @@ class MeterList:
         account, serial, _, _, _, tariff, policy, flags = _METER.unpack(self._blocks[block], place * _METER.size)
         return account, serial, tariff, policy, flags
 
+    def models(self):
+        """Names of the models, each once."""
+        return list(self._models)
+
     def wired(self, index):
         """(serial, model name, password level, password) of one."""
         block, place = divmod(index, BLOCK_METERS)

@@ -129,7 +129,7 @@ def test_what_a_cut_erase_took_from_the_oldest_block_counts_as_dropped():
             number += 1
             read(ledger, number)
         start = ledger.readings._block_at(ledger.readings._ring[0])
-        second = ledger.readings._first[ledger.readings._ring[1]]
+        second = ledger.readings._first(ledger.readings._ring[1])
         half = (start + 256, start + ERASE // 2) if first_half else (start + ERASE // 2, start + ERASE)
         region.flash[half[0] : half[1]] = b"\xff" * (half[1] - half[0])
         again = make(region)
@@ -180,7 +180,7 @@ def test_a_lost_header_costs_the_readings_of_its_block_and_no_others():
         number += 1
         read(ledger, number)
     readings = ledger.readings
-    lost_from, lost_to = readings._first[readings._ring[2]], readings._first[readings._ring[3]] - 1
+    lost_from, lost_to = readings._first(readings._ring[2]), readings._first(readings._ring[3]) - 1
     start = readings._block_at(readings._ring[2])
     region.flash[start : start + 40] = bytes(40)
     again = make(region)
