@@ -7,6 +7,7 @@ for the whole application, unless the runtime image was built with it. The list 
 names runs as well, and pays for those that are not in it. So it is written anew when many are missing, not for each change.
 """
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -17,6 +18,7 @@ BOARD = "qemu_mps2"
 PLACE = Path("board_configs", BOARD, "port", "names.txt")
 LINE_CHARS_MAX = 118
 HEAD_BYTES = 4
+PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./]*")
 
 
 def names_of(mpy: bytes) -> set[str]:
@@ -44,8 +46,10 @@ def _number(data: bytes, at: int) -> tuple[int, int]:
 
 
 def names_of_application(program: dict[str, bytes]) -> set[str]:
-    """All names of the compiled files."""
-    return {name for path, data in program.items() if path.endswith(".mpy") for name in names_of(data)}
+    """All names of the compiled files, and those under which they are imported."""
+    files = [path.removesuffix(".mpy") for path in program if path.endswith(".mpy")]
+    modules = {file.removesuffix("/__init__").replace("/", ".") for file in files}
+    return modules.union(*(names_of(program[f"{file}.mpy"]) for file in files))
 
 
 def listed(text: str) -> set[str]:
@@ -54,9 +58,9 @@ def listed(text: str) -> set[str]:
 
 
 def list_text(names: Iterable[str]) -> str:
-    """Identifiers only, sorted, many a line: other short texts may hold what the build would stumble over."""
+    """Names and paths only, sorted, many a line: other short texts may hold what the build would stumble over."""
     lines = [""]
-    for name in sorted(name for name in names if name.isidentifier() and name.isascii()):
+    for name in sorted(filter(PLAIN.fullmatch, names)):
         if lines[-1] and len(lines[-1]) + len(name) >= LINE_CHARS_MAX:
             lines.append("")
         lines[-1] += (" " if lines[-1] else "") + name

@@ -11,6 +11,7 @@
 #define MICROPY_EMIT_INLINE_THUMB       (1)
 #define MICROPY_MAKE_POINTER_CALLABLE(p) ((void *)((mp_uint_t)(p) | 1))
 #define MICROPY_PERSISTENT_CODE_LOAD    (1)
+#define MICROPY_PY___FILE__             (0)   // a path of each module in the heap, which nobody reads
 #define MICROPY_OPT_COMPUTED_GOTO       (1)
 
 #define MICROPY_ENABLE_GC               (1)

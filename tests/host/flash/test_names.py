@@ -25,10 +25,11 @@ def test_the_list_holds_nearly_every_name_of_the_application(program):
 def test_names_are_read_from_a_compiled_file(program):
     found = names.names_of(program["firmware/base/ticks.mpy"])
     assert {"diff", "reached", "firmware/base/ticks.py"} <= found
+    assert "firmware.base.ticks" in names.names_of_application(program)
     assert "range" not in found  # every interpreter brings that one
 
 
 def test_a_list_is_sorted_and_holds_what_a_build_can_take():
     text = names.list_text({"b", "a", "linux", "with blank", "a/b.py", "é", "", "1st"})
-    assert text == "a b linux\n"
+    assert text == "a a/b.py b linux\n"
     assert all(len(line) < names.LINE_CHARS_MAX for line in names.list_text(f"name_{n}" for n in range(900)).splitlines())

@@ -3,6 +3,7 @@
 #include "py/mphal.h"
 #include "mbedtls_config_port.h"
 #include "mbedtls/platform_time.h"
+#include "mbedtls/ssl.h"
 #include "shared/timeutils/timeutils.h"
 #include "board.h"
 
@@ -33,4 +34,12 @@ struct tm *gmtime(const time_t *when) {
         .tm_isdst = -1,
     };
     return &broken;
+}
+
+// MicroPython offers no call for it: every configuration asks for records that fit into our buffer.
+int __real_mbedtls_ssl_config_defaults(mbedtls_ssl_config *conf, int endpoint, int transport, int preset);
+int __wrap_mbedtls_ssl_config_defaults(mbedtls_ssl_config *conf, int endpoint, int transport, int preset);
+int __wrap_mbedtls_ssl_config_defaults(mbedtls_ssl_config *conf, int endpoint, int transport, int preset) {
+    int failed = __real_mbedtls_ssl_config_defaults(conf, endpoint, transport, preset);
+    return failed != 0 ? failed : mbedtls_ssl_conf_max_frag_len(conf, MBEDTLS_SSL_MAX_FRAG_LEN_4096);
 }
