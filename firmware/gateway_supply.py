@@ -129,8 +129,14 @@ class SupplyDesk:
         return view
 
     def _notice_at_s(self, slot):
+        """When the notice was given, as our clock counts now; one of a clock that was ahead counts from the moment this is seen."""
         at_s = self._ledger.accounts.get(slot.row, "notice_at_s")
-        return at_s + slot.notice_forward_s if at_s else 0
+        if not at_s:
+            return 0
+        now_s = self._clock.state()[0]
+        if 0 < now_s < at_s + slot.notice_forward_s:
+            slot.notice_forward_s = now_s - at_s
+        return at_s + slot.notice_forward_s
 
     def on_status(self, slot, word):
         """A status word was read: what is seen is journalled when it changes, then the process goes on."""

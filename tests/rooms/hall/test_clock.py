@@ -85,6 +85,25 @@ def test_the_same_with_clocks_that_agree_is_cut():
     world.run(script)
 
 
+def test_a_notice_dated_by_a_clock_years_ahead_counts_from_the_mending():
+    world = World(meters=3, policies=[silent_policy()])
+    world.rtc.at_s += 3 * 365 * 86_400
+
+    async def script(world):
+        await owes(world)
+        await aio.sleep_ms(30_000)
+        network(world, START_S + aio.now_ms() // 1_000)
+        in_contact(world)
+        eq(world.gateway.clock.quality, clocks.NETWORK, "the meters confirm it")
+        eq(failed(world) & conditions.NOTICE, conditions.NOTICE, "its period is not over because nobody knows when it began")
+        await aio.sleep_ms(9_000)
+        eq(world.meters[0].orders.count(TRIP), 0)
+        await aio.sleep_ms(30_000)
+
+    world.run(script)
+    eq(world.meters[0].orders.count(TRIP), 1)
+
+
 def test_a_step_of_days_is_confirmed_by_the_meters():
     world = World(meters=2, policies=[silent_policy()])
     world.rtc.at_s -= 2 * 86_400
