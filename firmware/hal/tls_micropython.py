@@ -16,7 +16,6 @@ handshake the holes are plugged.
 import errno
 import gc
 import io
-import sys
 
 import tls
 
@@ -289,7 +288,3 @@ def sentence(fault):
     """What people are told of a failed step."""
     what = fault.args[-1] if fault.args else ""
     return _WORDS.get(what) or str(what).strip().replace("\n", "; ").lower()
-
-
-if sys.implementation.name != "micropython":
-    raise ImportError("this is MicroPython's half")

@@ -11,7 +11,7 @@ from host_tools.simulators.modem.control import obey
 from host_tools.simulators.modem.line import ModemLine
 from host_tools.simulators.modem.peer import Addresses, Peer
 from host_tools.simulators.modem.radio import MS, NS, QUEUE_BYTES_MAX, Radio
-from host_tools.simulators.modem.tcp import ACK, BUFFER_MAX, FIN, PSH, RST, SYN, Connection, Segment
+from host_tools.simulators.modem.tcp import ACK, BUFFER_MAX, PSH, RST, SYN, Connection, Segment
 
 # -- frames (RFC 1662)
 
@@ -369,7 +369,7 @@ def test_bytes_arrive_whole_and_once_over_a_line_that_loses_doubles_and_reorders
         air = [(wait - 1, side, one) for wait, side, one in air if wait]
         for _, side, one in due:
             ((near, far)[side]).receive(one, now_ns)
-        if near.board_ended and far.board_ended and not any(end.to_host for end in (near, far)):
+        if near.over and far.over and not any(end.to_host for end in (near, far)):
             break
     assert (bytes(got[1]), bytes(got[0])) == (texts[0], texts[1])
-    assert FIN  # both ends came
+    assert near.board_ended and far.board_ended and near.over and far.over
