@@ -23,9 +23,9 @@ test: setup ## every test, on both interpreters (ARGS go to pytest; WORKERS=0 ru
 quick: setup ## every test that is not slow, under a minute
 	@$(VENV) -m pytest -n $(WORKERS) -m "not slow" $(ARGS)
 
-boards-all: setup ## what `make test` leaves out: the RP2040 image, built and run (minutes; ARGS go to pytest)
+boards-all: setup ## what `make test` leaves out: every power cut, the demo on a board, the RP2040 image (half an hour; ARGS go to pytest)
 	@$(PYTHON) -m host_tools.set_up.rp2040
-	@$(VENV) -m pytest tests/boards_all $(ARGS)
+	@$(VENV) -m pytest -o faulthandler_timeout=3600 tests/boards_all $(ARGS)
 
 bench: setup ## ratios against the wire's own limit and against peers
 	@$(VENV) -m tests.bench $(ARGS)

@@ -4,8 +4,11 @@
 
 A UART is given a way out: a path of a serial port or pty that somebody else made (the simulators make theirs), `socket:PATH`
 for a unix socket that QEMU listens on, or nothing. Killing QEMU is the power cut: the file keeps what the board had programmed.
+
+Trap avoided: a machine whose owner died would go on for ever, at full speed; the kernel ends it (prctl(2), PR_SET_PDEATHSIG).
 """
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -21,6 +24,8 @@ UARTS = 5
 CUT_EXIT = 99  # the power went with the flash operation that was asked for
 STOP_TIMEOUT_S = 10
 SOCKET = "socket:"
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None)
 
 
 def command(flash: Path, ways: Mapping[int, str], options: Mapping[str, int], extra: tuple[str, ...] = ()) -> list[str]:
@@ -65,7 +70,7 @@ class Machine:
             raise RuntimeError("the board runs already")
         asked = command(self.flash.path, self.ways, {**self.options, **options}, self._extra)
         self._process = subprocess.Popen(
-            asked, stdin=subprocess.DEVNULL, stdout=self._said, stderr=self._said, start_new_session=True
+            asked, stdin=subprocess.DEVNULL, stdout=self._said, stderr=self._said, start_new_session=True, preexec_fn=_die_with_owner
         )
         return self
 
@@ -109,3 +114,7 @@ class Machine:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+
+def _die_with_owner() -> None:
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
