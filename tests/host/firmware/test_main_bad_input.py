@@ -23,9 +23,10 @@ METER = {
     "care": False,
     "exempt": False,
 }
+UPLINK = {"host": "127.0.0.1", "port": 1883, "keep_alive_s": 60}
 SETTINGS = {
     "gateway": "gw-001",
-    "uplink": {"host": "127.0.0.1", "port": 1883, "keep_alive_s": 60},
+    "uplink": UPLINK,
     "line": {"baud": 2400},
     "poll_period_s": 900,
     "utc_offset_min": 480,
@@ -56,6 +57,8 @@ def start(root: Path, settings: object) -> subprocess.CompletedProcess[str]:
         ({"meters": [dict(METER, model="unheard_of")]}, "meters[0].model"),
         ({"meters": [METER, dict(METER, address="210000000002")]}, "meters[1].account"),
         ({"surprise": True}, "surprise"),
+        ({"uplink": UPLINK | {"modem": {"apn": "internet"}}}, "uplink.modem"),  # this board has none
+        ({"uplink": UPLINK | {"tls": {"ca": "ca.der", "name": "broker"}}}, "uplink.tls.ca"),  # there is no such file
     ],
 )
 def test_a_wrong_setting_is_one_sentence_with_its_field_and_exit_code_2(tmp_path: Path, change: dict[str, object], field: str) -> None:
