@@ -24,6 +24,7 @@ _DIALOGUE_MS_MAX = const(300_000)
 _PPP_MS = const(20_000)
 _ALIVE_MS = const(3_000)
 _RESET_AFTER = const(3)  # failed dialogues in a row
+_UNREACHED_MAX = const(3)  # connects in a row, where the network gave no name server
 _READ_BYTES_MAX = const(512)  # of garbage in one turn
 _NO_ADDRESS = "0.0.0.0"
 _PIN_FILE = "/pin_refused"
@@ -46,6 +47,7 @@ class ModemUplink:
         self._power_cycle = power_cycle
         self._ppp = None
         self._failures = 0
+        self._unreached = 0  # in a row
         self._one = bytearray(1)
         self._sockets = SocketUplink(self.name_servers)
         self._dialogue = at.AtDialogue(modem.apn, modem.pin, self._was_refused())
@@ -55,16 +57,24 @@ class ModemUplink:
         if not self._is_up():
             await self._dial()
         try:
-            return await self._sockets.connect(host, port, timeout_ms)
+            stream = await self._sockets.connect(host, port, timeout_ms)
         except UplinkFault:
-            if not self._is_up() or not await self._sockets.is_alive(_ALIVE_MS):
+            self._unreached += 1
+            if not self._is_up() or not await self._is_alive():
                 self._hang_up()
             raise
+        self._unreached = 0
+        return stream
 
     def name_servers(self):
         """[(numeric host, port)] that the network gave."""
         server = self._ppp.ifconfig()[3] if self._is_up() else _NO_ADDRESS
         return [(server, dns.PORT)] if is_numeric(server) and server != _NO_ADDRESS else []
+
+    async def _is_alive(self):
+        if self.name_servers():
+            return await self._sockets.is_alive(_ALIVE_MS)
+        return self._unreached % _UNREACHED_MAX != 0  # there is nobody to ask
 
     def _is_up(self):
         return self._ppp is not None and self._ppp.isconnected()

@@ -123,6 +123,22 @@ def test_a_server_that_is_down_costs_no_carrier():
     run(story)
 
 
+def test_where_no_name_server_can_be_asked_every_third_failure_dials_anew():
+    world = World(FakeModem(lte="1"))
+
+    async def story():
+        await world.connect()
+        world.ppps[0].name_server = "0.0.0.0"
+        world.net.reachable = False
+        seen = []
+        for _ in range(3):
+            await world.connect()
+            seen.append(world.uplink.hang_ups)
+        eq((seen, world.net.asked), ([0, 0, 1], 0))
+
+    run(story)
+
+
 def test_a_dropped_carrier_is_noticed_and_dialled_anew_through_the_escape():
     world = World(FakeModem(lte="1"))
 
