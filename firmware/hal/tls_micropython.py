@@ -16,6 +16,7 @@ handshake the holes are plugged.
 import errno
 import gc
 import io
+import sys
 
 import tls
 
@@ -33,7 +34,7 @@ _CHANGE_CIPHER_SPEC = const(20)
 _ALERT = const(21)
 _APPLICATION_DATA = const(23)
 _PLUGS_MAX = const(3_000)
-_BLOCK_BYTES = const(16)
+_BLOCK_BYTES = 16 if sys.maxsize <= 0x7FFFFFFF else 32  # four words
 _IN_A_ROW = const(50)  # then it is no small hole any more
 # RFC 5246 section 7.2.2, RFC 8446 section 6.2: what a server may hold against us
 _ALERTS = {
