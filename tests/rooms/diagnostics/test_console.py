@@ -176,10 +176,10 @@ def test_garbage_is_answered_once_a_second_and_the_gateway_goes_on():
 
 
 def test_an_answer_keeps_as_little_at_its_last_row_as_at_its_first():
-    world = quiet(World(meters=40, limits={"accounts_max": 40}))
+    world = quiet(World(meters=24, limits={"accounts_max": 24}))
 
     async def script(world):
-        await until(lambda: world.slot(39).reading is not None)
+        await until(lambda: world.slot(23).reading is not None)
         answers = world.firmware.console._answers
         found = []
         for ask_for in ("journal", "meters", "accounts", "journal", "events", "status", "why"):
@@ -188,7 +188,7 @@ def test_an_answer_keeps_as_little_at_its_last_row_as_at_its_first():
         return found
 
     for name, rows, grown, longest in world.run(script)[1:]:  # the first look into the journal takes the reader's window
-        eq(rows >= 40 or name in ("events", "status", "why"), True, name)
+        eq(rows >= 24 or name in ("events", "status", "why"), True, name)
         eq(grown < 5_000, True, "%s keeps %d bytes more" % (name, grown))
         eq(longest < 700, True, "%s: a line of %d bytes" % (name, longest))
 
