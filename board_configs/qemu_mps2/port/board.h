@@ -12,13 +12,15 @@
 #define SYST_CSR            REG32(0xE000E010)
 #define SYST_RVR            REG32(0xE000E014)
 #define SYST_CVR            REG32(0xE000E018)
-#define SYST_COUNTED        (1u << 16)
 #define NVIC_ISER0          REG32(0xE000E100)
 #define NVIC_ICER0          REG32(0xE000E180)
-#define SCB_ICSR            REG32(0xE000ED04)
-#define SCB_ICSR_PENDSTSET  (1u << 26)
 #define SCB_AIRCR           REG32(0xE000ED0C)
 #define AIRCR_RESET         (0x05FA0004)
+
+// CMSDK APB timer (ARM DDI 0479, 4.1): counts down at CLOCK_HZ
+#define TIMER0_CTRL         REG32(0x40000000)
+#define TIMER0_VALUE        REG32(0x40000004)
+#define TIMER0_RELOAD       REG32(0x40000008)
 
 // CMSDK APB watchdog (ARM DDI 0479, 4.6): the first expiry raises NMI, the second resets
 #define WDOG_LOAD           REG32(0x40008000)

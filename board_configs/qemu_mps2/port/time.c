@@ -1,4 +1,5 @@
-// Ticks from SysTick; the real-time clock is the host's time plus an offset kept in the battery-backed block.
+// Ticks from a free-running timer, taken over each millisecond by SysTick: a busy host makes interrupts late, and late ones are
+// one. The real-time clock is the host's time plus an offset kept in the battery-backed block.
 #include "py/mphal.h"
 #include "py/runtime.h"
 #include "board.h"
@@ -6,6 +7,7 @@
 #define TICK_CYCLES (CLOCK_HZ / 1000)
 
 static volatile uint64_t ticks_ms;
+static uint32_t begun_cycles;   // of the timer, when ticks_ms was reached
 static uint64_t first_tick_ms;  // host option ticks_ms: lets a test begin just before the 30-bit wrap
 static int64_t host_ms;         // unix time at first_tick_ms
 
@@ -13,10 +15,17 @@ static int64_t clock_offset_ms(void) {
     return (int64_t)(((uint64_t)BATTERY->clock_offset_ms[1] << 32) | BATTERY->clock_offset_ms[0]);
 }
 
+static uint32_t cycles(void) {
+    return ~TIMER0_VALUE;   // it counts down, and wraps after 171 s
+}
+
 void time_start(void) {
     first_tick_ms = (uint32_t)host_option("ticks_ms", 0);
     ticks_ms = first_tick_ms;
     host_ms = (int64_t)host_seconds() * 1000;
+    TIMER0_RELOAD = 0xffffffff;
+    TIMER0_CTRL = 1;
+    begun_cycles = cycles();
     SYST_RVR = TICK_CYCLES - 1;
     SYST_CVR = 0;
     SYST_CSR = 7;
@@ -28,8 +37,11 @@ void time_start(void) {
     BATTERY->starts = BATTERY->starts + 1;
 }
 
+// Called with interrupts off, or from the only handler that calls it.
 void time_tick(void) {
-    ticks_ms = ticks_ms + 1;
+    uint32_t passed = (cycles() - begun_cycles) / TICK_CYCLES;
+    begun_cycles += passed * TICK_CYCLES;
+    ticks_ms = ticks_ms + passed;
 }
 
 void time_stall_ms(uint32_t ms) {
@@ -37,16 +49,15 @@ void time_stall_ms(uint32_t ms) {
         return;
     }
     uint32_t before = irq_off();
-    for (uint32_t passed = 0; passed < ms; ++passed) {
-        while (!(SYST_CSR & SYST_COUNTED)) {
-        }
+    for (uint32_t began = cycles(); cycles() - began < ms * TICK_CYCLES;) {
     }
-    ticks_ms = ticks_ms + ms - 1;   // the last one is pending as an interrupt
+    time_tick();
     irq_restore(before);
 }
 
 int64_t time_unix_ms(void) {
     uint32_t before = irq_off();
+    time_tick();
     int64_t now = host_ms + (int64_t)(ticks_ms - first_tick_ms);
     irq_restore(before);
     return now + clock_offset_ms();
@@ -64,12 +75,10 @@ mp_uint_t mp_hal_ticks_ms(void) {
 
 mp_uint_t mp_hal_ticks_us(void) {
     uint32_t before = irq_off();
-    uint32_t left = SYST_CVR, ms = (uint32_t)ticks_ms;
-    if ((SCB_ICSR & SCB_ICSR_PENDSTSET) && left > TICK_CYCLES / 2) {
-        ms++;   // reloaded already, not yet counted
-    }
+    time_tick();
+    uint32_t us = (uint32_t)ticks_ms * 1000 + (cycles() - begun_cycles) / (TICK_CYCLES / 1000);
     irq_restore(before);
-    return ms * 1000 + (TICK_CYCLES - 1 - left) / (TICK_CYCLES / 1000);
+    return us;
 }
 
 mp_uint_t mp_hal_ticks_cpu(void) {
