@@ -23,6 +23,7 @@ from firmware.gateway_slot import Slots
 from firmware.gateway_supply import SupplyDesk
 from firmware.ledger import record_kinds as kinds
 from firmware.ledger.accounts import CREATED, EXISTS
+from firmware.ledger.ledger_store import AGREES, UNKNOWN
 from firmware.meters.model import ENFORCEABLE, NEEDS_UTILITY_KEY, OWN_PURSE, STATUS_PURSE_BITS, enforceable
 
 EVENT_SILENT = const(1)  # value: turns without an answer
@@ -272,7 +273,7 @@ class Gateway:
         self.ledger.commit()
 
     def _compare(self, ack):
-        standing = STANDING_SOUND if ack.comparison == 0 else STANDING_AWAITS_STATE
+        standing = STANDING_SOUND if ack.comparison == 0 and self._knows(ack) else STANDING_AWAITS_STATE
         if self.head_end.standing != standing and (ack.fresh or standing != STANDING_SOUND):
             if STANDING_AWAITS_STATE in (standing, self.head_end.standing):
                 note(self.ledger, kinds.EVENT, (EVENT_STANDING, 0, standing))
@@ -280,6 +281,13 @@ class Gateway:
             self.announce()
             for slot in self.slots:
                 self.supply.judge(slot)  # a cut that is on its way is called back
+
+    def _knows(self, ack):
+        """False when the record that the head-end holds last is another one in our books, or beyond them. It saw the end of ours
+        only, and that may lie ahead of what it holds. An epoch that it does not hold yet is one that it gave us."""
+        if ack.epoch < self.ledger.epoch:
+            return True
+        return self.ledger.compare(ack.epoch, ack.sequence, ack.chain) in (AGREES, UNKNOWN)
 
     def _deliver_notices(self, sequence):
         """A notice is given to the customer by the head-end once its database holds it."""

@@ -4,7 +4,8 @@ import os
 
 from firmware.cutoff import supply
 from firmware.ledger import record_kinds as kinds
-from tests.fake_board import World
+from firmware.sync.messages import Ack
+from tests.fake_board import START_S, World
 from tests.hall_kit import in_contact, records, until
 from tests.kit import eq
 
@@ -84,3 +85,37 @@ def test_a_restored_gateway_restores_supply_all_the_same():
 
     world.run(script)
     eq(trips(world), 1)
+
+
+def agreed(world, chain):
+    """The head-end saw the end of our books, which lies ahead of its own, and contradicts nothing: its last record has `chain`."""
+    ledger = world.gateway.ledger
+    ack = Ack([ledger.epoch, ledger.sequence - 1, chain, bytes(8), 0, START_S, None, 0, None, None])
+    ack.fresh, ack.age_ms = True, 0
+    world.gateway.on_acks(ack)
+
+
+def test_a_head_end_whose_last_record_is_not_ours_has_not_agreed():
+    world = World()
+    world.region.load(*old_books(world))
+    mark(world)
+
+    async def script(world):
+        in_contact(world)
+        agreed(world, b"another!")
+        eq(world.gateway.head_end.standing, 2)
+
+    world.run(script, 120_000)
+    eq(trips(world), 0)
+
+
+def test_a_head_end_that_holds_our_record_has():
+    world = World()
+    world.region.load(*old_books(world))
+    mark(world)
+
+    async def script(world):
+        agreed(world, world.gateway.ledger.journal.chain_at(world.gateway.ledger.sequence - 1))
+        eq(world.gateway.head_end.standing, 0)
+
+    world.run(script)
