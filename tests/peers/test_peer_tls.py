@@ -124,8 +124,8 @@ def test_who_is_refused_is_told_in_one_sentence(world, interpreter, server, tls,
 def test_a_silent_server_holds_nothing_up_and_is_given_up_in_time(world, interpreter):
     with socket.create_server((HOST, 0), backlog=50) as silent:
         end = world.device_at(interpreter, silent.getsockname()[1], 5, **MUTUAL).end()
-    assert end["gap_ms"] < GAP_MS_MAX and end["turns"] > 200
-    assert end["counters"][str(count.CONNECT_FAILED)] >= 2
+    assert end["gap_ms"] < GAP_MS_MAX and end["turns"] > 100
+    assert end["counters"][str(count.CONNECT_FAILED)] >= 1
 
 
 @pytest.mark.parametrize("interpreter", INTERPRETERS)
@@ -134,7 +134,7 @@ def test_refusals_are_counted_and_no_handshake_holds_the_loop_for_longer_than_a_
     refused = end["counters"][str(count.TLS_REFUSED)]
     with capsys.disabled():
         print(f"\n  {interpreter}: {refused} handshakes, longest gap {end['gap_ms']} ms")
-    assert refused >= 5 and str(count.CONNECT_FAILED) not in end["counters"]
+    assert refused >= 3 and str(count.CONNECT_FAILED) not in end["counters"]
     assert end["gap_ms"] < GAP_MS_MAX
 
 
