@@ -23,7 +23,8 @@ from tests.kit_runner import MARK
 ROOMS = Path(__file__).parent / "rooms"
 # Brokers, sweeps, processes on a pty, peers asked hundreds of times, days of virtual time.
 SLOW_PLACES = (
-    "powercut", "scenarios", "boards/test_power_cuts.py", "boards/test_watchdog.py", "peers/test_peer_mqtt.py",
+    "powercut", "scenarios", "boards/test_power_cuts.py", "boards/test_watchdog.py", "boards/test_clock.py",
+    "boards/test_machine.py", "boards/test_porch.py", "peers/test_peer_mqtt.py",
     "peers/test_peer_cbor.py", "peers/test_peer_sim_dlt645.py", "host/simulators/test_sim_site.py", "rooms/hall/test_deaf_meters.py",
 )  # fmt: skip
 SLOW = tuple(Path(__file__).parent / name for name in SLOW_PLACES)
