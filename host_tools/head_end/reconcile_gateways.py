@@ -62,7 +62,7 @@ def _read(db: Database, gateway: sqlite3.Row) -> tuple[list[str], list[Record]]:
 
 
 def _chain(db: Database, gateway: sqlite3.Row, records: list[Record]) -> list[str]:
-    report = verify_chain(records)
+    report = verify_chain(records, own_flash=False)
     missing = [(1, records[0].sequence - 1)] if records and records[0].sequence > 1 else []
     lost = kept(db, int(gateway["id"]), RECORDS)
     found = [f"records {first} to {last} are missing" for first, last in missing + report.gaps if (first, last) not in lost]

@@ -36,11 +36,16 @@ def chain_after(record: Record, chain_before: bytes, epoch: int) -> bytes:
 
 
 def verify_chain(
-    records: Sequence[Record], chain_before: bytes | None = None, epoch: int | None = None, after_sequence: int | None = None
+    records: Sequence[Record],
+    chain_before: bytes | None = None,
+    epoch: int | None = None,
+    after_sequence: int | None = None,
+    own_flash: bool = True,
 ) -> ChainReport:
     """Follow `records`. Without `chain_before` the first record is believed, unless it is sequence 1, whose start is known.
 
-    `epoch` is that of the record before; an EPOCH record sets its own. With `after_sequence` the first must follow it.
+    `epoch` is that of the record before; an EPOCH record sets its own. With `after_sequence` the first must follow it. A given epoch
+    begins behind whatever the gateway had last: on its `own_flash` that stands there, a head-end may never have held it.
     """
     report = ChainReport(epoch, chain_before, after_sequence or 0)
     expected = None if after_sequence is None else after_sequence + 1
@@ -49,6 +54,8 @@ def verify_chain(
             report.chain = FIRST_CHAIN
         elif expected is not None and record.sequence > expected and not _given_epoch(record, report.epoch):
             report.gaps.append((expected, record.sequence - 1))
+            report.chain = None
+        elif expected is not None and record.sequence > expected and not own_flash:
             report.chain = None
         elif expected is not None and record.sequence < expected:
             report.breaks.append((record.sequence, "sequence " + str(record.sequence) + " comes again"))
