@@ -14,6 +14,14 @@ def crc32(buf, start, end, before=0):
     return _crc32(memoryview(buf)[start:end], before) & 0xFFFFFFFF
 
 
+_RESIDUE = 0x2144DF1C  # CRC of bytes with their own CRC behind them, whatever they are
+
+
+def is_whole(buf, start, end):
+    """True when the last 4 bytes of buf[start:end] are the CRC of those before, low byte first."""
+    return _crc32(memoryview(buf)[start:end]) == _RESIDUE
+
+
 _POLYNOMIAL = 0xEDB88320  # IEEE 802.3, reflected; a small integer on no 32-bit port, so this is for start-up only
 
 

@@ -8,7 +8,7 @@ Trap avoided: MicroPython's struct and bytearray stores wrap silently on overflo
 is lost money. So the range is checked here, on both, and a value out of range is Broken, naming field and value.
 """
 
-import struct
+from struct import pack_into, unpack_from
 
 from firmware.base.faults import Broken
 
@@ -39,11 +39,12 @@ class Layout:
     There are some twenty of them for ever, most for whole records only: where a field stands is worked out when it is first asked.
     """
 
+    _places = {}  # field that was asked for -> offset << 8 | index; this one stays empty
+
     def __init__(self, name, fields):
         self.name = name
         self.fields = tuple([field for field, _ in fields])
         self._types = tuple([kind for _, kind in fields])
-        self._places = None  # field -> offset << 8 | index
         self.size = 0
         self._code = "<"
         for code, size, _, _ in self._types:
@@ -55,58 +56,76 @@ class Layout:
 
     def pack_into(self, buf, start, values):
         """Write `values` (in field order) at buf[start:] -> end. Broken on any bad value; then nothing is written."""
-        if len(values) != len(self.fields):
-            raise Broken(self.name + ": " + str(len(values)) + " values for " + str(len(self.fields)) + " fields")
-        self._check_window(buf, start)
-        for index in range(len(values)):
-            self._check_value(index, values[index])
-        struct.pack_into(self._code, buf, start, *values)
-        return start + self.size
+        types = self._types
+        if len(values) != len(types):
+            raise Broken(self.name + ": " + str(len(values)) + " values for " + str(len(types)) + " fields")
+        end = start + self.size
+        if start < 0 or end > len(buf):
+            self._outside(buf, start)
+        index = 0
+        for value in values:
+            _, size, lowest, highest = types[index]
+            if lowest is None:
+                if not isinstance(value, (bytes, bytearray)) or len(value) != size:
+                    self._out_of_range(index, value)
+            elif type(value) is not int or not lowest <= value <= highest:
+                self._out_of_range(index, value)
+            index += 1
+        pack_into(self._code, buf, start, *values)
+        return end
 
     def unpack(self, buf, start):
         """Values at buf[start:] as a tuple in field order; fixed bytes as bytes. Broken when they reach past the end."""
-        self._check_window(buf, start)
-        return struct.unpack_from(self._code, buf, start)
+        if start < 0 or start + self.size > len(buf):
+            self._outside(buf, start)
+        return unpack_from(self._code, buf, start)
 
     def get(self, buf, start, field):
         """One field of the record at buf[start:]."""
-        self._check_window(buf, start)
-        place = self._place(field)
-        return struct.unpack_from(self._types[place & 0xFF][0], buf, start + (place >> 8))[0]
+        if start < 0 or start + self.size > len(buf):
+            self._outside(buf, start)
+        try:
+            place = self._places[field]
+        except KeyError:
+            place = self._place(field)
+        return unpack_from(self._types[place & 0xFF][0], buf, start + (place >> 8))[0]
 
     def set(self, buf, start, field, value):
         """Overwrite one field of the record at buf[start:]. Broken on a bad value; then nothing is written."""
-        self._check_window(buf, start)
-        place = self._place(field)
-        self._check_value(place & 0xFF, value)
-        struct.pack_into(self._types[place & 0xFF][0], buf, start + (place >> 8), value)
+        if start < 0 or start + self.size > len(buf):
+            self._outside(buf, start)
+        try:
+            place = self._places[field]
+        except KeyError:
+            place = self._place(field)
+        code, size, lowest, highest = self._types[place & 0xFF]
+        if lowest is None:
+            if not isinstance(value, (bytes, bytearray)) or len(value) != size:
+                self._out_of_range(place & 0xFF, value)
+        elif type(value) is not int or not lowest <= value <= highest:
+            self._out_of_range(place & 0xFF, value)
+        pack_into(code, buf, start + (place >> 8), value)
 
     def offset_of(self, field):
         """Bytes from the start of the record to `field`."""
         return self._place(field) >> 8
 
     def _place(self, field):
-        if self._places is None:
-            self._places = {}
+        if field not in self._places:
+            if not self._places:
+                self._places = {}
             offset = 0
             for index in range(len(self.fields)):
-                self._places[self.fields[index]] = offset << 8 | index
+                if self.fields[index] == field:
+                    self._places[field] = offset << 8 | index
+                    return offset << 8 | index
                 offset += self._types[index][1]
-        place = self._places.get(field)
-        if place is None:
             raise Broken(self.name + ": no field " + str(field))
-        return place
+        return self._places[field]
 
-    def _check_window(self, buf, start):
+    def _outside(self, buf, start):
         # a negative offset would count from the end, so it is refused as well
-        if start < 0 or start + self.size > len(buf):
-            raise Broken(self.name + ": " + str(self.size) + " bytes at " + str(start) + " of " + str(len(buf)))
+        raise Broken(self.name + ": " + str(self.size) + " bytes at " + str(start) + " of " + str(len(buf)))
 
-    def _check_value(self, index, value):
-        _, size, lowest, highest = self._types[index]
-        if lowest is None:
-            good = isinstance(value, (bytes, bytearray)) and len(value) == size
-        else:
-            good = type(value) is int and lowest <= value <= highest
-        if not good:
-            raise Broken(self.name + "." + self.fields[index] + ": out of range: " + repr(value))
+    def _out_of_range(self, index, value):
+        raise Broken(self.name + "." + self.fields[index] + ": out of range: " + repr(value))

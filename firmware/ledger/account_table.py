@@ -26,6 +26,7 @@ class AccountTable:
         self.count = 0
         self._table = bytearray(capacity * ROW_SIZE)
         self._sorted = array("H", bytes(2 * capacity))
+        self._numbers = array("I", bytes(4 * capacity))  # the account numbers in that order
         self._touched = bytearray(capacity)  # rows that the snapshot under way has named
 
     # look-up
@@ -33,10 +34,8 @@ class AccountTable:
     def row_of(self, account):
         """Row of an account number, -1 when there is none."""
         place = self._place_of(account)
-        if place < self.count:
-            row = self._sorted[place]
-            if self.account(row) == account:
-                return row
+        if place < self.count and self._numbers[place] == account:
+            return self._sorted[place]
         return -1
 
     def account(self, row):
@@ -45,7 +44,9 @@ class AccountTable:
 
     def get(self, row, field):
         """One field of a row by its name."""
-        return ROW.get(self._table, self._start(row), field)
+        if not 0 <= row < self.count:
+            self._start(row)
+        return ROW.get(self._table, row * ROW_SIZE, field)
 
     def from_cwh(self, row, rate):
         """Register (0 = total, 1 ... 4 = rate) at which the segment begins."""
@@ -90,10 +91,11 @@ class AccountTable:
 
     def _place_of(self, account):
         """Place in the sorted index at which `account` stands or would stand."""
+        numbers = self._numbers
         low, high = 0, self.count
         while low < high:
             middle = (low + high) // 2
-            if ACCOUNT.get(self._table, self._sorted[middle] * ROW_SIZE, "account") < account:
+            if numbers[middle] < account:
                 low = middle + 1
             else:
                 high = middle
@@ -102,11 +104,8 @@ class AccountTable:
     def _add(self, account):
         if self.count >= self.capacity:
             raise Broken("more accounts than " + str(self.capacity))
-        place = self._place_of(account)
         row = self.count
-        for index in range(row, place, -1):
-            self._sorted[index] = self._sorted[index - 1]
-        self._sorted[place] = row
+        self._sort_in(account, row)
         start = row * ROW_SIZE
         self._table[start : start + ROW_SIZE] = bytes(ROW_SIZE)
         self._touched[row] = 0
@@ -123,9 +122,14 @@ class AccountTable:
                 kept += 1
         total, self.count = kept, 0
         for row in range(total):
-            account = ACCOUNT.get(self._table, row * ROW_SIZE, "account")
-            place = self._place_of(account)
-            for index in range(row, place, -1):
-                self._sorted[index] = self._sorted[index - 1]
-            self._sorted[place] = row
+            self._sort_in(ACCOUNT.get(self._table, row * ROW_SIZE, "account"), row)
             self.count += 1
+
+    def _sort_in(self, account, row):
+        """`row` is the one behind the last."""
+        place = self._place_of(account)
+        for index in range(row, place, -1):
+            self._sorted[index] = self._sorted[index - 1]
+            self._numbers[index] = self._numbers[index - 1]
+        self._sorted[place] = row
+        self._numbers[place] = account

@@ -11,25 +11,23 @@ from firmware.base import crc
 from firmware.base.faults import Broken
 from firmware.base.port import const
 from firmware.base.records import BYTES8, U8, U32, Layout
-from firmware.ledger.record_kinds import layout_of
+from firmware.ledger.record_kinds import LAYOUTS, layout_of
 
 HEAD = Layout("record", (("length", U8), ("kind", U8), ("sequence", U32), ("at_s", U32), ("quality", U8)))
 _CHAIN = Layout("chain", (("chain", BYTES8),))
-_CHAIN_START = Layout("chain start", (("chain", BYTES8), ("epoch", U32)))
 _CRC = Layout("record CRC", (("crc", U32),))
 
 BODY_AT = const(11)
 TRAILER = const(12)
 LENGTH_MIN = const(23)
 LENGTH_MAX = const(254)
+_KINDS = len(LAYOUTS)
 FIRST_CHAIN = bytes(8)
 
 
 def chain_after(chain_before, epoch, buf, start, length):
     """The 8 bytes that chain the record at buf[start:start+length] to all before it."""
-    head = bytearray(_CHAIN_START.size)
-    _CHAIN_START.pack_into(head, 0, (chain_before, epoch))
-    digest = sha256(head)
+    digest = sha256(chain_before + epoch.to_bytes(4, "little"))
     digest.update(memoryview(buf)[start : start + length - TRAILER])
     return digest.digest()[:8]
 
@@ -58,9 +56,7 @@ def is_record(buf, start, end):
     length = buf[start]
     if length < LENGTH_MIN or length > LENGTH_MAX or start + length > end:
         return 0
-    tail = start + length - 4
-    stored = buf[tail] | buf[tail + 1] << 8 | buf[tail + 2] << 16 | buf[tail + 3] << 24
-    return length if crc.crc32(buf, start, tail) == stored else 0
+    return length if crc.is_whole(buf, start, start + length) else 0
 
 
 def chain_of(buf, start, length):
@@ -70,7 +66,8 @@ def chain_of(buf, start, length):
 
 def values_of(buf, start, length):
     """Fields of a valid record as a tuple in SPEC order; None for an unknown kind or an unknown length of a known one."""
-    layout = layout_of(buf[start + 1])
+    kind = buf[start + 1]
+    layout = LAYOUTS[kind] if kind < _KINDS else None
     if layout is None or layout.size != length - LENGTH_MIN:
         return None
     return layout.unpack(buf, start + BODY_AT)

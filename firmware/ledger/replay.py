@@ -91,6 +91,7 @@ class Replay:
 
     def _record(self, buf, start, length, mended):
         _, kind, sequence, at_s, quality = HEAD.unpack(buf, start)
+        chain = chain_of(buf, start, length)
         values = values_of(buf, start, length)
         if self.records == 0 and self.first_sequence == 0:
             self._first_without_header(sequence)
@@ -107,14 +108,14 @@ class Replay:
         if sequence != expected:
             self._damage(MISSING, expected, sequence - 1)
             self._on_gap()
-        elif self.epoch and chain_after(self.chain, self.epoch, buf, start, length) != chain_of(buf, start, length):
+        elif self.epoch and chain_after(self.chain, self.epoch, buf, start, length) != chain:
             self._damage(BROKEN_CHAIN, sequence, sequence)
         elif self._bad_before:
             self.torn += 1
         self._bad_before = False
         self.mended += mended
         self.sequence = sequence
-        self.chain = chain_of(buf, start, length)
+        self.chain = chain
         self.records += 1
         if values is None:
             self.unknown_kinds += 1

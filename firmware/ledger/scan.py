@@ -58,11 +58,19 @@ class BlockScanner:
         at = self._next
         size = self._erase_size
         while at < size:
-            start = self._load(at)
-            end = start + min(self._longest, size - at)
-            length = self._check(self.buf, start, end)
+            end = at + self._longest
+            if end > size:
+                end = size
+            if end > self._window_end or at < self._window_at:
+                self._load_bytes(at, end - at)
+            start = at - self._window_at
+            length = self._check(self.buf, start, end - self._window_at)
             if length:
-                return self._found(at, start, length)
+                self.offset = at
+                self.start = start
+                self.length = length
+                self._next = self.used_end = at + length
+                return True
             after = self._behind_padding(at)
             if after > at:
                 at = after
@@ -106,6 +114,12 @@ class BlockScanner:
 
     def _behind_padding(self, at):
         """Start of the first unit that is not blank from `at` to its end; `at` itself when its own unit is not."""
+        start = at - self._window_at
+        if self.buf[start] != 0xFF:
+            return at
+        unit_end = at + self._unit - at % self._unit
+        if unit_end < self._window_end and self.buf[unit_end - self._window_at] != 0xFF:  # the rest of a step, as a rule
+            return unit_end if is_blank(self.buf, start, unit_end - self._window_at) else at
         first = self._behind_blank(at)
         return first if first == self._erase_size else max(at, first // self._unit * self._unit)
 
