@@ -104,7 +104,7 @@ class Dlt645Protocol:
         question = self._question
         if question == questions.SEND_RELAY:
             return self._may_order(model)
-        if question in (questions.READ_ENERGY, questions.READ_IDENTITY):
+        if question == questions.READ_ENERGY or question == questions.READ_IDENTITY:  # a tuple of names is made anew each time
             return True
         if model.is_1997:
             return False
