@@ -37,18 +37,15 @@ READ_STEP = 0x10000
 class _Quiet(TemplateLogger):
     """esptool's own words go nowhere; ours are said by progress and errors."""
 
-    def print(self, *args, **kwargs):
+    def print(self, *args: object, **kwargs: object) -> None:
         """Nothing."""
 
-    note = warning = error = print
+    note = warning = error = progress_bar = print
 
-    def stage(self, finish: bool = False):
+    def stage(self, finish: bool = False) -> None:
         """Nothing."""
 
-    def progress_bar(self, cur_iter, total_iters, prefix="", suffix="", bar_length=30):
-        """Nothing."""
-
-    def set_verbosity(self, verbosity):
+    def set_verbosity(self, verbosity: str) -> None:
         """Nothing."""
 
 

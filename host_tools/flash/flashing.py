@@ -98,8 +98,8 @@ def restore_board(session: Session, found: Backup, place: Path, erase_journal: b
     name = found.gateway
     return (
         f"gateway {name} is back with its books of {found.about['taken_at']}. It cuts nobody and issues nothing until the head-end has\n"
-        f"compared them. If anything came since, the head-end sends its signed state, which begins a new epoch: by itself when the gateway\n"
-        f"is only behind, after a fork by a person's word: python -m host_tools.head_end gateway give-state {name}"
+        f"compared them. If anything came since, the head-end sends its signed state, which begins a new epoch: by itself when the\n"
+        f"gateway is only behind, after a fork by a person's word: python -m host_tools.head_end gateway give-state {name}"
     )
 
 

@@ -14,7 +14,7 @@ from host_tools.flash import slot
 from host_tools.flash.application import Application
 from host_tools.flash.board_folder import Part
 from host_tools.flash.errors import FlashError
-from host_tools.flash.live_board import NEW, LiveBoard, block_digest
+from host_tools.flash.live_board import NEW, LiveBoard, StoredFile, block_digest
 from host_tools.flash.progress import step
 
 CHOICE = "slot"
@@ -57,7 +57,7 @@ def install(live: LiveBoard, made: Application, sent: Sent) -> None:
         sent.files.append(CHOICE)
 
 
-def differs(stored: dict, path: str, data: bytes) -> bool:
+def differs(stored: dict[str, StoredFile], path: str, data: bytes) -> bool:
     """Is the file on the board another, or not there?"""
     return path not in stored or stored[path].sha256 != hashlib.sha256(data).hexdigest()
 
@@ -140,7 +140,7 @@ def _put_app(live: LiveBoard, made: Application, sent: Sent) -> None:
     sent.files.append(APP)
 
 
-def _drop_what_is_not(live: LiveBoard, stored: dict, wanted: dict[str, bytes]) -> None:
+def _drop_what_is_not(live: LiveBoard, stored: dict[str, StoredFile], wanted: dict[str, bytes]) -> None:
     """Leftovers of an older installation that was interrupted."""
     for path in stored:
         if path.startswith(APP_NEW + "/") and path.removeprefix(APP_NEW + "/") not in wanted:

@@ -17,6 +17,7 @@ from host_tools.flash import board_code
 from host_tools.flash.board_folder import Board, Part
 from host_tools.flash.errors import FlashError
 from host_tools.flash.files_image import board_of_main
+from host_tools.flash.progress import Advance
 from host_tools.flash.repl import Repl
 
 PIECE_BYTES = 4096  # of a file, at a time
@@ -153,7 +154,7 @@ class LiveBoard:
             self._repl.run(board_code.open_part(self.board, part))
             self._part = part
 
-    def digests(self, part: Part, count: int | None = None, done=lambda number: None) -> list[str]:
+    def digests(self, part: Part, count: int | None = None, done: Advance = lambda number: None) -> list[str]:
         """First 16 digits of each block's SHA-256, "" for a blank one."""
         self._open(part)
         blocks = part.size // self.board.erase_size if count is None else count

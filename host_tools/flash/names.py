@@ -24,18 +24,19 @@ PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./]*")
 def names_of(mpy: bytes) -> set[str]:
     """The names that one .mpy file brings; not those that it takes from every interpreter."""
     at = HEAD_BYTES
-    count, at = _number(mpy, at)
-    _, at = _number(mpy, at)
+    count, at = number(mpy, at)
+    _, at = number(mpy, at)
     found = set()
     for _ in range(count):
-        length, at = _number(mpy, at)
+        length, at = number(mpy, at)
         if not length & 1:
             found.add(mpy[at : at + (length >> 1)].decode())
             at += (length >> 1) + 1
     return found
 
 
-def _number(data: bytes, at: int) -> tuple[int, int]:
+def number(data: bytes, at: int) -> tuple[int, int]:
+    """A number at `at` of a .mpy file, seven bits a byte, the highest first -> (it, where it ends)."""
     value = 0
     while True:
         byte = data[at]

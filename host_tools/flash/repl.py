@@ -5,6 +5,8 @@ begins anew at the next Ctrl-A. And mpremote waits for its prompts with prints o
 """
 
 import ast
+import os
+import re
 import time
 from typing import Any
 
@@ -17,6 +19,7 @@ from host_tools.flash.port import Port
 CTRL_A, CTRL_B = b"\x01", b"\x02"
 BANNER = b"raw REPL; CTRL-B to exit\r\n"
 ANSWER_S = 5.0
+PACED = re.compile(r"/tty(USB|S|AMA)|/cu\.usbserial")  # a UART behind the port: the chip must keep up by itself
 RUN_S = 20.0  # without a byte; hashing a slot takes a real chip a few seconds
 
 
@@ -88,6 +91,17 @@ class Repl(SerialTransport):
             return [ast.literal_eval(line) for line in lines if line]
         except (SyntaxError, ValueError) as fault:
             raise FlashError(f"the board on {self.device_name} sent what makes no sense (noise?): give the same command again") from fault
+
+    def exec_raw_no_follow(self, command: str) -> None:
+        """Send a command; mpremote's own, without its pauses where the port itself holds us back (USB and ptys)."""
+        if PACED.search(os.path.realpath(self.device_name)):
+            super().exec_raw_no_follow(command)
+            return
+        if not self.read_until(1, b">").endswith(b">"):
+            raise TransportError("there is no prompt")
+        self.serial.write(command.encode() + b"\x04")
+        if self.serial.read(2) != b"OK":
+            raise TransportError("the command was not taken")
 
     def leave(self) -> None:
         """Back to the friendly prompt."""

@@ -141,7 +141,7 @@ def test_a_board_left_behind_returns_to_work_by_itself(at_work):
     time.sleep(3)
     running.kill()
     running.communicate()
-    assert b'{"boot"' in at_work.said(b'{"boot"', 40), "the time it was told is over after 20 s"
+    assert b'{"boot"' in at_work.said(b'{"boot"', 40), "the time it was told is over after 10 s"
 
 
 def test_a_board_that_loses_power_in_the_middle_is_one_sentence(bench, cabled):
