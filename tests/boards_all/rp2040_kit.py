@@ -1,6 +1,9 @@
 """The RP2040 board for its smoke test: a flash file made from UF2s as the boot ROM makes it, and a life with its console."""
 
+import contextlib
 import json
+import os
+import select
 import subprocess
 import threading
 import time
@@ -11,7 +14,6 @@ from typing import Any, Self
 
 from board_configs.rp2040_modem import wiring
 from host_tools import uf2
-from host_tools.board import BoardTrouble, ConsoleClient
 from host_tools.emulator.bridge import Bridge
 from host_tools.emulator.rp2040js import CONSOLE, LINE, PARTS, Rp2040, read_part, write_flash
 from host_tools.flash.application import make_application
@@ -21,6 +23,7 @@ from host_tools.set_up import rp2040
 from tests.running_gateway import Scene
 
 WAIT_S = 300  # the chip is emulated several times slower than it is, and other tests may run
+ASK_AGAIN_S = 5
 MODEM = {"apn": "internet"}  # nobody answers on that UART here: the board lives without its uplink
 
 
@@ -60,6 +63,7 @@ class Told:
     def hear(self, row: dict[str, Any]) -> None:
         if "record" in row:
             self.records.append(row["record"])
+        self.about = row.get("about", self.about)
         self.now = row.get("now", self.now)
 
     @property
@@ -77,24 +81,27 @@ class Life:
         self._bridge = Bridge(folder / "tty")
         self._board = Rp2040(flash, {CONSOLE: self._bridge.inner, LINE: str(line)}, **options)
         self._ended = False
-        self._client: ConsoleClient | None = None
         self._listener = threading.Thread(target=self._listen, daemon=True)
 
     def __enter__(self) -> Self:
         self._board.start()
-        self._client = ConsoleClient(str(self._bridge.link), on_told=self.told.hear, answer_s=WAIT_S)
         self._listener.start()
         return self
 
     def _listen(self) -> None:
-        assert self._client is not None
-        try:
-            self.told.about = self._client.hello()
-            self._client.watch(3_600)
-            while not self._ended:
-                self._client.listen(0.2)
-        except BoardTrouble:
-            pass  # the power is off
+        """Ask who is there until it says so, then to be told everything; a board that starts hears neither."""
+        console = os.open(self._bridge.link, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+        left, asked_s = b"", 0.0
+        while not self._ended:
+            if not self.told.now and time.monotonic() - asked_s > ASK_AGAIN_S:
+                asked_s = time.monotonic()
+                os.write(console, b'{"ask":"watch","seconds":3600}\n' if self.told.about else b'{"ask":"status"}\n')
+            if select.select([console], [], [], 0.2)[0]:
+                *lines, left = (left + os.read(console, 4_096)).split(b"\n")
+                for line in lines:
+                    with contextlib.suppress(ValueError):  # a line that the end of a life tore
+                        self.told.hear(json.loads(line))
+        os.close(console)
 
     def wait_until(self, condition: Callable[[Told], Any], what: str) -> None:
         """Until it holds of what was told; AssertionError says what did not happen, and what the emulator complained of."""
@@ -123,7 +130,5 @@ class Life:
             self.times = self._board.times()
         self._board.stop()
         self._ended = True
-        self._listener.join(WAIT_S)
-        if self._client is not None:
-            self._client.close()
+        self._listener.join()
         self._bridge.close()
