@@ -12,7 +12,7 @@ from host_tools.flash.board_folder import Board, board_names, find_board
 from host_tools.flash.build import build
 from host_tools.flash.errors import FlashError
 from host_tools.flash.progress import say, step
-from host_tools.flash.session import FindKey, Session
+from host_tools.flash.session import FindKey, Session, SilentBoard
 from host_tools.set_up import paths
 
 DIFFERS = 1
@@ -68,9 +68,16 @@ def flash_board(given: argparse.Namespace) -> int:
         _wait_for_prompt()
     elif runtimes.is_drive(given.port):
         raise FlashError(f"{given.port} is a boot drive, which takes a runtime only: give one with --runtime, or the serial port")
-    with _session(board, given) as session:
-        sent = flashing.flash_board(session, made, _place(given), agreed_by(given))
-        said = session.restart()
+    try:
+        with _session(board, given) as session:
+            sent = flashing.flash_board(session, made, _place(given), agreed_by(given))
+            said = session.restart()
+    except SilentBoard as silence:
+        if given.runtime is None:
+            raise
+        why = f"the runtime is on the chip and verified, but does not answer on {given.port}"
+        hint = "is it the image that about.toml names? Then reset the board and give the command without --runtime"
+        raise FlashError(f"{why}: {hint}") from silence
     if sent.nothing:
         say("nothing had to be sent: the board holds this application already")
     else:

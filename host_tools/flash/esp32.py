@@ -70,8 +70,8 @@ class Segment:
 
 
 def chip_of(board: Board) -> str:
-    """The chip that about.toml names, as esptool calls it."""
-    chip = str(board.about.get("board", {}).get("mcu", ""))
+    """The chip that about.toml names, as esptool calls it; a word behind it says which memory it has."""
+    chip = (str(board.about.get("board", {}).get("mcu", "")).split() or [""])[0]
     if chip not in CHIP_IDS:
         raise FlashError(f"{board.name}/about.toml must name the chip in board.mcu: one of {', '.join(CHIP_IDS)}, got {chip!r}")
     return chip

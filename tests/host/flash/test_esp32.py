@@ -14,9 +14,11 @@ import pytest
 from host_tools.flash import partition_table
 from host_tools.flash.application import make_application
 from host_tools.flash.backup import read_backup
+from host_tools.flash.board_folder import board_names, find_board
 from host_tools.flash.errors import FlashError
-from host_tools.flash.esp32 import Loader, Segment, split_runtime
+from host_tools.flash.esp32 import Loader, Segment, chip_of, split_runtime
 from host_tools.flash.runtimes import put_esp32
+from host_tools.set_up import paths
 from tests.host.flash import rom_loader
 from tests.host.flash.board_kit import make_board
 from tests.host.flash.rom_loader import RomLoader
@@ -238,6 +240,27 @@ def test_an_image_that_cannot_be_right_is_refused_before_the_port_is_opened(imag
     with pytest.raises(FlashError) as fault:
         split_runtime(image, board)
     assert said in str(fault.value)
+
+
+@pytest.mark.parametrize("name", [name for name in board_names() if find_board(name).platform == "esp32"])
+def test_every_esp32_board_names_a_chip_that_esptool_knows(name):
+    assert chip_of(find_board(name)) in ("ESP32", "ESP32-S3")
+
+
+def test_a_runtime_that_does_not_answer_afterwards_is_named(chip, tmp_path):
+    (tmp_path / "runtime.bin").write_bytes(runtime_image())
+    words = ["flash", "esp32_poe_iso", "--port", chip.path, "--runtime", tmp_path / "runtime.bin", "--backups", tmp_path / "backups"]
+    command = [sys.executable, "flash.py", *map(str, words)]
+    asked = subprocess.run(
+        command, cwd=paths.checkout(), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert asked.returncode == 2 and "into its boot loader? Give --yes if so; nothing was changed" in asked.stderr, asked.stderr
+    assert rom_loader.SYNC not in chip.commands
+    done = subprocess.run(
+        [*command, "--yes"], cwd=paths.checkout(), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 2 and "written to the new chip, all verified" in done.stderr, done.stderr
+    assert "the runtime is on the chip and verified, but does not answer on" in done.stderr.splitlines()[-1]
 
 
 def test_an_s3_has_its_boot_loader_at_the_beginning(tmp_path):
