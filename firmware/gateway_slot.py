@@ -219,7 +219,10 @@ class Slots:
         self.columns = [{} if number in _RARE else [_INITIAL[number]] * count for number in range(COLUMNS)]
         self.columns[_SINCE] = [self.second] * count
         self._readings = [bytearray(BLOCK * _READING.size) for _ in range((count + BLOCK - 1) // BLOCK)]
-        self._by_account = array("H", sorted(range(count), key=self._account))
+        self._by_account = array("H")  # indexes in the order of account numbers
+        for index in range(count):
+            self._by_account.append(index)
+            self._put_in_order(index)
         self._last = None  # the slot asked for last: it is asked for several times in a row
         self._shown = None  # the reading made last
 
@@ -233,15 +236,30 @@ class Slots:
             self._last = Slot(self, index)
         return self._last
 
-    def of_account(self, account):
-        """The slot of an account, or None."""
-        low, high = 0, len(self)
+    def _put_in_order(self, last):
+        """Bring the index at place `last` to its own. A sort by key asks MicroPython n * n times when all is in order already."""
+        order, account = self._by_account, self._account(last)
+        if not last or self._account(order[last - 1]) < account:
+            return
+        place = self._place_of(account, last)
+        for at in range(last, place, -1):
+            order[at] = order[at - 1]
+        order[place] = last
+
+    def _place_of(self, account, high):
+        """The first of `high` places whose account is not below."""
+        low = 0
         while low < high:
             middle = (low + high) // 2
             if self._account(self._by_account[middle]) < account:
                 low = middle + 1
             else:
                 high = middle
+        return low
+
+    def of_account(self, account):
+        """The slot of an account, or None."""
+        low = self._place_of(account, len(self))
         if low < len(self) and self._account(self._by_account[low]) == account:
             return self[self._by_account[low]]
         return None

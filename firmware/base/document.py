@@ -221,9 +221,10 @@ class _Reader:
         return int(text)
 
     def _took(self, char):
-        self._skip_blanks()
-        if self._peek() != char:
-            return False
+        if self._at >= len(self._raw) or self._raw[self._at] != char:  # usually it stands right here
+            self._skip_blanks()
+            if self._peek() != char:
+                return False
         self._at += 1
         return True
 
@@ -240,7 +241,7 @@ class _Reader:
         return self._raw[0] if self._raw else -1
 
     def _skip_blanks(self):
-        while self._peek() in _BLANKS:
+        while self._peek() <= _SPACE and self._peek() in _BLANKS:
             self._at += 1
 
     def _fail(self, path, sentence):

@@ -36,7 +36,7 @@ def header_into(buf, start, magic, ordinal, epoch, sequence, chain, erases):
 
 def header_of(buf, start, magic):
     """Values of the header at buf[start:] in the order of HEADER, one flipped bit mended in `buf`; None when it is none."""
-    if is_blank(buf, start, start + HEADER_SIZE):
+    if buf[start] == 0xFF and is_blank(buf, start, start + HEADER_SIZE):
         return None
     stored = HEADER.get(buf, start, "crc")
     found = crc.crc32(buf, start, start + _CRC_AT)

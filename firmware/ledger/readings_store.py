@@ -103,12 +103,12 @@ class Readings:
     def _find_ring(self, progress):
         """From the newest block back while each is one older; a block between them whose header is lost holds nothing. -> bool."""
         ordinals = array("I", bytes(4 * self.blocks))
-        buf = bytearray(HEADER_SIZE)
+        buf, blank = bytearray(HEADER_SIZE), b"\xff" * HEADER_SIZE
         head = -1
         for block in range(self.blocks):
             progress()
             self.region.read_into(self._block_at(block), buf, 0, HEADER_SIZE)
-            values = header_of(buf, 0, READINGS_MAGIC)
+            values = None if buf == blank else header_of(buf, 0, READINGS_MAGIC)
             if values is not None:
                 ordinals[block] = values[1]
                 self._erases_most = max(self._erases_most, values[5])

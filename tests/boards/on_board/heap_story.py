@@ -17,6 +17,15 @@ REGISTER = bytes((0, 0, 1, 0, 0x56, 0x34, 0x12, 0))
 COLLECTIONS = 5
 
 
+class Asleep:
+    """Stands for the watchdog: counted instructions make a slow board, and nobody feeds it at the prompt."""
+
+    def feed(self):
+        pass
+
+    progress = feed
+
+
 def used():
     """Bytes in use."""
     gc.collect()
@@ -50,9 +59,9 @@ def compose():
     from board_configs.qemu_mps2.board import make
     from firmware.main import Firmware, Site
 
-    gc.threshold(8192)
     code = used()
     board = make()
+    board.watchdog = Asleep()
     began_ms = time.ticks_ms()
     firmware = Firmware(board, Site(board), (1, 1))
     tell(code=code, used=used(), hole=largest_hole(), free=gc.mem_free(), ms=time.ticks_diff(time.ticks_ms(), began_ms))
