@@ -16,6 +16,10 @@ NOTICE_DELIVERED = const(2)
 EVENT_STANDING = const(5)  # value: standing with the head-end (SPEC 5.3 field 12), which outlives a restart
 STANDING_AWAITS_COMPARISON = const(1)
 STANDING_AWAITS_STATE = const(2)
+_REMEMBERED = (
+    kinds.CREDIT, kinds.ACKED, kinds.DECISION, kinds.HELD, kinds.EPISODE, kinds.NOTICE, kinds.EVENT, kinds.SEGMENT, kinds.CLOCK,
+    kinds.BRAKE, kinds.SNAPSHOT_BEGIN, kinds.DOCUMENT, kinds.EPOCH,
+)  # fmt: skip
 _WORDS_OF_HEAD_END = (kinds.CREDIT, kinds.DOCUMENT, kinds.ACKED)
 
 
@@ -41,6 +45,8 @@ class Replay:
 
     def on_record(self, kind, values, sequence, at_s, quality):
         """One record of earlier lives."""
+        if kind not in _REMEMBERED:
+            return  # charges and receipts are most of a journal
         if kind == kinds.DECISION:
             self._on_decision(values, at_s)
         elif kind == kinds.HELD:

@@ -10,7 +10,7 @@ import os
 import sys
 
 from firmware import boot
-from firmware.base import aio
+from firmware.base import aio, memory
 from firmware.base.faults import BadInput, Fault, MaintenanceAsked
 from firmware.base.port import const
 from firmware.clock.clock import NETWORK, Clock
@@ -25,6 +25,7 @@ from firmware.gateway import RESET_UNKNOWN, Gateway
 from firmware.gateway_source import Source
 from firmware.leaving import Leaving
 from firmware.ledger.ledger_store import Ledger
+from firmware.ledger.record_kinds import DECISION
 from firmware.meter_bus.bus_task import MeterBus
 from firmware.meters.dlt645.protocol import Dlt645Protocol
 from firmware.meters.model import MeterRow, load_model
@@ -140,7 +141,9 @@ class Firmware:
         self.gateway = Gateway(ledger, site, self._clock, aio.now_ms, doors)
         self._decisions = Decisions(limits.accounts_max)
         self._events = event_ring.EventRing(limits.console_events_kept)
+        threshold = memory.collect_when_full()
         ledger.open(boots[0], board.firmware_version, self._on_replayed, getattr(board.watchdog, "progress", _nothing))
+        memory.collect_again(threshold)
         if site.is_restored() and self.gateway.on_restored():
             site.end_restored()
         ledger.watch(self._on_record)
@@ -182,7 +185,8 @@ class Firmware:
 
     def _on_replayed(self, kind, values, sequence, at_s, quality):
         self.gateway.on_replayed(kind, values, sequence, at_s, quality)
-        self._decisions.on_record(kind, values, sequence, at_s, quality)
+        if kind == DECISION:
+            self._decisions.on_record(kind, values, sequence, at_s, quality)
 
     def _on_record(self, kind, values, sequence, at_s, quality):
         self._decisions.on_record(kind, values, sequence, at_s, quality)
@@ -230,6 +234,7 @@ class Firmware:
 
     async def run(self):
         """Live until something breaks."""
+        memory.collect_seldom()
         supervisor = self.supervisor
         supervisor.start("bus", self.bus.run())
         supervisor.start("sync", self.sync.run())

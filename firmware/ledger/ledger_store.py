@@ -27,6 +27,11 @@ UNKNOWN = const(3)  # so old that we no longer hold it
 
 __all__ = ("AGREES", "BEHIND", "FORK", "UNKNOWN", "BOOKS", "CREDIT_CLASS", "ORDINARY", "Ledger")
 
+_ACKED = kinds.ACKED  # looked up for each record of a replay
+_HOUSEKEEPING = (
+    kinds.EPOCH, kinds.BOOT, kinds.SNAPSHOT_BEGIN, kinds.SNAPSHOT_ROW, kinds.SNAPSHOT_END, kinds.SEGMENT, kinds.READINGS_GAP, kinds.ACKED,
+)  # fmt: skip
+
 
 def _nothing():
     """Nobody waits for the replay."""
@@ -270,8 +275,14 @@ class Ledger:
 
     def _fold(self, kind, values, sequence, at_s, quality):
         self.accounts.apply(kind, values, sequence, at_s)
-        if kind != kinds.ACKED:
+        if kind != _ACKED:
             self._last_news = sequence
+        if kind in _HOUSEKEEPING:
+            self._keep_house(kind, values, sequence)
+        if self._observe is not None:
+            self._observe(kind, values, sequence, at_s, quality)
+
+    def _keep_house(self, kind, values, sequence):
         if kind == kinds.ACKED:
             self._on_acked(values[0], values[1], values[4])
         elif kind == kinds.SNAPSHOT_BEGIN:
@@ -288,8 +299,6 @@ class Ledger:
             self._set_reserves()
         if self.snapshot.observe(kind, values, sequence):
             self._on_whole_snapshot()
-        if self._observe is not None:
-            self._observe(kind, values, sequence, at_s, quality)
 
     def _on_acked(self, epoch, sequence, readings):
         # what the journal says was held is believed even when it names more than was replayed so far
