@@ -96,6 +96,10 @@ class LiveBoard:
             if key in row:
                 return dict(row)
 
+    def send(self, data: bytes) -> None:
+        """Type this."""
+        self._prompt().send(data)
+
     def said(self, words: str, timeout_s: float = LIFE_S) -> None:
         """Wait until the board says this."""
         self._prompt().until(words.encode(), timeout_s)

@@ -83,6 +83,22 @@ def on_reading(hall, reading):
 Gateway.on_reading = on_reading
 main.main("qemu_mps2")
 """
+HANGS_IN_THE_REPLAY = """
+from firmware.ledger.replay import Replay
+def block(replay, *rest):
+    print("it hangs")
+    while True:
+        pass
+Replay.block = block
+main.main("qemu_mps2")
+"""
+NO_PLACE = """
+from firmware.base.faults import BadInput
+def begin(hall, *rest):
+    raise BadInput("account", "1003 finds no place")
+Gateway.begin = begin
+main.main("qemu_mps2")
+"""
 
 
 class Supply:
@@ -182,3 +198,24 @@ def test_an_exception_in_a_task_is_kept_for_the_next_life(live, supply):
     fault = live.last_fault()
     assert faults_of(live) == 2
     assert "task bus" in fault and "ValueError: a bug of ours" in fault and "Traceback" in fault, fault
+
+
+def test_a_start_that_hangs_is_ended_by_the_hardware(live, supply):
+    live.to_prompt()
+    live.run_at_prompt(USUAL + HANGS_IN_THE_REPLAY)
+    live.said("it hangs")
+    judged(live, supply, live.boot(), WATCHDOG, decisions_of(live))
+
+
+def test_settings_that_the_books_refuse_leave_the_prompt_in_peace(live, supply):
+    """They are found when the watchdog runs already; the prompt must not be reset under flash.py's hands."""
+    live.to_prompt()
+    live.run_at_prompt(USUAL + NO_PLACE)
+    live.said("account: 1003 finds no place")
+    live.said("maintenance for 3600 s, then a reset")
+    live.said(">>> ")
+    time.sleep(WATCHDOG_MS / 1000 + 1)
+    live.send(b"print(open('/last_fault').read())\r\n")
+    live.said("BadInput: account: 1003 finds no place")
+    live.send(b"import machine\r\nmachine.reset()\r\n")
+    judged(live, supply, live.boot(), RESET, decisions_of(live))
