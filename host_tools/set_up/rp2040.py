@@ -59,8 +59,8 @@ def _sources_place() -> Path:
 
 def _workshop_place() -> Path:
     """The build folder, kept: from one application to the next only what is frozen in changes."""
-    parts = (machine_key(), micropython.sources().name, _sources_place().name, RELEASED, *FLAGS, *SETTINGS)
-    return CACHE / f"rp2040-build-{key_of(*parts, *_contents(BOARD, 'wiring.py', 'image'))}"
+    parts = (machine_key(), micropython.sources().name, _sources_place().name, RELEASED, str(wiring.FLASH), *FLAGS, *SETTINGS)
+    return CACHE / f"rp2040-build-{key_of(*parts, *_contents(BOARD, 'image'))}"
 
 
 def _runtime_place(application: dict[str, bytes]) -> Path:
@@ -84,6 +84,7 @@ def _contents(folder: Path, *names: str) -> list[str | bytes]:
 def _application() -> dict[str, bytes]:
     """{path on sys.path: content} of the Python files that are frozen in."""
     files = python_sources(find_board(wiring.NAME), CHECKOUT, paths.micropython_library())
+    files["wiring.py"] = BOARD / "wiring.py"  # for what runs before the application
     return {name: path.read_bytes() for name, path in files.items()}
 
 
@@ -154,7 +155,6 @@ def _configure(workshop: Path, mpy_cross: Path) -> None:
         place.symlink_to((_sources_place() if name in LIBRARIES else micropython.sources()) / name)
     board = workshop / "board"  # not the checkout's: checkouts share this folder, and come and go
     shutil.copytree(BOARD / "image", board / "image")
-    shutil.copy(BOARD / "wiring.py", board)
     shutil.copytree(BOARD / "image" / "no_cxx", no_cxx)
     run("rp2040-archive", ["arm-none-eabi-ar", "rc", str(no_cxx / "libstdc++.a")], REPORT)
     base = sum(_parts()["runtime"])

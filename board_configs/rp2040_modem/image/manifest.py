@@ -4,5 +4,4 @@
 include("$(MPY_DIR)/extmod/asyncio")
 freeze("$(PORT_DIR)/modules", "rp2.py")
 freeze("frozen", opt=3)
-freeze("..", "wiring.py", opt=3)
 freeze("$(APPLICATION)")
