@@ -18,6 +18,7 @@ SILENT = const(2)
 MALFORMED = const(3)
 
 RECEIVE_BYTES = const(256)
+BYTE_BAUD_MS = const(11_000)  # ms of one byte times the baud rate: start, 8 data, even parity, stop
 FRAMES_MAX = const(64)  # follow-ups and parts of one question: bounded whatever the meter says
 
 
@@ -86,6 +87,8 @@ class Asker:
                 if event != questions.NEED_DATA:
                     return event
                 deadline_ms = self._extended(deadline_ms, end_ms, model)
+                # each look costs more than the byte that it finds: let those come that must come
+                await aio.sleep_ms(min(protocol.missing() * BYTE_BAUD_MS // model.baud, model.inter_byte_timeout_ms // 2))
             if ticks.reached(aio.now_ms(), deadline_ms):
                 break
         # a noise byte that looked like a long frame may hide the true one: let the receiver look again

@@ -97,6 +97,13 @@ class FrameReader:
             self._preamble = 0
         return NEED_DATA
 
+    def missing(self):
+        """After NEED_DATA: at least so many bytes must come before there is an event."""
+        left = self._end - self._start
+        if left < HEAD_BYTES:
+            return OVERHEAD_BYTES - left
+        return max(1, OVERHEAD_BYTES + self.buf[self._start + HEAD_BYTES - 1] - left)
+
     def flush(self):
         """Nothing more is coming: give up on frames that began and did not end. `next_event()` tells what they hid."""
         self._flushing = True

@@ -93,6 +93,10 @@ class Dlt645Protocol:
         """-> NEED_DATA, SEND, DONE, REFUSED; WireFault as Exchange."""
         return self._on_event(self.exchange.next_event())
 
+    def missing(self):
+        """After NEED_DATA: looking again is of no use before so many bytes have come."""
+        return self.exchange.reader.missing()
+
     def on_time_out(self):
         """Nothing more came: as `next_event`."""
         return self._on_event(self.exchange.on_time_out())
