@@ -224,6 +224,7 @@ def copied_checkout(folder: Path, made_at_s: int) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_one_commit_gives_the_same_bytes_anywhere(tmp_path):
     make_board(tmp_path / "boards", PLATFORM="rp2")
     (tmp_path / "site").mkdir()

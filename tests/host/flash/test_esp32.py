@@ -188,6 +188,7 @@ def test_a_smaller_flash_is_named(board, made, tmp_path):
         chip.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("stub", "block"), [(True, 1), (False, 3)], ids=["stub", "rom"])
 def test_a_cable_pulled_in_the_middle_is_one_sentence_and_the_next_try_ends_it(board, made, tmp_path, stub, block):
     chip, after = RomLoader(stub=stub), RomLoader(stub=stub)
@@ -247,6 +248,7 @@ def test_every_esp32_board_names_a_chip_that_esptool_knows(name):
     assert chip_of(find_board(name)) in ("ESP32", "ESP32-S3")
 
 
+@pytest.mark.slow
 def test_a_runtime_that_does_not_answer_afterwards_is_named(chip, tmp_path):
     (tmp_path / "runtime.bin").write_bytes(runtime_image())
     words = ["flash", "esp32_poe_iso", "--port", chip.path, "--runtime", tmp_path / "runtime.bin", "--backups", tmp_path / "backups"]
