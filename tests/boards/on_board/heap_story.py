@@ -83,6 +83,28 @@ def live(seconds, reserve):
     aio.run(life())
 
 
+def polls(seconds):
+    """What so many seconds of a life leave to be collected, and how many readings were taken meanwhile."""
+    firmware = compose()
+    gateway = firmware.gateway
+
+    async def life():
+        task = aio.create_task(firmware.run())
+        while not all(slot.reading is not None and slot.enforceable for slot in gateway.slots):
+            await aio.sleep_ms(100)
+        await aio.sleep_ms(2_000)
+        gc.threshold(-1)
+        gc.collect()
+        gc.disable()
+        number, before = gateway.ledger.readings.last_number, gc.mem_alloc()
+        await aio.sleep_ms(seconds * 1000)
+        tell(polls=gateway.ledger.readings.last_number - number, bytes=gc.mem_alloc() - before, seconds=seconds)
+        gc.enable()
+        await aio.cancel(task)
+
+    aio.run(life())
+
+
 def pauses():
     """Milliseconds of a collection with all this in use."""
     firmware = compose()
