@@ -8,10 +8,12 @@ from array import array
 
 from firmware.base.faults import BadInput, StorageFault
 from firmware.base.port import const
+from firmware.base.port import const
 from firmware.ledger.block import HEADER_SIZE, READINGS_MAGIC, align, header_into, header_of
 from firmware.ledger.reading_entry import ENTRY, ENTRY_SIZE, entry_into, is_entry, mend_nothing, reading_of
 from firmware.ledger.scan import BlockScanner
 
+STEP_BYTES_MAX = const(512)  # readings are made durable one by one, or a few together
 _NO_CHAIN = bytes(8)
 _WIRE_BYTES_MAX = const(56)  # a reading in CBOR
 
@@ -68,7 +70,7 @@ class Readings:
         self._first_of = (-1, 0)  # a block and its first number, as its header says: one for each block would be 8 KB
         self._erases_most = 0
         self._ordinal = 0
-        step = max(align(ENTRY_SIZE, self._unit), min(limits.journal_step_bytes_max, region.erase_size - self._first_offset))
+        step = max(align(ENTRY_SIZE, self._unit), min(STEP_BYTES_MAX, region.erase_size - self._first_offset))
         self._pending = bytearray(step // self._unit * self._unit)
         self._pending_bytes = 0
         self._at = region.erase_size
