@@ -4,10 +4,7 @@ Energy truth is in the meter, so a reading that is lost costs a point in a curve
 never sent, and says from which number on it still has them. A number is shown only when its entry is durable.
 """
 
-from array import array
-
 from firmware.base.faults import BadInput, StorageFault
-from firmware.base.port import const
 from firmware.base.port import const
 from firmware.ledger.block import HEADER_SIZE, READINGS_MAGIC, align, header_into, header_of
 from firmware.ledger.reading_entry import ENTRY, ENTRY_SIZE, entry_into, is_entry, mend_nothing, reading_of
@@ -15,6 +12,7 @@ from firmware.ledger.scan import BlockScanner
 
 STEP_BYTES_MAX = const(512)  # readings are made durable one by one, or a few together
 _NO_CHAIN = bytes(8)
+_BLANK_HEADER = b"\xff" * HEADER_SIZE
 _WIRE_BYTES_MAX = const(56)  # a reading in CBOR
 
 
@@ -70,6 +68,7 @@ class Readings:
         self._first_of = (-1, 0)  # a block and its first number, as its header says: one for each block would be 8 KB
         self._erases_most = 0
         self._ordinal = 0
+        self._head_buf = bytearray(HEADER_SIZE)
         step = max(align(ENTRY_SIZE, self._unit), min(STEP_BYTES_MAX, region.erase_size - self._first_offset))
         self._pending = bytearray(step // self._unit * self._unit)
         self._pending_bytes = 0
@@ -103,32 +102,36 @@ class Readings:
             self._find_oldest(scanner)
 
     def _find_ring(self, progress):
-        """From the newest block back while each is one older; a block between them whose header is lost holds nothing. -> bool."""
-        ordinals = array("I", bytes(4 * self.blocks))
-        buf, blank = bytearray(HEADER_SIZE), b"\xff" * HEADER_SIZE
+        """From the newest block back while each is one older; a block between them whose header is lost holds nothing. -> bool.
+
+        Headers are read twice rather than kept: a full heap has no 8 KB in one piece for their ordinals.
+        """
         head = -1
         for block in range(self.blocks):
             progress()
-            self.region.read_into(self._block_at(block), buf, 0, HEADER_SIZE)
-            values = None if buf == blank else header_of(buf, 0, READINGS_MAGIC)
+            values = self._header(block)
             if values is not None:
-                ordinals[block] = values[1]
                 self._erases_most = max(self._erases_most, values[5])
-                if head < 0 or values[1] > ordinals[head]:
-                    head = block
+                if head < 0 or values[1] > self._ordinal:
+                    head, self._ordinal = block, values[1]
         if head < 0:
             return False
-        self._ordinal = ordinals[head]
         count = 1
         for back in range(1, min(self.blocks, self._ordinal)):
-            block = (head - back) % self.blocks
-            if ordinals[block] == self._ordinal - back:
+            progress()
+            values = self._header((head - back) % self.blocks)
+            if values is not None:
+                if values[1] != self._ordinal - back:
+                    break
                 count = back + 1
-            elif ordinals[block]:
-                break
         self._ring.set(head, count)
         self._oldest_first = self._first(self._ring[0])
         return True
+
+    def _header(self, block):
+        """Its header's values, None when there is no whole one."""
+        self._guard(self.region.read_into, self._block_at(block), self._head_buf, 0, HEADER_SIZE)
+        return None if self._head_buf == _BLANK_HEADER else header_of(self._head_buf, 0, READINGS_MAGIC)
 
     def _find_oldest(self, scanner):
         """The oldest block may be half erased, because it was about to be reused: what it lost are dropped readings."""
@@ -155,11 +158,9 @@ class Readings:
         known, first = self._first_of
         if known == block:
             return first
-        buf = bytearray(HEADER_SIZE)
         first = self.last_number + 1
         for place in range(self._ring.index(block), len(self._ring)):
-            self._guard(self.region.read_into, self._block_at(self._ring[place]), buf, 0, HEADER_SIZE)
-            values = header_of(buf, 0, READINGS_MAGIC)
+            values = self._header(self._ring[place])
             if values is not None:
                 first = values[3]
                 break
