@@ -40,5 +40,5 @@ FLASH_CYCLES = 100_000  # W25Q16JV data sheet, "Features": min. 100K program-era
 UPLINK = "ethernet"
 WATCHDOG_MS = 8_000  # the chip's counter reaches 8.3 s
 HEAP_BYTES = 190 * KIB
-ACCOUNTS_MAX = 100
+ACCOUNTS_MAX = 48  # as on rp2040_modem, which measured it
 RUNTIME_OLDEST = (1, 25)
