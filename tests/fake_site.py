@@ -146,7 +146,10 @@ class FakeLine:
 
     async def send(self, buf, start, end):
         await aio.sleep_ms(self.wire_ms(end - start))
-        data = bytes(buf[start:end])
+        self.ask_meters(bytes(buf[start:end]))
+
+    def ask_meters(self, data):
+        """A request has reached the meters."""
         at = 0
         while at < len(data) and data[at] == 0xFE:
             at += 1

@@ -1,6 +1,6 @@
 """`make bench`: every number against its limit or a peer of the same run. It measures, and asserts nothing.
 
-usage: python -m tests.bench [--json] [--only NAME ...]     names: poll payment journal mqtt heap board_heap
+usage: python -m tests.bench [--json] [--only NAME ...]     names: poll payment journal mqtt heap board_heap board
 """
 
 import argparse
@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from host_tools.set_up import paths
-from tests.bench import board_heap, mqtt_rate, on_micropython, payment, poll_cycle
+from tests.bench import board_cost, board_heap, mqtt_rate, on_micropython, payment, poll_cycle
 from tests.bench.rows import Row
 
 INTERRUPTED = 130
@@ -36,6 +36,7 @@ PARTS: dict[str, Callable[[], list[Row]]] = {
     "journal": on_micropython.journal,
     "mqtt": mqtt,
     "heap": on_micropython.heap,
+    "board": board_cost.measure,
     "board_heap": board_heap.measure,
 }
 

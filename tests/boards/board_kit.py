@@ -107,13 +107,13 @@ class Prompt:
 class BoardAtPrompt:
     """A board whose application is importable and not running; `start()` -> Prompt of that life."""
 
-    def __init__(self, folder: Path, image: bytes, **options: int) -> None:
+    def __init__(self, folder: Path, image: bytes, extra: tuple[str, ...] = (), **options: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.flash = FlashFile(folder / "flash.bin")
         self.flash.write("files", files_at_prompt())
         self.flash.write("slot_a", image)
         self._console = folder / "console.sock"
-        self.machine = Machine(self.flash, {CONSOLE: f"{SOCKET}{self._console}"}, options)
+        self.machine = Machine(self.flash, {CONSOLE: f"{SOCKET}{self._console}"}, options, extra)
         self.prompt: Prompt | None = None
 
     def start(self, **options: int) -> Prompt:
