@@ -4,6 +4,9 @@ A `Layout` is a wire fact of flash or table rows: little endian, no padding, fie
 
     ACCOUNT = Layout("account", (("account", U32), ("balance_ucu", I64), ("serial", BYTES6)))
 
+get and set are called more often than anything else: on a board a function of more than 11 words of locals and stack takes its
+frame from the heap, and looking for room there takes longer than the work. So they have few locals, and no try.
+
 Trap avoided: MicroPython's struct and bytearray stores wrap silently on overflow where CPython raises; a wrapped amount
 is lost money. So the range is checked here, on both, and a value out of range is Broken, naming field and value.
 """
@@ -84,9 +87,8 @@ class Layout:
         """One field of the record at buf[start:]."""
         if start < 0 or start + self.size > len(buf):
             self._outside(buf, start)
-        try:
-            place = self._places[field]
-        except KeyError:
+        place = self._places.get(field)
+        if place is None:
             place = self._place(field)
         return unpack_from(self._types[place & 0xFF][0], buf, start + (place >> 8))[0]
 
@@ -94,34 +96,34 @@ class Layout:
         """Overwrite one field of the record at buf[start:]. Broken on a bad value; then nothing is written."""
         if start < 0 or start + self.size > len(buf):
             self._outside(buf, start)
-        try:
-            place = self._places[field]
-        except KeyError:
-            place = self._place(field)
-        code, size, lowest, highest = self._types[place & 0xFF]
-        if lowest is None:
-            if not isinstance(value, (bytes, bytearray)) or len(value) != size:
-                self._out_of_range(place & 0xFF, value)
-        elif type(value) is not int or not lowest <= value <= highest:
-            self._out_of_range(place & 0xFF, value)
-        pack_into(code, buf, start + (place >> 8), value)
+        field = self._place(field)
+        kind = self._types[field & 0xFF]
+        if kind[2] is None:
+            if not isinstance(value, (bytes, bytearray)) or len(value) != kind[1]:
+                self._out_of_range(field & 0xFF, value)
+        elif type(value) is not int or not kind[2] <= value <= kind[3]:
+            self._out_of_range(field & 0xFF, value)
+        start += field >> 8
+        pack_into(kind[0], buf, start, value)
 
     def offset_of(self, field):
         """Bytes from the start of the record to `field`."""
         return self._place(field) >> 8
 
     def _place(self, field):
-        if field not in self._places:
-            if not self._places:
-                self._places = {}
-            offset = 0
-            for index in range(len(self.fields)):
-                if self.fields[index] == field:
-                    self._places[field] = offset << 8 | index
-                    return offset << 8 | index
-                offset += self._types[index][1]
-            raise Broken(self.name + ": no field " + str(field))
-        return self._places[field]
+        place = self._places.get(field)
+        return self._find(field) if place is None else place
+
+    def _find(self, field):
+        if not self._places:
+            self._places = {}
+        offset = 0
+        for index in range(len(self.fields)):
+            if self.fields[index] == field:
+                self._places[field] = offset << 8 | index
+                return offset << 8 | index
+            offset += self._types[index][1]
+        raise Broken(self.name + ": no field " + str(field))
 
     def _outside(self, buf, start):
         # a negative offset would count from the end, so it is refused as well

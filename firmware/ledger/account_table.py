@@ -84,8 +84,9 @@ class AccountTable:
         ROW.set(self._table, row * ROW_SIZE, field, value)
 
     def _issuer_place(self, row, issuer):
+        table, start = self._table, self._start(row)
         for place in range(ISSUERS):
-            if self.get(row, ISSUER[place]) == issuer:
+            if ROW.get(table, start, ISSUER[place]) == issuer:
                 return place
         return -1
 

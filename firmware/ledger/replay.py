@@ -13,6 +13,7 @@ from firmware.base.port import const
 from firmware.ledger import record_kinds as kinds
 from firmware.ledger.record import FIRST_CHAIN, HEAD, chain_after, chain_of, values_of
 
+_EPOCH = kinds.EPOCH
 MISSING = const(1)  # (MISSING, first, last): sequences that are gone
 BROKEN_CHAIN = const(2)  # valid bytes that do not continue what is before them
 REPEATED = const(3)  # a sequence comes again; the second is not folded
@@ -99,11 +100,10 @@ class Replay:
         if sequence < expected:
             self._damage(REPEATED, sequence, sequence)
             return
-        given = kind == kinds.EPOCH and values is not None
-        if given and values[1] == kinds.GIVEN_BY_HEAD_END and values[0] > self.epoch:
-            self._forget_damage()
-            expected = sequence
-        if given:
+        if kind == _EPOCH and values is not None:
+            if values[1] == kinds.GIVEN_BY_HEAD_END and values[0] > self.epoch:
+                self._forget_damage()
+                expected = sequence
             self.epoch = values[0]
         if sequence != expected:
             self._damage(MISSING, expected, sequence - 1)

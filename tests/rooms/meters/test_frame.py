@@ -51,6 +51,22 @@ def test_frames_are_found_however_the_bytes_are_cut():
     cases([(step,) for step in (1, 2, 3, 5, 16, 17, 100)], check)
 
 
+def test_what_is_missing_is_never_more_than_what_still_comes():
+    reader = FrameReader()
+    frame = bytearray(64)
+    end = encode_frame_into(frame, 0, bytes(6), 0x91, bytes(8), 8)
+    told = []
+    for at in range(end):
+        eq(reader.next_event(), NEED_DATA)
+        told.append(reader.missing())
+        assert told[-1] <= end - at, at
+        reader.feed(frame, at, at + 1)
+    eq(reader.next_event(), FRAME)
+    eq(told[-1], 1)
+    eq(told[4], 12)  # the preamble counts for nothing
+    eq(told[14], 10)  # the length is known: 8 bytes of data, sum and end
+
+
 def test_a_doubled_start_costs_one_byte_and_not_the_frame():
     found, reader = read(DOUBLED)
     eq(found, ["91:7"])
