@@ -44,6 +44,7 @@ def measure() -> list[Row]:
         mac = _told(board, "mac_check()")[0]
     computed, played, exchanges, wired_ms = busy[:4]
     exchange = _ms(computed - played - idle[0]) / exchanges
+    wire = round(wired_ms / exchanges)
     record = _ms(replay) / replayed
     limit = "10 s of a start"
     rows = [
@@ -52,7 +53,7 @@ def measure() -> list[Row]:
         Row("board: first start behind the imports", round(_ms(start)), "ms", START_MS_MAX, limit),
         Row("board: restart behind the imports", round(_ms(restart[0])), "ms", START_MS_MAX, limit, f"behind the imports; {restart[3]} records to replay"),
         Row("board: replay of one record", round(record, 2), "ms", 3, "3 ms", "a credit; collections of garbage included"),
-        Row("board: computing of one exchange", round(exchange, 1), "ms", round(wired_ms / exchanges), "the wire", EXCHANGE),
+        Row("board: computing of one exchange", round(exchange, 1), "ms", wire, "the wire", EXCHANGE),
         Row("board: computing without polls", round(_ms(idle[0]) / STEADY_S, 1), "ms/s", 1_000, "all its time"),
         Row("board: MAC of a message", round(_ms(mac), 1), "ms", round(exchange, 1), "an exchange"),
         Row("board: a credit and its record", round(_ms(credit), 1), "ms", round(exchange, 1), "an exchange"),
