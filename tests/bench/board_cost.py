@@ -51,7 +51,7 @@ def measure() -> list[Row]:
         Row("board: proof of the slot", round(_ms(slot)), "ms", START_MS_MAX, limit),
         Row("board: imports", round(_ms(imports)), "ms", START_MS_MAX, limit, f"they keep {kept / 1024:.0f} KB of the heap"),
         Row("board: first start behind the imports", round(_ms(start)), "ms", START_MS_MAX, limit),
-        Row("board: restart behind the imports", round(_ms(restart[0])), "ms", START_MS_MAX, limit, f"behind the imports; {restart[3]} records to replay"),
+        Row("board: restart behind the imports", round(_ms(restart[0])), "ms", START_MS_MAX, limit, f"{restart[3]} records to replay"),
         Row("board: replay of one record", round(record, 2), "ms", 3, "3 ms", "a credit; collections of garbage included"),
         Row("board: computing of one exchange", round(exchange, 1), "ms", wire, "the wire", EXCHANGE),
         Row("board: computing without polls", round(_ms(idle[0]) / STEADY_S, 1), "ms/s", 1_000, "all its time"),
