@@ -77,6 +77,10 @@ class FlashFile:
         """The battery was empty: the next start finds the clock in 2000."""
         self._set_battery(0, 0, 0, 0)
 
+    def starts(self) -> int:
+        """How often the board has been powered on or reset; the only thing here to be read while it runs."""
+        return self._battery()[3]
+
     def operations(self) -> list[Operation]:
         """What the last life with the option log=1 did to the flash, in order."""
         with self.path.open("rb") as file:

@@ -126,9 +126,9 @@ class LiveBoard:
         """What ended an earlier life, as `logs` tells it."""
         return "".join(row.get("last_fault", "") for row in self.ask("logs"))
 
-    def wait_until_read(self, at_least: int = 1) -> None:
+    def wait_until_read(self, at_least: int = 1, timeout_s: float = LIFE_S) -> None:
         """Until every meter has answered so often in this life, and its register is known."""
-        end = time.monotonic() + LIFE_S
+        end = time.monotonic() + timeout_s
         rows = [row["meter"] for row in self.ask("meters")]
         while any(row[ANSWERED] < at_least or row[REGISTER] is None for row in rows):
             assert time.monotonic() < end, rows

@@ -20,7 +20,7 @@ from tests.host.bus.bench import BESIDE_MAX, body_of
 @pytest.fixture(scope="module")
 def together(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable]:
     """body -> its result, or what it raised."""
-    bodies = [body_of(item.function) for item in request.session.items if item.module is request.module]
+    bodies = [body_of(item.function) for item in request.session.items if getattr(item, "module", None) is request.module]
     with ThreadPoolExecutor(BESIDE_MAX) as pool:
         begun: dict[Callable, Future] = {}
         for body in bodies:

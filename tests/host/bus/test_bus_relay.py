@@ -162,7 +162,8 @@ def play(scene: Scene, folder: Path) -> Played:
 def played(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Played]]:
     """The result of a scene by name; all that the chosen tests name are played at once."""
     folder = tmp_path_factory.mktemp("scenes")
-    wanted = {name for item in request.session.items if item.module is request.module for name in SCENES if name in item.function.scenes}
+    mine = [item for item in request.session.items if getattr(item, "module", None) is request.module]
+    wanted = {name for item in mine for name in SCENES if name in item.function.scenes}
     with ThreadPoolExecutor(len(wanted)) as pool:
         futures: dict[str, Future[Played]] = {name: pool.submit(play, SCENES[name], folder / name) for name in sorted(wanted)}
         yield lambda name: futures[name].result()

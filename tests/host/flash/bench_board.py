@@ -22,6 +22,7 @@ from host_tools.set_up import paths
 
 KEY = "ab" * 32
 BOARD = "qemu_mps2"
+START_S = 30.0
 
 
 def settings(gateway: str = "gw-001") -> dict:
@@ -130,7 +131,13 @@ class Bench:
         return read_littlefs(self.flash.read("files"), 4096)
 
     def start(self) -> None:
+        """Power on; back when the board has begun, which takes seconds on a busy machine."""
+        before = self.flash.starts()
         self.machine.start()
+        end = time.monotonic() + START_S
+        while self.flash.starts() == before:
+            assert time.monotonic() < end, self.machine.said()
+            time.sleep(0.05)
 
     def command(self, *words: object, site: bool = True) -> list[str]:
         """A command of flash.py for this board."""
