@@ -21,7 +21,7 @@ test: setup ## every test, on both interpreters (ARGS go to pytest; WORKERS=0 ru
 	@$(VENV) -m pytest -n $(WORKERS) $(ARGS)
 
 quick: setup ## every test that is not slow, under a minute
-	@$(VENV) -m pytest -n $(WORKERS) -m "not slow" $(ARGS)
+	@$(VENV) -m pytest -n 2 -m "not slow" $(ARGS)
 
 boards-all: setup ## what `make test` leaves out: every power cut, the demo on a board, the RP2040 image (half an hour; ARGS go to pytest)
 	@$(PYTHON) -m host_tools.set_up.rp2040

@@ -23,9 +23,11 @@ from tests.kit_runner import MARK
 ROOMS = Path(__file__).parent / "rooms"
 # Brokers, sweeps, processes on a pty, peers asked hundreds of times, days of virtual time.
 SLOW_PLACES = (
-    "powercut", "scenarios", "boards/test_power_cuts.py", "boards/test_watchdog.py", "boards/test_clock.py",
-    "boards/test_machine.py", "boards/test_porch.py", "peers/test_peer_mqtt.py",
-    "peers/test_peer_cbor.py", "peers/test_peer_sim_dlt645.py", "host/simulators/test_sim_site.py", "rooms/hall/test_deaf_meters.py",
+    "powercut", "scenarios", "boards", "peers/test_peer_mqtt.py", "peers/test_peer_cbor.py", "peers/test_peer_sim_dlt645.py",
+    "host/simulators/test_sim_site.py", "host/board/test_strangers.py", "host/flash/test_build.py", "host/flash/test_runtimes.py",
+    "host/flash/test_esp32.py", "rooms/hall/test_deaf_meters.py", "rooms/hall/test_faults.py", "rooms/hall/test_clock.py",
+    "rooms/hal/test_uplink_socket.py", "rooms/diagnostics/test_event_ring.py",
+    "rooms/diagnostics/test_console.py",
 )  # fmt: skip
 SLOW = tuple(Path(__file__).parent / name for name in SLOW_PLACES)
 HEAP = "2m"  # a board has less, but a test module and its tables are in it too

@@ -153,7 +153,7 @@ class World:
 
     def make_root(self):
         """Where files stand; a World on a board has other files and another flash."""
-        return _fresh_root()
+        return fresh_root()
 
     def make_region(self):
         return RamRegion(REGION_BYTES, 4096, 32)
@@ -215,7 +215,7 @@ class World:
 
     def write_again(self):
         """Worlds share one folder: the one that lives next writes its files anew."""
-        _fresh_root()
+        fresh_root()
         self._write_files(*self._files)
 
     def change_model(self, model):
@@ -248,7 +248,7 @@ class World:
             file.write(text)
 
 
-def _fresh_root():
+def fresh_root():
     """A folder below build/ with nothing of an earlier test in it; one for each worker and each interpreter."""
     import sys
 

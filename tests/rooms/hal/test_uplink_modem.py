@@ -1,14 +1,13 @@
 """The uplink through a modem on a virtual clock: dialled once, kept while the way out is alive, dialled anew when it is not."""
 
-import os
-
 from firmware.base import aio
 from firmware.base.faults import UplinkFault
 from firmware.hal.uplink_modem import ModemUplink
+from tests.fake_board import fresh_root
 from tests.fake_modem import FakeModem, FakePpp, FakeUart
 from tests.kit import eq
 
-ROOT = "."
+ROOT = fresh_root()
 
 
 class Settings:
@@ -73,18 +72,8 @@ class World:
 
 
 def run(story):
-    forget()
-    try:
-        aio.run_virtual(story)
-    finally:
-        forget()
-
-
-def forget():
-    try:
-        os.remove(ROOT + "/pin_refused")
-    except OSError:
-        pass  # it was not there
+    fresh_root()  # no PIN that an earlier story had refused
+    aio.run_virtual(story)
 
 
 def test_it_is_dialled_once_and_kept():
