@@ -143,5 +143,15 @@ def _leave_at_prompt(seconds):
     maintenance_timer = machine.Timer(-1, mode=machine.Timer.ONE_SHOT, period=seconds * 1000, callback=lambda timer: machine.reset())
 
 
-if __name__ == "__main__" and sys.platform != "linux":
-    application = porch()  # main.py, which runs in the same namespace, looks here
+def _on_board():
+    """porch(), deaf to Ctrl-C: one from a noisy console must not leave a board at its prompt. A prompt allows it again."""
+    import micropython
+
+    micropython.kbd_intr(-1)
+    return porch()
+
+
+try:
+    application = __name__ == "__main__" and sys.platform != "linux" and _on_board()  # main.py looks here
+except KeyboardInterrupt:  # it came before we were deaf
+    application = _on_board()

@@ -26,6 +26,8 @@ SECRETS = ("key", "client_key.der")
 PROVISIONED = re.compile(r"settings\.json|key|(ca|client|client_key)\.der|(tariff|policy)_[1-9]\d{0,9}_[1-9]\d{0,9}\.json")
 MAIN = '''# Started by MicroPython behind boot.py and in its namespace: `application` is boot.py's answer.
 if application:
+    import micropython
+    micropython.kbd_intr(-1)  # as in boot.py: from here on the application hears the console
     from firmware.main import main
     main("%s")
 '''

@@ -18,7 +18,7 @@ from host_tools.flash.romfs import build_romfs
 from host_tools.set_up import paths
 from tests.boards.board_kit import Prompt
 
-MAIN = b"if application:\n    import which\n"
+MAIN = b"if application:\n    import micropython\n    micropython.kbd_intr(-1)\n    import which\n"
 PROMPT = b">>> "
 BAD = "slot {} does not hold a whole application"
 NONE = "no application can be started: write one with flash.py"
@@ -26,9 +26,9 @@ TIMEOUT_S = 10  # the shortest maintenance
 A, B = "application a", "application b"
 
 
-def slot_saying(text: str) -> bytes:
+def slot_saying(text: str, kib: int = 16) -> bytes:
     """A whole slot whose application says this."""
-    image = build_romfs({"which.py": f"print({text!r})\n".encode(), "filling.bin": bytes(range(256)) * 64})
+    image = build_romfs({"which.py": f"print({text!r})\n".encode(), "filling.bin": bytes(range(256)) * 4 * kib})
     return slot.slot_image(image, FIRMWARE_VERSION, PARTS["slot_a"][1], wiring.ERASE_SIZE)
 
 
@@ -142,3 +142,16 @@ def test_maintenance_is_one_life_at_the_prompt_and_ends_by_itself(tmp_path, good
     finally:
         board.machine.stop()
         prompt.close()
+
+
+def test_ctrl_c_on_a_noisy_console_keeps_no_application_from_starting(tmp_path):
+    boots = Boots(tmp_path)
+    boots.files()
+    boots.flash.write("slot_a", slot_saying(A, kib=900))  # its proof takes long enough to be interrupted
+    prompt = boots.start()
+    for _ in range(300):
+        prompt.send(b"\x03")
+        time.sleep(0.001)
+    assert A in prompt.until(PROMPT).decode()
+    boots.machine.stop()
+    prompt.close()

@@ -80,6 +80,7 @@ typedef struct {
     volatile uint8_t pending;   // bytes arrived since the last idle callback
 } uart_t;
 extern uart_t uarts[UARTS];
+extern volatile bool at_prompt;     // only there does Ctrl-C mean anything: noise must not end a start or an application
 void uart_enable(int number, uint32_t baud, bool on);
 void uart_tick(void);
 void uart_idle(int number);         // the callback, in port_machine_uart.h

@@ -35,11 +35,13 @@ static void note_reset_cause(void) {
 }
 
 static void run_files(void) {
+    at_prompt = false;
     pyexec_frozen_module("_boot.py", false);
     int done = pyexec_file_if_exists("boot.py");
     if (!(done & PYEXEC_FORCED_EXIT) && pyexec_mode_kind == PYEXEC_MODE_FRIENDLY_REPL && done != 0) {
         done = pyexec_file_if_exists("main.py");
     }
+    at_prompt = true;
     while (!(done & PYEXEC_FORCED_EXIT)) {
         done = pyexec_mode_kind == PYEXEC_MODE_RAW_REPL ? pyexec_raw_repl() : pyexec_friendly_repl();
     }

@@ -15,13 +15,15 @@ uart_t uarts[UARTS] = {
 };
 static const uint8_t rx_irq[UARTS] = {0, 2, 4, 18, 20};
 
+volatile bool at_prompt;
+
 static void receive(int number) {
     uart_t *uart = &uarts[number];
     do {
         uart->regs->INTSTATUS = INT_RX;
         while (uart->regs->STATE & STATE_RXFULL) {
             uint8_t byte = uart->regs->DATA;
-            if (number == 0 && byte == mp_interrupt_char) {
+            if (number == 0 && byte == mp_interrupt_char && at_prompt) {
                 mp_sched_keyboard_interrupt();
             } else if (ringbuf_put(&uart->received, byte) < 0) {
                 uart->overruns++;
