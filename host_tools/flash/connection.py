@@ -22,7 +22,7 @@ from host_tools.flash.port import Port
 from host_tools.flash.repl import Repl
 
 PURPOSE = b"lamplighter-maintenance-1"
-PROBE_S = 4.0
+PROBE_S = 6.0
 ANSWER_S = 10.0
 LEAVE_S = 90.0  # relay work under way is finished first
 RESET_S = 30.0

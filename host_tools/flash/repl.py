@@ -18,7 +18,7 @@ from host_tools.flash.port import Port
 
 CTRL_A, CTRL_B = b"\x01", b"\x02"
 BANNER = b"raw REPL; CTRL-B to exit\r\n"
-ANSWER_S = 5.0
+ANSWER_S = 8.0
 PACED = re.compile(r"/tty(USB|S|AMA)|/cu\.usbserial")  # a UART behind the port: the chip must keep up by itself
 RUN_S = 20.0  # without a byte; hashing a slot takes a real chip a few seconds
 

@@ -145,7 +145,7 @@ class Bench:
         if site and given[0] == "flash":
             given += ["--settings", str(self.folder / "site" / "settings.json")]
         if given[0] != "list":
-            given += ["--key", str(self.folder / "site" / "key"), "--backups", str(self.folder / "backups"), "--hold", "10"]
+            given += ["--key", str(self.folder / "site" / "key"), "--backups", str(self.folder / "backups"), "--hold", "20"]
         return [sys.executable, "flash.py", given[0], BOARD, *given[1:]]
 
     def run(self, *words: object, port: object = None, site: bool = True) -> subprocess.CompletedProcess:
