@@ -10,15 +10,14 @@ cut, and the same names of options where both have them. It is about five times 
 import json
 import re
 import shutil
-import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from board_configs.rp2040_modem import wiring
-from host_tools.emulator.machine import CONSOLE, CUT_EXIT, LINE, MODEM, STOP_TIMEOUT_S
+from host_tools.emulator.machine import CONSOLE, LINE, MODEM
+from host_tools.emulator.power import CUT_EXIT, PowerSwitch
 from host_tools.set_up import rp2040
 from host_tools.set_up.paths import NotSetUp
 from host_tools.uf2 import FLASH_START, Part
@@ -49,17 +48,17 @@ def read_part(path: Path, *names: str) -> bytes:
     return b"".join(flash[PARTS[name][0] : sum(PARTS[name])] for name in names)
 
 
-class Rp2040:
+class Rp2040(PowerSwitch):
     """A board that can be started, killed and started again over one flash file."""
 
+    stdin = subprocess.PIPE  # it is asked for its times there
+
     def __init__(self, flash: Path, ways: Mapping[int, str], **options: int) -> None:
+        super().__init__(options)
         self.flash = flash
         self.ways = dict(ways)
-        self.options = options
-        self._process: subprocess.Popen[bytes] | None = None
-        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the machine object
 
-    def command(self, **options: int) -> list[str]:
+    def command(self, options: Mapping[str, int]) -> list[str]:
         """Node's command line; `options`: erase_ms, cut_after (flash byte operations, of those between cut_from and cut_to)."""
         node = shutil.which("node")
         if node is None:
@@ -71,29 +70,6 @@ class Rp2040:
         words |= {WAYS[way]: path for way, path in self.ways.items()}
         words |= {name.replace("_", "-"): value for name, value in options.items()}
         return [node, str(rp2040.EMULATOR / "run.mjs"), *(part for name, value in words.items() for part in (f"--{name}", str(value)))]
-
-    def start(self, **options: int) -> "Rp2040":
-        """Power on; `options` of this life alone come on top of the machine's own."""
-        if self.running:
-            raise RuntimeError("the board runs already")
-        asked = self.command(**{**self.options, **options})
-        self._process = subprocess.Popen(asked, stdin=subprocess.PIPE, stdout=self._said, stderr=self._said, start_new_session=True)
-        return self
-
-    @property
-    def running(self) -> bool:
-        """Is the power on?"""
-        return self._process is not None and self._process.poll() is None
-
-    def cut_power(self) -> None:
-        """kill -9, at whatever instruction the board is."""
-        process = self._now()
-        process.send_signal(signal.SIGKILL)
-        process.wait(STOP_TIMEOUT_S)
-
-    def wait(self, timeout_s: float) -> int:
-        """Exit code, when the board ends by itself (CUT_EXIT after cut_after); subprocess.TimeoutExpired when it does not."""
-        return self._now().wait(timeout_s)
 
     def times(self, timeout_s: float = 5.0) -> dict[str, int]:
         """`machine_ms` and `ours_ms` since the start of this life, and `line_lost`, bytes that the transceiver swallowed."""
@@ -110,23 +86,5 @@ class Rp2040:
             time.sleep(0.02)
         raise TimeoutError("the emulator does not answer")
 
-    def said(self) -> str:
-        """What the emulator itself complained of."""
-        self._said.seek(0)
-        return self._said.read().decode(errors="replace")
-
-    def stop(self) -> None:
-        """Power off, if it is on; safe to repeat."""
-        if self.running:
-            self.cut_power()
-
-    def _now(self) -> subprocess.Popen[bytes]:
-        if self._process is None:
-            raise RuntimeError("the board was never started")
-        return self._process
-
     def __enter__(self) -> "Rp2040":
         return self if self.running else self.start()
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()

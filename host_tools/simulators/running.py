@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from host_tools.simulators.models import MODELS
 from host_tools.simulators.pty_port import PtyPort
 from host_tools.simulators.site import Site
 
+CHECKOUT = Path(__file__).resolve().parents[2]
 STOP_TIMEOUT_S = 5
 
 
@@ -56,16 +57,14 @@ async def start_on_pty(cfg: SiteCfg, link: str | Path, control: str | Path | Non
 
 
 @contextmanager
-def spawned(config: str | Path, link: str | Path, control: str | Path) -> Iterator[subprocess.Popen[str]]:
-    """The site as its own process, ready when the block begins, ended with it. RuntimeError if it never is."""
-    root = Path(__file__).resolve().parents[2]
-    command = [sys.executable, "-m", "host_tools.simulators.site", "--config", str(config)]
-    command += ["--link", str(link), "--control", str(control)]
-    process = subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def ready_process(module: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """A simulator as its own process, ready when the block begins, ended with it. RuntimeError if it never is."""
+    command = [sys.executable, "-m", f"host_tools.simulators.{module}", *arguments]
+    process = subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None and process.stderr is not None
     try:
         if not process.stdout.readline():
-            raise RuntimeError(process.stderr.read().strip() or "the site ended before it was ready")
+            raise RuntimeError(process.stderr.read().strip() or f"the {module} ended before it was ready")
         yield process
     finally:
         process.terminate()
@@ -76,6 +75,11 @@ def spawned(config: str | Path, link: str | Path, control: str | Path) -> Iterat
             process.wait()
         process.stdout.close()
         process.stderr.close()
+
+
+def spawned(config: str | Path, link: str | Path, control: str | Path) -> AbstractContextManager[subprocess.Popen[str]]:
+    """The site as its own process."""
+    return ready_process("site", "--config", str(config), "--link", str(link), "--control", str(control))
 
 
 async def _serve(cfg: SiteCfg, link: str, control: str | None) -> None:

@@ -8,8 +8,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from ipaddress import AddressValueError, IPv4Address
 from pathlib import Path
 
@@ -17,30 +17,12 @@ from host_tools.simulators.control_server import ControlServer
 from host_tools.simulators.modem.control import obey
 from host_tools.simulators.modem.line import ModemLine
 from host_tools.simulators.pty_port import PtyPort
+from host_tools.simulators.running import ready_process
 
-STOP_TIMEOUT_S = 5
 
-
-@contextmanager
-def spawned(port: str | Path, control: str | Path, *more: str) -> Iterator[subprocess.Popen[str]]:
-    """The modem as its own process, ready when the block begins, ended with it. RuntimeError if it never is."""
-    root = Path(__file__).resolve().parents[3]
-    command = [sys.executable, "-m", "host_tools.simulators.modem", "--port", str(port), "--control", str(control), *more]
-    process = subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stdout is not None and process.stderr is not None
-    try:
-        if not process.stdout.readline():
-            raise RuntimeError(process.stderr.read().strip() or "the modem ended before it was ready")
-        yield process
-    finally:
-        process.terminate()
-        try:
-            process.wait(STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        process.stdout.close()
-        process.stderr.close()
+def spawned(port: str | Path, control: str | Path, *more: str) -> AbstractContextManager[subprocess.Popen[str]]:
+    """The modem as its own process."""
+    return ready_process("modem", "--port", str(port), "--control", str(control), *more)
 
 
 async def _serve(given: argparse.Namespace) -> None:

@@ -6,7 +6,6 @@ TIOCSRS485 and RTS, and writes down the order of what it was asked for and of th
 
 import os
 import pty
-import shutil
 import struct
 import subprocess
 import time
@@ -83,13 +82,10 @@ def environment(**more: str) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def recorder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    compiler = shutil.which("cc")
-    if compiler is None:
-        pytest.skip("no C compiler")
     folder = tmp_path_factory.mktemp("recorder")
     (folder / "recorder.c").write_text(RECORDER)
     built = folder / "recorder.so"
-    subprocess.run([compiler, "-shared", "-fPIC", "-o", built, folder / "recorder.c", "-ldl"], check=True)
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", built, folder / "recorder.c", "-ldl"], check=True)
     return built
 
 
