@@ -206,6 +206,7 @@ def _notice_complete(facts, policy):
 
 
 def _contact_holds(facts, policy):
+    """The head-end spoke not too long ago. A contact in the future is one that a wrong clock dated: it proves nothing."""
     if not facts.last_contact_s or not facts.now_s:
         return False
-    return facts.now_s - facts.last_contact_s <= policy.offline_right_s
+    return -(facts.clock_error_s or 0) <= facts.now_s - facts.last_contact_s <= policy.offline_right_s
