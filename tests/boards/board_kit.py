@@ -13,6 +13,7 @@ from host_tools.flash import application, files_image, slot
 from host_tools.flash.board_folder import find_board
 from host_tools.flash.compiler import compile_all
 from host_tools.flash.romfs import build_romfs
+from host_tools.flash.sources import python_sources
 from host_tools.set_up import paths
 
 ANSWER_S = 60
@@ -27,6 +28,7 @@ def image_with_tests() -> bytes:
     folders = ("tests", "tests/boards", "tests/boards/on_board", "tests/peers")
     sources |= {f"{folder}/__init__.py": tests / "__init__.py" for folder in folders}
     board = find_board(wiring.NAME)
+    sources |= python_sources(board, paths.checkout(), paths.micropython_library())
     program = made.program | compile_all(sources, board.arch)
     return slot.slot_image(build_romfs(program), made.firmware_version, board.parts["slot_a"].size, board.erase_size)
 
