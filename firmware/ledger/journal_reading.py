@@ -11,7 +11,7 @@ from firmware.ledger.scan import BlockScanner
 
 
 class JournalReading:
-    """The reading half of Journal; it uses ring, block_first, block_epoch, block_at and durable_sequence."""
+    """The reading half of Journal; it uses ring, block_first, lost_epochs, block_at and durable_sequence."""
 
     def _begin_reading(self):
         self._reader = None  # its window is taken only when something is read
@@ -95,9 +95,10 @@ class JournalReading:
         header = bytearray(HEADER_SIZE)
         self.region.read_into(self.block_at(block), header, 0, HEADER_SIZE)
         values = header_of(header, 0, JOURNAL_MAGIC)
-        self._cursor_epoch = self.block_epoch[block]
-        if values is not None:
-            self._cursor_chain = values[4]
+        if values is None:
+            self._cursor_epoch = self.lost_epochs.get(block, 0)
+        else:
+            self._cursor_epoch, self._cursor_chain = values[2], values[4]
         self._reader.begin(self.block_at(block), self.first_offset)
 
     def _step(self):

@@ -39,9 +39,10 @@ class Journal(JournalReading):
         self.first_offset = align(HEADER_SIZE, self._unit)
         self.ring = []  # blocks in use, oldest first; the last is the head
         self.block_first = array("I", bytes(4 * self.blocks))  # first sequence of each block
-        self.block_epoch = array("I", bytes(4 * self.blocks))
-        self._erases = array("I", bytes(4 * self.blocks))
+        self.lost_epochs = {}  # {block whose header is lost: epoch before it, 0 = not known}
+        self._erases_most = 0  # of a block at the start of this life
         self._ready = _NO_BLOCK  # erased in this life, not yet opened
+        self._ready_erases = 0
         self._ordinal = 0
         step = max(self._unit, min(limits.journal_step_bytes_max, region.erase_size - self.first_offset))
         self._pending = bytearray(step // self._unit * self._unit)
@@ -80,7 +81,7 @@ class Journal(JournalReading):
             values = self._header(block, buf)
             if values is None:
                 replay.lost_header(place == 0, self.block_first[block])
-                self.block_epoch[block] = replay.epoch
+                self.lost_epochs[block] = replay.epoch
             header = None if values is None else (values[2], values[3], values[4])
             replay.block(self.block_at(block), header, place == 0)
         self._adopt(replay)
@@ -112,7 +113,7 @@ class Journal(JournalReading):
         replay = self._replay
         covered = len(self.ring) > 1 and self.block_first[self.ring[1]] - 1 <= self.released
         replay.finish(covered)
-        if covered and not self.block_epoch[self.ring[0]]:
+        if covered and self.lost_epochs.get(self.ring[0]) == 0:
             self.ring.pop(0)  # what an erase left that was cut: nobody needs it, and its records cannot be sent
         self.damage = replay.damage
         self.torn = replay.torn
@@ -128,8 +129,9 @@ class Journal(JournalReading):
         for block in range(self.blocks):
             values = self._header(block, buf)
             if values is not None:
-                _, ordinals[block], self.block_epoch[block], self.block_first[block], _, self._erases[block], _ = values
+                ordinals[block], self.block_first[block] = values[1], values[3]
                 self._ordinal = max(self._ordinal, values[1])
+                self._erases_most = max(self._erases_most, values[5])
                 self.ring.append(block)
                 continue
             progress()
@@ -137,10 +139,6 @@ class Journal(JournalReading):
             if scanner.next():  # else blank, or remains of an erase or of a header
                 self.block_first[block] = HEAD.get(scanner.buf, scanner.start, "sequence")
                 lost.append(block)
-        most = max(self._erases)
-        for block in range(self.blocks):
-            if not ordinals[block]:
-                self._erases[block] = most  # its count is lost: never understate wear
         self.ring.sort(key=lambda block: (ordinals[block], self.block_first[block], block))
         for block in sorted(lost, key=lambda block: (self.block_first[block], block)):
             place = 0
@@ -195,7 +193,14 @@ class Journal(JournalReading):
 
     def erases(self):
         """Erase count of each block."""
-        return list(self._erases)
+        buf = bytearray(HEADER_SIZE)
+        return [self._erases_of(block, buf) for block in range(self.blocks)]
+
+    def _erases_of(self, block, buf):
+        if block == self._ready:
+            return self._ready_erases
+        values = self._header(block, buf)
+        return self._erases_most if values is None else values[5]  # its count is lost: never understate wear
 
     # writing
 
@@ -270,12 +275,11 @@ class Journal(JournalReading):
         self._ready = _NO_BLOCK
         header = bytearray(b"\xff" * self.first_offset)
         first = self.sequence + 1
-        header_into(header, 0, JOURNAL_MAGIC, self._ordinal + 1, self.epoch, first, self.chain, self._erases[block])
+        header_into(header, 0, JOURNAL_MAGIC, self._ordinal + 1, self.epoch, first, self.chain, self._ready_erases)
         self._dirty = True
         self._guard(self.region.program, self.block_at(block), header, 0, len(header))
         self._ordinal += 1
         self.block_first[block] = first
-        self.block_epoch[block] = self.epoch
         self.ring.append(block)
         self._at = self.first_offset
 
@@ -301,10 +305,12 @@ class Journal(JournalReading):
         if block in self.ring:
             self.ring.remove(block)
         self._forget_cursor()
+        self.lost_epochs.pop(block, None)
+        erases = self._erases_of(block, bytearray(HEADER_SIZE)) + 1
+        self._ready = _NO_BLOCK  # until it is erased
         self._guard(self.region.erase, self.block_at(block))
-        self._erases[block] += 1
         self._dirty = True
-        self._ready = block
+        self._ready, self._ready_erases = block, erases
 
     def block_at(self, block):
         """Offset of a block in the region."""

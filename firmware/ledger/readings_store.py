@@ -66,7 +66,7 @@ class Readings:
         self._ring = BlockRing(self.blocks)
         self._oldest_first = 0  # first number of the oldest block, as far as it holds it
         self._first_of = (-1, 0)  # a block and its first number, as its header says: one for each block would be 8 KB
-        self._erases_most = 0
+        self._erases_most = 0  # of a block at the start of this life
         self._ordinal = 0
         self._head_buf = bytearray(HEADER_SIZE)
         step = max(align(ENTRY_SIZE, self._unit), min(STEP_BYTES_MAX, region.erase_size - self._first_offset))
@@ -279,7 +279,6 @@ class Readings:
         if not self._ring:
             self._oldest_first = self._number + 1
         self._ring.append(block)
-        self._erases_most = max(self._erases_most, erases)
         self._at = self._first_offset
 
     def _erases_of(self, block):
