@@ -86,7 +86,7 @@ class Site:
 
     def __init__(self, board):
         store = self._store = SettingsStore(board.root)
-        self.settings = store.read_settings(models=model_names(board.model_root))
+        self.settings = store.read_settings(model_names(board.model_root), getattr(board, "limits", ()))
         self.models = load_models(board.model_root, self.settings.meters.models())
         self.key = store.read_key()
         limits = self.settings.limits

@@ -19,7 +19,8 @@ from firmware.hal.uplink_socket import SocketUplink
 from firmware.hal.watchdog_hw import HardwareWatchdog
 
 MODEM_BAUD = 115_200
-MODEM_BUFFER_BYTES = 4_096  # an erase stops us for 45 ms
+MODEM_RECEIVED_BYTES = 4_096  # a window of TCP: nobody reads while TLS computes
+MODEM_SENT_BYTES = 2_048  # a packet of PPP
 CONSOLE_BYTES_S = 8_000  # of 11,520 that 115,200 baud carry
 
 
@@ -37,6 +38,7 @@ class Board:
         self.console = StdioConsole()
         self.console_bytes_s = CONSOLE_BYTES_S
         self.journal_bytes = _part("journal")[1]
+        self.limits = wiring.LIMITS
         self.watchdog = HardwareWatchdog(_make_watchdog)
 
     def region(self):
@@ -76,7 +78,7 @@ def _make_line_uart(**settings):
 
 
 def _make_modem_uart():
-    return machine.UART(wiring.MODEM_UART, MODEM_BAUD, timeout=0, rxbuf=MODEM_BUFFER_BYTES, txbuf=MODEM_BUFFER_BYTES)
+    return machine.UART(wiring.MODEM_UART, MODEM_BAUD, timeout=0, rxbuf=MODEM_RECEIVED_BYTES, txbuf=MODEM_SENT_BYTES)
 
 
 def _make_watchdog():

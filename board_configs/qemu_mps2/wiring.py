@@ -32,4 +32,8 @@ UPLINK = "modem"
 WATCHDOG_MS = 8_000
 HEAP_BYTES = 256 * 1024
 ACCOUNTS_MAX = 200
+LIMITS = (  # 4 KB on their way are more than a modem sends in a round trip, and little of this heap
+    ("sync_batch_max_bytes", 1_000),
+    ("mqtt_in_flight_max", 4),
+)
 RUNTIME_OLDEST = (1, 25)

@@ -36,6 +36,7 @@ class BareBoard:
         self.console = StdioConsole()
         self.console_bytes_s = CONSOLE_BYTES_S
         self.journal_bytes = self._parts["journal"][1]
+        self.limits = getattr(wiring, "LIMITS", ())
         self.watchdog = HardwareWatchdog(self._make_watchdog)
         self._network = None
         self.use_clock(machine.RTC())

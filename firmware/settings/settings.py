@@ -43,8 +43,9 @@ class Settings:
     """The checked site file; `limits` is a base Limits object, `meters` a MeterList in file order."""
 
 
-def parse_settings(source, models=None):
-    """JSON text, bytes or binary file -> Settings. `models`: names of the meter models that exist, None = not checked."""
+def parse_settings(source, models=None, usual=()):
+    """JSON text, bytes or binary file -> Settings. `models`: names of the meter models that exist, None = not checked.
+    `usual`: ((limit, value), ...) that this board has in place of the general ones."""
     settings = Settings()
     settings.meters = MeterList()
     faults = []
@@ -72,7 +73,7 @@ def parse_settings(source, models=None):
     line.finish()
     overrides["poll_period_ms"] = fields.take_int("poll_period_s", 1, 86400) * 1000
     settings.utc_offset_min = fields.take_int("utc_offset_min", -840, 840)
-    settings.limits = _limits(fields, overrides)
+    settings.limits = _limits(fields, overrides, usual)
     fields.take_list("meters", min(settings.limits.meters_max, settings.limits.accounts_max))
     for fault in faults:
         raise fault
@@ -82,7 +83,7 @@ def parse_settings(source, models=None):
     return settings
 
 
-def _limits(fields, overrides):
+def _limits(fields, overrides, usual):
     """`overrides` from their own fields, the rest from `limits`; a limit that has its own field is refused there."""
     inner = fields.take_fields("limits", {})
     for name in limit_names():
@@ -94,6 +95,8 @@ def _limits(fields, overrides):
         overrides[name] = inner.take_int(name, 1 if name in ONE_AT_LEAST else 0, LIMIT_VALUE_MAX)
     for path in inner.unknown():
         raise BadInput(path, "there is no such limit")
+    for name, value in usual:
+        overrides.setdefault(name, value)
     return Limits(**overrides)
 
 

@@ -34,13 +34,13 @@ class SettingsStore:
             if name.endswith(TEMP_END) and _allowed(name[: -len(TEMP_END)]):
                 self._remove_path(self._path(name))
 
-    def read_settings(self, models=None):
-        """The checked settings; BadInput when they are missing or wrong."""
+    def read_settings(self, models=None, usual=()):
+        """The checked settings, arguments as of parse_settings; BadInput when they are missing or wrong."""
         if SETTINGS not in self._names():
             raise BadInput(SETTINGS, "is missing: provision this gateway first")
         try:
             with open(self._path(SETTINGS), "rb") as file:
-                return parse_settings(file, models)
+                return parse_settings(file, models, usual)
         except OSError as error:
             raise StorageFault(SETTINGS + " cannot be read: " + str(error))
 

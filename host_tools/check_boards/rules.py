@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from firmware.base.limits import Limits
+from firmware.base.limits import Limits, limit_names
 from host_tools.check_boards.chips import CHIPS
 from host_tools.check_boards.flash_rules import BARE, flash_holds, flash_is_formed
 from host_tools.check_boards.folder import CONSTANTS, Folder, read_folder
@@ -112,6 +112,9 @@ def words_are_known(folder: Folder) -> Iterator[str]:
         yield f"wiring.py: RUNTIME_OLDEST must be two numbers, {RUNTIME_OLDEST} or newer, not {oldest!r}"
     if not 0 < wiring["ACCOUNTS_MAX"] <= Limits.accounts_max:
         yield f"wiring.py: ACCOUNTS_MAX must be 1 ... {Limits.accounts_max}, not {wiring['ACCOUNTS_MAX']}"
+    for row in wiring.get("LIMITS", ()):
+        if not isinstance(row, tuple) or len(row) != 2 or row[0] not in limit_names() or type(row[1]) is not int or row[1] < 1:
+            yield f"wiring.py: LIMITS has {row!r}, which is not (name of a limit, number)"
     if wiring["HEAP_BYTES"] <= 0:
         yield f"wiring.py: HEAP_BYTES must say how much the board has, not {wiring['HEAP_BYTES']}"
 

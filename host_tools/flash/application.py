@@ -69,7 +69,7 @@ def make_application(
     checkout = paths.checkout()
     board = find_board(board) if isinstance(board, str) else board
     models = sources.model_files(checkout)
-    given = files_image.provisioned(settings, key, [Path(name).stem for name in models])
+    given = files_image.provisioned(settings, key, [Path(name).stem for name in models], board.limits)
     said = description or version.commit_description(checkout)
     program = compile_all(sources.python_sources(board, checkout, paths.micropython_library()), board.arch)
     program |= {name: path.read_bytes() for name, path in models.items()}

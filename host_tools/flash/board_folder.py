@@ -47,6 +47,7 @@ class Board:
     erase_size: int
     program_unit: int
     runtime_oldest: tuple[int, ...]
+    limits: tuple[tuple[str, int], ...] = ()  # what the firmware uses there in place of its general ones
     is_frozen: bool = False  # the application is part of the runtime image
     about: dict[str, Any] = field(default_factory=dict)
 
@@ -125,6 +126,7 @@ def _checked(name: str, folder: Path, wiring: ModuleType, about: dict[str, Any])
         erase_size=erase_size,
         program_unit=constant("PROGRAM_UNIT", int),
         runtime_oldest=constant("RUNTIME_OLDEST", tuple),
+        limits=getattr(wiring, "LIMITS", ()),
         is_frozen=getattr(wiring, "APPLICATION", "") == "frozen",
         about=about,
     )

@@ -51,7 +51,9 @@ def own_files(board: Board, checkout: Path) -> dict[str, bytes]:
     return {"boot.py": (checkout / "firmware" / "boot.py").read_bytes(), "main.py": main_text(board)}
 
 
-def provisioned(settings: Path | None, key: Path | None, models: list[str]) -> dict[str, bytes]:
+def provisioned(
+    settings: Path | None, key: Path | None, models: list[str], limits: tuple[tuple[str, int], ...] = ()
+) -> dict[str, bytes]:
     """settings.json, or a folder with it and more; and the key. All are checked; FlashError names the field."""
     files: dict[str, bytes] = {}
     if settings is not None and settings.is_dir():
@@ -65,16 +67,16 @@ def provisioned(settings: Path | None, key: Path | None, models: list[str]) -> d
     if key is not None:
         files["key"] = read_file(key)
     if "settings.json" in files:
-        check_settings(files["settings.json"], models)
+        check_settings(files["settings.json"], models, limits)
     if "key" in files:
         key_of(files["key"])
     return files
 
 
-def check_settings(text: bytes, models: list[str]) -> None:
+def check_settings(text: bytes, models: list[str], limits: tuple[tuple[str, int], ...] = ()) -> None:
     """FlashError with the firmware's own sentence when it would not start on these settings."""
     try:
-        parse_settings(text, models)
+        parse_settings(text, models, limits)
     except BadInput as fault:
         raise FlashError(f"the settings are not good: {fault}") from fault
 

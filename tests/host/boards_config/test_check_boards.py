@@ -72,6 +72,8 @@ WIRING = [
     (SLOTS, '    ("slot_a", 0xE0000, 0x1000), ("slot_b", 0xE1000, 0x1000),\n', None),
     ("ERASE_SIZE = 4096", 'APPLICATION = "baked"\nERASE_SIZE = 4096', "APPLICATION says"),
     ('"""A board."""', "import machine", "line 1 is not NAME = constant"),
+    ("ACCOUNTS_MAX = 50", 'ACCOUNTS_MAX = 50\nLIMITS = (("many", 5),)', "LIMITS has ('many', 5)"),
+    ("ACCOUNTS_MAX = 50", 'ACCOUNTS_MAX = 50\nLIMITS = (("accounts_max", ACCOUNTS_MAX),)', None),
     ("ACCOUNTS_MAX = 50", "ACCOUNTS_MAX = int('50')", "is not a plain constant"),
     ("ACCOUNTS_MAX = 50", "ACCOUNTS_MAX = MANY", "cannot be run"),
     ("ACCOUNTS_MAX = 50", "ACCOUNTS_MAX = (", "is not Python"),
