@@ -13,16 +13,19 @@
 #include "board.h"
 
 #define HEAP_KB (1024)
+#define FRAMES_BYTES (6 * 1024) // of the heap: a chain of calls that needs more is a RuntimeError
 
-extern uint32_t _stack_top, _stack_bytes, _heap_start, _heap_end;
+extern uint32_t _stack_top, _stack_bytes;
+extern char _heap_start[], _heap_end[];
 
 static void start_heap(void) {
-    size_t room = (char *)&_heap_end - (char *)&_heap_start;
+    size_t room = _heap_end - _heap_start;
     size_t wanted = (size_t)host_option("heap_kb", HEAP_KB) * 1024;
     if (wanted > room) {
         host_exit(72);
     }
-    gc_init(&_heap_start, (char *)&_heap_start + wanted);
+    mp_pystack_init(_heap_start, _heap_start + FRAMES_BYTES);
+    gc_init(_heap_start + FRAMES_BYTES, _heap_start + wanted);
 }
 
 static void note_reset_cause(void) {

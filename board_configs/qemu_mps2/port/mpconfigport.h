@@ -15,6 +15,7 @@
 #define MICROPY_OPT_COMPUTED_GOTO       (1)
 
 #define MICROPY_ENABLE_GC               (1)
+#define MICROPY_ENABLE_PYSTACK          (1)   // frames of functions in a stack of their own: no holes in the heap, no garbage
 #define MICROPY_MEM_STATS               (1)
 #define MICROPY_MALLOC_USES_ALLOCATED_SIZE (1)
 #define MICROPY_TRACKED_ALLOC           (1)
