@@ -6,7 +6,8 @@ A protocol object offers, for one question at a time:
 next part of the question), DONE (results are on the object) or REFUSED (`error_word`); it raises WireFault when the
 meter itself answers nonsense.
 Results: `registers` [5] cwh or None, `status_word`, `clock_s` (the meter's local time as seconds, None when invalid),
-`power_w` or None, `relay_word`.
+`power_w` or None, `relay_word`; `freeze_s` local seconds of a freeze, None = there is none; `settles` (day, hour) of the
+month at which settlement registers are kept, None = unset. A register of a freeze or a settlement may be None, too.
 """
 
 from firmware.base.port import const
@@ -18,6 +19,7 @@ READ_LOAD = const(4)
 SEND_RELAY = const(5)  # arg: (action, valid-until as local seconds)
 READ_FREEZE = const(6)  # arg: how many freezes back
 READ_IDENTITY = const(7)
+READ_SETTLEMENT = const(8)  # arg: how many settlement days back
 
 NEED_DATA = const(0)
 SEND = const(1)

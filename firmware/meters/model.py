@@ -151,6 +151,7 @@ def _take_registers(fields, model):
     model.daily_freezes = fields.take_int("daily_freezes", 0, 254)
     if combined and model.daily_freezes:
         raise BadInput("daily_freezes", "must be 0: freezes hold no combined register")
+    model.settlements = fields.take_int("settlements", 0, 12, 0)  # settlement-day registers kept
     model.phases = fields.take_int("phases", 1, 3)
     if model.phases == 2:
         raise BadInput("phases", "must be 1 or 3, got 2")
@@ -189,6 +190,7 @@ def _check_1997(model):
     for field, wrong in (
         ("relay_method", model.relay_method == RELAY_1C),
         ("daily_freezes", model.daily_freezes > 0),
+        ("settlements", model.settlements > 0),
         ("status_bytes", model.status_bytes > 0),
         ("billing_register", model.billing_register == COMBINED),
     ):

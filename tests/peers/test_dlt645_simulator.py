@@ -74,6 +74,40 @@ def test_total_clock_load_identity_and_freeze_of_a_plain_meter():
 
 
 @pytest.mark.parametrize("sim", [{}, {"refuse_blocks": True}, {"max_data": 16}])
+def test_freezes_and_settlement_registers_are_those_of_the_meters_own_midnights(sim):
+    start = {"forward_rates_cwh": [100, 200, 300, 400], "forward_cwh": 1000, "load": 6000}
+    line = Line("three_phase_4rate", "three_phase_tou", energy_speed=1, **start, **sim)
+    line.bench.pass_ms(70 * 86_400_000)
+    history = line.bench.meter().history
+    for number, shot in enumerate(history.daily, start=1):
+        assert line.ask(questions.READ_FREEZE, number) == questions.DONE
+        assert line.protocol.freeze_s == shot.local_ms // 1000
+        assert line.protocol.registers == list(shot.forward)
+    assert number == 62
+    assert len(history.settlements) > 1
+    for number, shot in enumerate(history.settlements, start=1):
+        assert line.ask(questions.READ_SETTLEMENT, number) == questions.DONE
+        assert line.protocol.settles == (1, 0)
+        assert line.protocol.registers == list(shot.forward)
+
+
+def test_a_meter_without_freezes_still_keeps_its_settlement_register():
+    line = Line("base_standard", "base_2007", energy_speed=1, load=3000, settlement_day="1512")
+    line.bench.pass_ms(40 * 86_400_000)
+    assert line.ask(questions.READ_SETTLEMENT, 1) == questions.DONE
+    assert line.protocol.settles == (15, 12)
+    assert line.protocol.registers[0] == line.bench.meter().history.settlements[0].forward[0] > 123456
+    assert Line("base_standard", "base_2007", settlement_day="9999").ask(questions.READ_SETTLEMENT, 1) == questions.DONE
+
+
+@pytest.mark.parametrize("item", ["0000310215", "000031AA15", "FFFFFFFFFF", "6000010126", "0024010126"])
+def test_a_freeze_with_no_date_is_no_freeze(item):
+    line = Line("export_single", "export_1p", extra_items={"05060001": item})
+    assert line.ask(questions.READ_FREEZE, 1) == questions.DONE
+    assert line.protocol.freeze_s is None and line.protocol.registers[0] is None
+
+
+@pytest.mark.parametrize("sim", [{}, {"refuse_blocks": True}, {"max_data": 16}])
 def test_rates_come_however_the_meter_hands_them_out(sim):
     line = Line("three_phase_4rate", "three_phase_tou", forward_rates_cwh=[11, 22, 33, 44], forward_cwh=110, **sim)
     assert line.ask(questions.READ_ENERGY) == questions.DONE

@@ -30,6 +30,7 @@ DI_CLOCK = const(0x0400010C)
 DI_ADDRESS = const(0x04000401)
 DI_NUMBER = const(0x04000402)
 DI_STATUS_3 = const(0x04000503)
+DI_SETTLES = const(0x04000B01)
 DI_FREEZE_TIME = const(0x05060000)
 DI_FREEZE_FORWARD = const(0x05060100)
 ID97_FORWARD = const(0x9010)
@@ -40,6 +41,8 @@ BLOCK_END_97 = const(0xAA)
 REGISTER_BYTES = const(4)
 REGISTERS = const(5)  # the total, rate 1 ... 4
 AFTER_MIDNIGHT_S = const(60)
+BLOCK_ASKED = const(-2)  # part of READ_SETTLEMENT: the day is known, its registers come in one block
+SETTLES_DAY_MAX = const(28)
 
 
 class Dlt645Protocol:
@@ -47,7 +50,8 @@ class Dlt645Protocol:
 
     `registers` [total, rate 1 ... 4] cwh or None; `rates` how many rate registers came; `status_word` or None;
     `clock_s` meter-local seconds or None; `power_w` magnitude or None; `relay_word` 0 when the meter sent none;
-    `freeze_s` when the freeze was taken, meter-local, None when there is no such record; `identity` 6 bytes or None;
+    `freeze_s` when the freeze was taken, meter-local, None when there is no such record; `settles` (day, hour) or None:
+    settlement registers bear no date, this is when they are taken; `identity` 6 bytes or None;
     `error_word` with `error_width` (1 or 2 bytes) after REFUSED.
     """
 
@@ -118,6 +122,8 @@ class Dlt645Protocol:
             return model.power_read
         if question == questions.READ_FREEZE:
             return 1 <= self._arg <= model.daily_freezes
+        if question == questions.READ_SETTLEMENT:
+            return 1 <= self._arg <= model.settlements
         require(question == questions.READ_CLOCK, "unknown question")
         return True
 
@@ -150,8 +156,7 @@ class Dlt645Protocol:
         part = self._part
         question = self._question
         if question == questions.READ_ENERGY:
-            di = DI_COMBINED if self._meter.model.billing_register == COMBINED else DI_FORWARD
-            return di | (DI_ALL_RATES if part == NO_BLOCK else part << 8)
+            return self._di_energy(part == NO_BLOCK, part)
         if question == questions.READ_STATUS:
             return DI_STATUS_3
         if question == questions.READ_CLOCK:
@@ -162,7 +167,13 @@ class Dlt645Protocol:
             return DI_POWER
         if question == questions.READ_FREEZE:
             return (DI_FREEZE_FORWARD if part else DI_FREEZE_TIME) | self._arg
+        if question == questions.READ_SETTLEMENT:
+            return self._di_energy(part == BLOCK_ASKED, part - 1) | self._arg if part else DI_SETTLES
         return DI_ADDRESS if part else DI_NUMBER
+
+    def _di_energy(self, block, rate):
+        di = DI_COMBINED if self._meter.model.billing_register == COMBINED else DI_FORWARD
+        return di | (DI_ALL_RATES if block else rate << 8)
 
     def _id_1997(self):
         if self._question == questions.READ_IDENTITY:
@@ -208,6 +219,8 @@ class Dlt645Protocol:
             self.power_w = None if power is None else abs(power) // 10
         elif question == questions.READ_FREEZE:
             return self._on_freeze()
+        elif question == questions.READ_SETTLEMENT:
+            return self._on_settlement()
         elif question == questions.READ_IDENTITY:
             self._expect(6)
             if values.is_full_address(self.exchange.data):
@@ -228,6 +241,9 @@ class Dlt645Protocol:
                 self._meter.block_refused = True
                 return self._go_on(0)
             return self._next_rate()
+        if self._question == questions.READ_SETTLEMENT and self._part == BLOCK_ASKED:
+            self._meter.block_refused = True
+            return self._go_on(1)
         if self._question == questions.READ_IDENTITY and self._part == 0 and not self._meter.model.is_1997:
             return self._go_on(1)
         return REFUSED
@@ -276,6 +292,24 @@ class Dlt645Protocol:
         self._take_registers()
         return DONE
 
+    def _on_settlement(self):
+        """When the meter settles, then the register of that moment: a block, or one item after the other."""
+        part = self._part
+        if not part:
+            self._expect(2)
+            self.settles = values.day_hour_at(self.exchange.data, 0)
+            if self.settles is None or self.settles[0] > SETTLES_DAY_MAX:
+                self.settles = None
+                return DONE
+            return self._go_on(BLOCK_ASKED if self._wants_block() else 1)
+        if part == BLOCK_ASKED:
+            self._take_registers()
+            return DONE
+        self._expect(REGISTER_BYTES)
+        self.registers[part - 1] = self._register(0)
+        self.rates = part - 1
+        return DONE if part > self._meter.model.rates else self._go_on(part + 1)
+
     def _take_registers(self):
         """A block: the total, then as many rates as the meter is configured for; the length tells."""
         exchange = self.exchange
@@ -291,7 +325,7 @@ class Dlt645Protocol:
 
     def _register(self, offset):
         """A negative combined register cannot be billed: no value, so it is held and reported."""
-        combined = self._meter.model.billing_register == COMBINED and self._question == questions.READ_ENERGY
+        combined = self._meter.model.billing_register == COMBINED and self._question != questions.READ_FREEZE
         value = self.exchange.number(offset, REGISTER_BYTES, combined)
         return None if value is None or value < 0 else value
 
@@ -308,6 +342,7 @@ class Dlt645Protocol:
         self.power_w = None
         self.relay_word = 0
         self.freeze_s = None
+        self.settles = None
         self.identity = None
         self.error_word = 0
         self.error_width = 0

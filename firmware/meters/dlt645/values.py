@@ -94,6 +94,15 @@ def stamp_at(buf, start):
     return _joined(date_at(buf, start + 3), time_at(buf, start))
 
 
+def day_hour_at(buf, start):
+    """hh DD -> (day of the month, hour), or None when it is no such moment (9999: unset)."""
+    hour = _pair(buf, start)
+    day = _pair(buf, start + 1)
+    if hour is None or day is None or hour > 23 or not 1 <= day <= 31:
+        return None
+    return day, hour
+
+
 def minute_stamp_at(buf, start):
     """mm hh DD MM YY (freezes) -> local seconds, or None; all zero means that there is no record, None too."""
     minute = _pair(buf, start)

@@ -95,6 +95,7 @@ def test_a_wrong_field_is_refused_by_name():
             ("alarm", 1),
             ("purse", "both"),
             ("daily_freezes", 255),
+            ("settlements", 13),
             ("phases", 2),
             ("max_current_a", 0),
             ("max_curent_a", 60),
@@ -134,6 +135,7 @@ def test_impossible_combinations_are_refused_by_name():
         (
             ("legacy_1997", "relay_method", "dlt645-1c", "close_code"),
             ("legacy_1997", "daily_freezes", 12, "daily_freezes"),
+            ("legacy_1997", "settlements", 12, "settlements"),
             ("legacy_1997", "status_bytes", 2, "status_bytes"),
             ("legacy_1997", "billing_register", "combined", "billing_register"),
             ("export_1p", "billing_register", "combined", "daily_freezes"),

@@ -195,6 +195,46 @@ def test_a_freeze_that_was_never_taken_is_no_record():
         eq((event, protocol.freeze_s, protocol.registers[0]), (DONE, None, None))
 
 
+def test_a_register_of_a_freeze_that_is_no_number_is_no_value():
+    for data, want in (("FFFFFFFF", None), ("5A341200", None), ("00000000", 0)):
+        rounds = (FREEZE_TIME, (0x11, "02010605", sent(0x91, "02010605" + data)))
+        event, protocol = ask(questions.READ_FREEZE, meter("export_1p"), 2, *rounds)
+        eq((event, protocol.freeze_s, protocol.registers[0]), (DONE, 1444348800, want))
+
+
+SETTLES_ON_THE_FIRST = (0x11, "010B0004", sent(0x91, "010B0004" + "0001"))
+
+
+def test_a_settlement_register_comes_with_the_day_at_which_it_is_taken():
+    plain = (0x11, "03000100", sent(0x91, "03000100" + "56341200"))
+    event, protocol = ask(questions.READ_SETTLEMENT, meter("export_1p"), 3, SETTLES_ON_THE_FIRST, plain)
+    eq((event, protocol.settles, protocol.registers[0]), (DONE, (1, 0), 123456))
+    block = (0x11, "01FF0100", sent(0x91, "01FF0100" + "3036000056020000190000003800000017330000"))
+    event, protocol = ask(questions.READ_SETTLEMENT, meter("three_phase_tou"), 1, SETTLES_ON_THE_FIRST, block)
+    eq((event, protocol.registers), (DONE, [3630, 256, 19, 38, 3317]))
+    combined = (0x11, "01000000", sent(0x91, "01000000" + "56341280"))
+    of = meter("export_1p", billing_register="combined", daily_freezes=0)
+    event, protocol = ask(questions.READ_SETTLEMENT, of, 1, SETTLES_ON_THE_FIRST, combined)
+    eq((event, protocol.registers[0]), (DONE, None), "a negative register is no value")
+
+
+def test_a_refused_block_of_settlement_registers_is_read_item_by_item():
+    rounds = [SETTLES_ON_THE_FIRST, (0x11, "01FF0100", sent(0xD1, "02"))]
+    for rate in range(5):
+        rounds.append((0x11, "01%02X0100" % rate, sent(0x91, "01%02X0100" % rate + "%02d000000" % rate)))
+    event, protocol = ask(questions.READ_SETTLEMENT, meter("three_phase_tou"), 1, *rounds)
+    eq((event, protocol.registers, protocol.rates), (DONE, [0, 1, 2, 3, 4], 4))
+
+
+def test_a_meter_without_a_settlement_day_has_no_settlement_register():
+    for data in ("9999", "FFFF", "0032", "2401", "0000", "0029", "0A01"):
+        rounds = ((0x11, "010B0004", sent(0x91, "010B0004" + data)),)
+        event, protocol = ask(questions.READ_SETTLEMENT, meter("export_1p"), 1, *rounds)
+        eq((event, protocol.settles, protocol.registers[0]), (DONE, None, None), data)
+    event, protocol = ask(questions.READ_SETTLEMENT, meter("export_1p"), 1, (0x11, "010B0004", sent(0xD1, "02")))
+    eq((event, protocol.settles), (REFUSED, None))
+
+
 def test_identity_is_the_meter_number_or_else_the_address():
     number = (0x11, "02040004", sent(0x91, "02040004" + "665544332211"))
     event, protocol = ask(questions.READ_IDENTITY, meter("export_1p"), None, number)
@@ -254,6 +294,8 @@ def test_what_a_model_does_not_offer_sends_nothing_and_is_refused():
             ("base_2007", questions.READ_FREEZE, 1),
             ("export_1p", questions.READ_FREEZE, 0),
             ("export_1p", questions.READ_FREEZE, 63),
+            ("legacy_1997", questions.READ_SETTLEMENT, 1),
+            ("export_1p", questions.READ_SETTLEMENT, 13),
         ),
         check,
     )
@@ -283,6 +325,7 @@ def test_an_item_of_a_wrong_length_is_nonsense():
             (questions.READ_LOAD, "00000302", "4523"),
             (questions.READ_FREEZE, "01000605", "00000910"),
             (questions.READ_IDENTITY, "02040004", ""),
+            (questions.READ_SETTLEMENT, "010B0004", "000100"),
         ),
         check,
     )
