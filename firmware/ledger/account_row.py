@@ -15,6 +15,8 @@ FLAG_CARE = const(2)
 FLAG_EXEMPT = const(4)
 FLAG_HOLD = const(8)
 FLAG_READING_HELD = const(16)
+FLAG_VISITED = const(64)
+FLAG_VISIT_ORDERED = const(128)
 
 
 def _indexed(name, count, kind):

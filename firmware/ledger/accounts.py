@@ -9,7 +9,7 @@ here depends on one.
 from firmware.base.crc import crc32
 from firmware.base.port import const
 from firmware.ledger import record_kinds as kinds
-from firmware.ledger.account_row import FLAG_READING_HELD, REGISTERS, ROW, ROW_SIZE
+from firmware.ledger.account_row import FLAG_EXEMPT, FLAG_READING_HELD, FLAG_VISIT_ORDERED, FLAG_VISITED, REGISTERS, ROW, ROW_SIZE
 from firmware.ledger.account_table import ACCOUNT, CHARGED, FROM, ISSUER, NUMBER, TOTAL, AccountTable
 
 CREATED = const(0)  # verdicts on a credit
@@ -32,10 +32,14 @@ _ALARM_ON = const(3)
 _ALARM_OFF = const(4)
 _ORDERED = const(1)
 _NUMBERED_FOR_GATEWAY = (7, 8)  # release brake, state (SPEC 5.6)
+_VISIT_FLAGS = const(192)
+_VISIT_ORDERED = const(1)  # VISIT what
+_VISIT_MADE = const(2)
 
 
 class Accounts(AccountTable):
-    """`complete` = the fold knows all; `brake`, `gateway_order` of the gateway itself."""
+    """`complete` = the fold knows all; `brake`, `gateway_order` of the gateway itself; `exempt_until` = {account: (until_s, sequence
+    of its EXEMPT record)} of exemptions that end by themselves: no row tells it, so the record is written again behind a snapshot."""
 
     def __init__(self, capacity):
         AccountTable.__init__(self, capacity)
@@ -43,6 +47,7 @@ class Accounts(AccountTable):
         self.disagreements = 0
         self.brake = False
         self.gateway_order = 0
+        self.exempt_until = {}
         self._replacing = False
         self._snapshot_rows = -1  # -1 = no snapshot under way
         self._snapshot_crc = 0
@@ -72,6 +77,9 @@ class Accounts(AccountTable):
             None,
             None,
             self._on_fault,
+            None,
+            self._on_visit,
+            self._on_level,
         )
 
     # credits
@@ -103,6 +111,9 @@ class Accounts(AccountTable):
 
     def apply(self, kind, values, sequence, at_s):
         """Fold one record. Unknown kinds and kinds that change no account are passed over."""
+        if kind == kinds.EXEMPT:
+            self.exempt_until[values[0]] = (values[1], sequence)
+            return
         handler = self._handlers[kind] if 0 < kind < len(self._handlers) else None
         if handler is not None:
             handler(values, at_s)
@@ -116,6 +127,7 @@ class Accounts(AccountTable):
         if values[1] == kinds.GIVEN_BY_HEAD_END:
             self.doubt()
             self._replacing = True
+            self.exempt_until.clear()  # an exemption then has no end until the head-end names it again
 
     def _on_snapshot_begin(self, values, at_s):
         self._snapshot_rows = 0
@@ -215,12 +227,31 @@ class Accounts(AccountTable):
             self._set(row, "episode_open", values[2])
             self._set(row, "notice_level", 0)
             self._set(row, "notice_at_s", 0)
+            self._set(row, "flags", self.get(row, "flags") & ~_VISIT_FLAGS)
 
     def _on_notice(self, values, at_s):
         row = self.row_of(values[0])
         if row >= 0 and values[4] == _DELIVERED and values[2] > self.get(row, "notice_level"):
             self._set(row, "notice_level", values[2])
             self._set(row, "notice_at_s", at_s)
+
+    def _on_level(self, values, at_s):
+        row = self.row_of(values[0])
+        if row >= 0 and values[2] < self.get(row, "notice_level"):
+            self._set(row, "notice_level", values[2])
+
+    def _on_visit(self, values, at_s):
+        row = self.row_of(values[0])
+        if row < 0 or values[1] != self.get(row, "episode") or not self.get(row, "episode_open"):
+            return  # a visit counts only in its episode
+        flags = self.get(row, "flags")
+        if values[2] == _VISIT_ORDERED:
+            flags |= FLAG_VISIT_ORDERED
+        elif values[2] == _VISIT_MADE:
+            flags |= FLAG_VISITED
+        else:
+            flags &= ~FLAG_VISIT_ORDERED  # nobody was met: another visit is to be ordered
+        self._set(row, "flags", flags)
 
     def _on_decision(self, values, at_s):
         wish = _WISH_OF_VERDICT.get(values[1])
@@ -254,6 +285,8 @@ class Accounts(AccountTable):
         if row >= 0:
             held = self.get(row, "flags") & FLAG_READING_HELD
             self._set(row, "flags", values[1] & ~FLAG_READING_HELD | held)
+            if not values[1] & FLAG_EXEMPT:
+                self.exempt_until.pop(values[0], None)
 
     def _on_brake(self, values, at_s):
         self.brake = bool(values[0])

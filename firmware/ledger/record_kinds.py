@@ -32,6 +32,9 @@ READINGS_GAP = const(21)
 EVENT = const(22)
 ACKED = const(23)
 FAULT = const(24)
+EXEMPT = const(25)
+VISIT = const(26)
+LEVEL = const(27)
 
 FIRST_LIFE = const(1)  # EPOCH reasons
 GIVEN_BY_HEAD_END = const(2)
@@ -156,6 +159,23 @@ _TABLE = (
         (("epoch", U32), ("sequence", U32), ("chain", BYTES8), ("countersign", BYTES8), ("readings", U32)),
     ),
     (FAULT, "FAULT", CREDIT_CLASS, (("account", U32), ("fault", U8), ("value", U32))),
+    (EXEMPT, "EXEMPT", CREDIT_CLASS, (("account", U32), ("until_s", U32), ("order", U32))),
+    (
+        VISIT,
+        "VISIT",
+        CREDIT_CLASS,
+        (
+            ("account", U32),
+            ("episode", U16),
+            ("what", U8),
+            ("days_left", U16),
+            ("lead_days", U16),
+            ("available_ucu", I64),
+            ("visited_at_s", U32),
+            ("order", U32),
+        ),
+    ),
+    (LEVEL, "LEVEL", ORDINARY, (("account", U32), ("episode", U16), ("level", U8), ("available_ucu", I64))),
 )
 
 # kind -> layout of its fields, kind -> class; the place in the list is the kind

@@ -9,6 +9,7 @@ from host_tools.head_end.database import Database
 from host_tools.journal_reader import AccountRow, BadRecord, Record, kinds, parse_record, parse_row
 
 HELD_FLAG = 16  # SPEC 4, bit 4: HELD records move it, FLAGS records do not
+VISITED, VISIT_ORDERED = 64, 128  # of the episode that is open
 REGISTERS = 5  # total and four rates; a record of another one charges nothing that this account has
 DELIVERED = 2
 FIXED_FEE = 6
@@ -76,6 +77,7 @@ def _held(row: AccountRow, r: Record) -> None:
 def _episode(row: AccountRow, r: Record) -> None:
     row.episode, row.episode_open = r.number("episode"), r.number("open")
     row.notice_level, row.notice_at_s = 0, 0
+    row.flags &= ~(VISITED | VISIT_ORDERED)
 
 
 def _notice(row: AccountRow, r: Record) -> None:
@@ -109,6 +111,21 @@ def _fault(row: AccountRow, r: Record) -> None:
     row.fault = r.number("fault")
 
 
+def _visit(row: AccountRow, r: Record) -> None:
+    if not row.episode_open or r.number("episode") != row.episode:
+        return
+    if r.number("what") == 1:
+        row.flags |= VISIT_ORDERED
+    elif r.number("what") == 2:
+        row.flags |= VISITED
+    else:
+        row.flags &= ~VISIT_ORDERED
+
+
+def _level(row: AccountRow, r: Record) -> None:
+    row.notice_level = min(row.notice_level, r.number("level"))
+
+
 _STEPS = {
     kinds.SEGMENT: _segment,
     kinds.CREDIT: _credit,
@@ -122,4 +139,6 @@ _STEPS = {
     kinds.ORDER: _order,
     kinds.FLAGS: _flags,
     kinds.FAULT: _fault,
+    kinds.VISIT: _visit,
+    kinds.LEVEL: _level,
 }

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 _CODE = "<IH6sB5I5IIq" + "HIq" * 4 + "HBBIBBIBIBBI"
 ROW_SIZE = struct.calcsize(_CODE)  # 146 bytes
 
-FLAG_NAMES = ("protected", "care", "exempt", "hold", "reading held", "ordered on")
+FLAG_NAMES = ("protected", "care", "exempt", "hold", "reading held", "ordered on", "visited", "visit ordered")
 
 
 @dataclass

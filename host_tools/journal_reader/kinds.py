@@ -12,6 +12,7 @@ EPOCH, BOOT, SNAPSHOT_BEGIN, SNAPSHOT_ROW, SNAPSHOT_END, SEGMENT = 1, 2, 3, 4, 5
 CREDIT, CREDIT_REFUSED, CHARGE, HELD, EPISODE, NOTICE, DECISION = 7, 8, 9, 10, 11, 12, 13
 RELAY, SEEN, ORDER, DOCUMENT, FLAGS, BRAKE, CLOCK = 14, 15, 16, 17, 18, 19, 20
 READINGS_GAP, EVENT, ACKED, FAULT = 21, 22, 23, 24
+EXEMPT, VISIT, LEVEL = 25, 26, 27
 
 Value = int | bytes | list[int]
 
@@ -94,6 +95,9 @@ KINDS: dict[int, Kind] = {
         _kind(EVENT, "EVENT", "code:H account:I value:q"),
         _kind(ACKED, "ACKED", "epoch:I sequence:I chain:8s countersign:8s readings:I"),
         _kind(FAULT, "FAULT", "account:I fault:B value:I"),
+        _kind(EXEMPT, "EXEMPT", "account:I until_s:I order:I"),
+        _kind(VISIT, "VISIT", "account:I episode:H what:B days_left:H lead_days:H available_ucu:q visited_at_s:I order:I"),
+        _kind(LEVEL, "LEVEL", "account:I episode:H level:B available_ucu:q"),
     )
 }
 BY_NAME: dict[str, Kind] = {kind.name: kind for kind in KINDS.values()}

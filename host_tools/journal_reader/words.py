@@ -10,7 +10,9 @@ QUALITY = ("unknown", "from the meters", "from the RTC", "from the network")
 RESET = {0: "unknown", 1: "power on", 2: "reset by the firmware", 3: "WATCHDOG", 4: "deep sleep", 5: "soft reset"}
 CAUSE = {1: "midnight", 2: "tariff edge", 3: "before a decision", 4: "limit", 5: "segment closed", 6: "fixed fee"}
 HELD_WHY = {0: "released", 1: "went backwards", 2: "jumped too far", 3: "other serial number", 4: "no value"}
-CHANNEL = {1: "head-end", 2: "alarm on the meter", 3: "visit"}
+CHANNEL = {1: "head-end", 2: "alarm on the meter", 3: "visit", 4: "text message"}
+VISIT = {1: "visit ordered", 2: "visit made", 3: "visited, nobody met"}
+DAYS_UNKNOWN = 0xFFFF
 OUTCOME = {1: "given", 2: "delivered", 3: "failed"}
 VERDICT = {1: "cut", 2: "restore", 3: "cut not permitted", 4: "cut delayed", 5: "cut withdrawn"}
 REASON = {
@@ -42,6 +44,7 @@ ORDERS = {
     8: "state",
     9: "flags",
     10: "release held",
+    11: "report",
 }
 ORDER_REASON = {
     0: "",
@@ -54,6 +57,7 @@ ORDER_REASON = {
     7: "not supported",
     8: "clock unknown",
     9: "no change",
+    10: "another episode",
 }
 CREDIT_REFUSED = {
     1: "unknown account",
@@ -95,6 +99,7 @@ CONDITIONS = {
     22: "brake open",
     23: "relay seen closed",
     24: "meter clock agrees",
+    25: "an open day of the calendar",
 }
 
 
@@ -248,6 +253,28 @@ def _fault(r: Record) -> str:
     return f"account {r.account}: fault {word(FAULT, r.number('fault'))}, value {r.number('value')}"
 
 
+def _exempt(r: Record) -> str:
+    end = r.number("until_s")
+    return f"account {r.account}: exempt " + (f"until {when(end)}" if end else "without end")
+
+
+def days_left(days: int) -> str:
+    return "days left unknown" if days == DAYS_UNKNOWN else f"{days} days left at most"
+
+
+def _visit(r: Record) -> str:
+    text = f"account {r.account}: {word(VISIT, r.number('what'))} in episode {r.number('episode')}"
+    if r.number("what") == 1:
+        text += f", available {money(r.number('available_ucu'))}, {days_left(r.number('days_left'))}"
+        return text + f", lead {r.number('lead_days')} days"
+    return text + f", {when(r.number('visited_at_s'))}, reported by order {r.number('order')}"
+
+
+def _level(r: Record) -> str:
+    available = money(r.number("available_ucu"))
+    return f"account {r.account}: risen again, notices beyond level {r.number('level')} count no more, available {available}"
+
+
 _SENTENCES = {
     kinds.EPOCH: _epoch,
     kinds.BOOT: _boot,
@@ -268,4 +295,7 @@ _SENTENCES = {
     kinds.BRAKE: _brake,
     kinds.CLOCK: _clock,
     kinds.FAULT: _fault,
+    kinds.EXEMPT: _exempt,
+    kinds.VISIT: _visit,
+    kinds.LEVEL: _level,
 }

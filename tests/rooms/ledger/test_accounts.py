@@ -2,7 +2,15 @@
 
 from firmware.base.faults import Broken
 from firmware.ledger import record_kinds as kinds
-from firmware.ledger.account_row import FLAG_HOLD, FLAG_PROTECTED, FLAG_READING_HELD, ROW, ROW_SIZE
+from firmware.ledger.account_row import (
+    FLAG_HOLD,
+    FLAG_PROTECTED,
+    FLAG_READING_HELD,
+    FLAG_VISIT_ORDERED,
+    FLAG_VISITED,
+    ROW,
+    ROW_SIZE,
+)
 from firmware.ledger.accounts import (
     AMOUNT_UCU_MAX,
     CONFLICT,
@@ -168,6 +176,46 @@ def test_wish_seen_alarm_fault_and_order_follow_their_records():
     eq((accounts.get(0, "order"), accounts.gateway_order), (5, 9))
     accounts.apply(kinds.BRAKE, (1, 3, 12, 0), 10, AT_S)
     eq(accounts.brake, True)
+
+
+def test_a_visit_counts_in_its_episode_and_a_level_only_falls():
+    accounts = with_account()
+
+    def visit(episode, what):
+        accounts.apply(kinds.VISIT, (7, episode, what, 3, 5, 0, 0, 0), 4, AT_S)
+        return accounts.get(0, "flags")
+
+    def notice(level):
+        accounts.apply(kinds.NOTICE, (7, 1, level, 1, 2, 0, 0), 5, AT_S + level)
+
+    eq(visit(0, 2), 0, "no episode is open")
+    accounts.apply(kinds.EPISODE, (7, 1, 1, 0), 4, AT_S)
+    eq(visit(2, 2), 0, "of another episode")
+    eq(visit(1, 1), FLAG_VISIT_ORDERED)
+    eq(visit(1, 3), 0, "nobody was met")
+    eq(visit(1, 1) | visit(1, 2), FLAG_VISITED | FLAG_VISIT_ORDERED)
+    notice(1)
+    notice(2)
+    accounts.apply(kinds.LEVEL, (7, 1, 1, 0), 6, AT_S + 9)
+    eq((accounts.get(0, "notice_level"), accounts.get(0, "notice_at_s")), (1, AT_S + 2), "the period of the last one goes on")
+    accounts.apply(kinds.LEVEL, (7, 1, 2, 0), 6, AT_S + 9)
+    eq(accounts.get(0, "notice_level"), 1)
+    accounts.apply(kinds.EPISODE, (7, 1, 0, 0), 7, AT_S)
+    eq((accounts.get(0, "flags"), accounts.get(0, "notice_level")), (0, 0))
+
+
+def test_an_exemption_with_an_end_goes_with_its_flag_and_with_a_state_of_the_head_end():
+    accounts = with_account()
+    accounts.apply(kinds.FLAGS, (7, 4, 3), 4, AT_S)
+    accounts.apply(kinds.EXEMPT, (7, AT_S + 9, 3), 5, AT_S)
+    eq(accounts.exempt_until, {7: (AT_S + 9, 5)})
+    accounts.apply(kinds.FLAGS, (7, 4 | 2, 4), 6, AT_S)
+    eq(accounts.exempt_until, {7: (AT_S + 9, 5)})
+    accounts.apply(kinds.FLAGS, (7, 2, 5), 7, AT_S)
+    eq(accounts.exempt_until, {})
+    accounts.apply(kinds.EXEMPT, (7, AT_S + 9, 3), 8, AT_S)
+    accounts.apply(kinds.EPOCH, (2, 2, 0, 0), 9, AT_S)
+    eq(accounts.exempt_until, {})
 
 
 def test_two_hundred_accounts_in_any_order_are_found():
