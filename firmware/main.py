@@ -13,6 +13,7 @@ from firmware import boot
 from firmware.base import aio, memory
 from firmware.base.faults import BadInput, Fault, MaintenanceAsked
 from firmware.base.port import const
+from firmware.base.rare import Rare
 from firmware.clock.clock import NETWORK, Clock
 from firmware.console_evidence import Decisions, event_of
 from firmware.console_view import ConsoleView
@@ -28,7 +29,7 @@ from firmware.ledger.ledger_store import Ledger
 from firmware.ledger.record_kinds import DECISION
 from firmware.meter_bus.bus_task import MeterBus
 from firmware.meters.dlt645.protocol import Dlt645Protocol
-from firmware.meters.model import MeterRow, load_model
+from firmware.meters.model import MeterRow
 from firmware.settings.settings_store import LAST_FAULT, MAINTENANCE, RESTORED, SettingsStore, document_name
 from firmware.supervisor import Supervisor
 from firmware.sync import messages
@@ -45,6 +46,9 @@ REST_PIECE_MS = const(500)
 FAULT_CHARS_MAX = const(1_000)
 CONSOLE_BYTES_S = const(6_000)  # half of what a UART at 115200 baud carries
 RTC_EVERY_TICKS = const(3_600)
+
+
+load_model = Rare("firmware.meters.model_document", "load_model")
 
 
 class Documents:

@@ -1,4 +1,4 @@
-"""Meter models as data: what a meter of this kind can do, read from a checked JSON document.
+"""Meter models as data: what a meter of this kind can do. model_document.py reads one.
 
 Relay, freezes, alarm and most of status word 3 are later supplements to the standard, so nothing of it is assumed: a
 model says it. A new meter is a new file under models/.
@@ -7,8 +7,6 @@ Trap avoided: a meter that keeps its own purse, or needs a utility's key, must b
 prepaid ledgers would both trip. `enforceable` looks at the model and at what the meter itself says.
 """
 
-from firmware.base.document import Fields
-from firmware.base.faults import BadInput
 from firmware.base.port import const
 
 PROTOCOL_2007 = "dlt645-2007"
@@ -24,18 +22,14 @@ NO_RELAY = const(1)
 NEEDS_UTILITY_KEY = const(2)
 OWN_PURSE = const(3)
 
-BAUDS = (600, 1200, 2400, 4800, 9600, 19200)
 RATES_MAX = const(4)
-FORWARD_ROLLOVER_KWH = const(1_000_000)  # 999999.99, then 0
-COMBINED_ROLLOVER_KWH = const(800_000)  # the top bit is the sign
 STATUS_PURSE_BITS = const(0x0300)
 OPERATOR = b"\x4c\x00\x00\x00"  # C0..C3 of our orders in the meter's own event log; any value is allowed
 
-_PURSES = ("none", "energy", "money")
 
 
 class Model:
-    """One kind of meter. Attributes are the fields of its file, see `load_model`; besides:
+    """One kind of meter. Attributes are the fields of its file, see model_document.py; besides:
 
     `modulus_cwh` where the billing register starts again; `close_code_n1` the close code as a number;
     `is_1997`; `purse_kept` True when the meter keeps credit itself.
@@ -93,24 +87,6 @@ class MeterRow:
         return self._meter
 
 
-def load_model(document, name="model"):
-    """Parsed JSON object -> Model. BadInput names the field; fields that are not known here are refused."""
-    fields = Fields(document)
-    model = Model()
-    model.name = fields.take_text("name", 32)
-    model.about = fields.take_text("about", 200)
-    model.protocol = _one_of(fields, "protocol", (PROTOCOL_2007, PROTOCOL_1997))
-    model.is_1997 = model.protocol == PROTOCOL_1997
-    _take_line(fields, model)
-    _take_registers(fields, model)
-    _take_relay(fields, model)
-    fields.finish()
-    _check_1997(model)
-    if name != "model" and model.name != name:
-        raise BadInput("name", 'must be "' + name + '", the name of its file')
-    return model
-
-
 def enforceable(model, status_word):
     """ENFORCEABLE, or why supply must never be cut through this meter. `status_word`: word 3, None when unknown."""
     if model.purse_kept:
@@ -127,79 +103,3 @@ def enforceable(model, status_word):
 def power_max_w(model):
     """The most that this meter can pass, for judging how far a register may jump."""
     return model.phases * model.max_current_a * 300  # 300 V: well above any mains this firmware meets
-
-
-def _take_line(fields, model):
-    model.baud = fields.take("baud")
-    if type(model.baud) is not int or model.baud not in BAUDS:
-        raise BadInput("baud", "must be one of " + ", ".join([str(baud) for baud in BAUDS]))
-    model.preamble = fields.take_int("preamble", 0, 8, 4)
-    model.reply_start_timeout_ms = fields.take_int("reply_start_timeout_ms", 50, 10_000, 800)
-    model.inter_byte_timeout_ms = fields.take_int("inter_byte_timeout_ms", 20, 2_000, 100)
-    model.quiet_ms = fields.take_int("quiet_ms", 0, 2_000, 60)
-
-
-def _take_registers(fields, model):
-    model.billing_register = _one_of(fields, "billing_register", (FORWARD_ACTIVE, COMBINED))
-    combined = model.billing_register == COMBINED
-    widest_kwh = COMBINED_ROLLOVER_KWH if combined else FORWARD_ROLLOVER_KWH
-    model.modulus_cwh = fields.take_int("rollover_kwh", 10_000, widest_kwh, widest_kwh) * 100
-    model.rates = fields.take_int("rates", 0, RATES_MAX)
-    model.block_reads = fields.take_flag("block_reads", True)
-    model.joined_clock = fields.take_flag("joined_clock", False)
-    model.power_read = fields.take_flag("power_read", True)
-    model.daily_freezes = fields.take_int("daily_freezes", 0, 254)
-    if combined and model.daily_freezes:
-        raise BadInput("daily_freezes", "must be 0: freezes hold no combined register")
-    model.settlements = fields.take_int("settlements", 0, 12, 0)  # settlement-day registers kept
-    model.phases = fields.take_int("phases", 1, 3)
-    if model.phases == 2:
-        raise BadInput("phases", "must be 1 or 3, got 2")
-    model.max_current_a = fields.take_int("max_current_a", 1, 1_000)
-
-
-def _take_relay(fields, model):
-    model.relay_method = _one_of(fields, "relay_method", (RELAY_NONE, RELAY_1C, RELAY_ENCRYPTED))
-    has_relay = model.relay_method == RELAY_1C
-    model.close_code = _one_of(fields, "close_code", ("1B", "1C"), None if has_relay else "1C")
-    model.close_code_n1 = 0x1B if model.close_code == "1B" else 0x1C
-    model.needs_button = fields.take_flag("needs_button", False)
-    if model.needs_button and model.close_code != "1B":
-        raise BadInput("needs_button", "goes with close_code 1B only: 1C closes directly")
-    model.trip_delay_max_min = fields.take_int("trip_delay_max_min", 0, 60, 0)
-    model.status_bytes = fields.take_int("status_bytes", 0, 2, 2)
-    model.status_extended = fields.take_flag("status_extended", True)
-    model.command_bit = fields.take_flag("command_bit", model.status_extended)
-    model.alarm = fields.take_flag("alarm", False)
-    model.purse = _one_of(fields, "purse", _PURSES, "none")
-    model.purse_kept = model.purse != "none"
-    if has_relay and model.status_bytes != 2:
-        raise BadInput("status_bytes", "must be 2: a relay that cannot be read back must not be ordered")
-    if model.status_bytes == 1:
-        raise BadInput("status_bytes", "must be 0 or 2, got 1")
-    if model.command_bit and not model.status_extended:
-        raise BadInput("command_bit", "needs status_extended: bit 6 is reserved in the base standard")
-    if model.alarm and not has_relay:
-        raise BadInput("alarm", "is ordered by the relay command, which this model has not")
-
-
-def _check_1997(model):
-    """The old edition has neither relay nor freezes nor status word 3."""
-    if not model.is_1997:
-        return
-    for field, wrong in (
-        ("relay_method", model.relay_method == RELAY_1C),
-        ("daily_freezes", model.daily_freezes > 0),
-        ("settlements", model.settlements > 0),
-        ("status_bytes", model.status_bytes > 0),
-        ("billing_register", model.billing_register == COMBINED),
-    ):
-        if wrong:
-            raise BadInput(field, "is not possible with " + PROTOCOL_1997)
-
-
-def _one_of(fields, name, allowed, default=None):
-    value = fields.take(name) if default is None else fields.take(name, default)
-    if type(value) is not str or value not in allowed:
-        raise BadInput(fields.at(name), "must be one of " + ", ".join(allowed))
-    return value

@@ -8,10 +8,9 @@ Traps avoided: a name from outside is never a path (no "..", no other names); `k
 
 import os
 
-from firmware.base.decimal_text import shown
 from firmware.base.faults import BadInput, StorageFault
 from firmware.base.port import const
-from firmware.settings.settings import parse_settings
+from firmware.base.rare import Rare
 
 SETTINGS = "settings.json"
 KEY = "key"
@@ -23,6 +22,7 @@ KEY_BYTES = const(32)
 FILE_BYTES_MAX = const(65536)
 PIECE_BYTES = const(512)  # a heap in use for long has no hole for a whole file
 KINDS = ("tariff", "policy")
+parse_settings = Rare("firmware.settings.settings", "parse_settings")
 
 
 class SettingsStore:
@@ -106,7 +106,7 @@ class SettingsStore:
 
     def _checked(self, name):
         if not _allowed(name):
-            raise BadInput("name", "is not a file of a gateway: " + shown(name))
+            raise BadInput("name", "is not a file of a gateway: " + repr(name))
         return self._path(name)
 
     def _path(self, name):
@@ -129,7 +129,7 @@ def document_name(kind, number, version):
     """File name of one version: "tariff_1_2.json"."""
     name = kind + "_" + str(number) + "_" + str(version) + ".json"
     if not _allowed(name):
-        raise BadInput("name", "is not a file of a gateway: " + shown(name))
+        raise BadInput("name", "is not a file of a gateway: " + repr(name))
     return name
 
 

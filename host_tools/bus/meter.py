@@ -13,7 +13,8 @@ from pathlib import Path
 
 from firmware.base.document import read_document
 from firmware.base.faults import BadInput
-from firmware.meters.model import Meter, Model, load_model
+from firmware.meters.model import Meter, Model
+from firmware.meters.model_document import load_model
 
 MODELS = Path(__file__).resolve().parents[2] / "firmware" / "meters" / "models"
 WIDEST = "three_phase_tou"  # the model of the firmware that offers the most

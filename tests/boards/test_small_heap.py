@@ -31,7 +31,7 @@ def test_two_hundred_accounts_start_and_are_read_in_the_heap_of_a_real_part(tmp_
 
 def test_a_question_and_its_answer_need_no_byte_of_heap(tmp_path):
     board = SmallHeap(tmp_path, 1, HEAP_KB)
-    code = "import json\nfrom firmware.meters.model import load_model\n"
+    code = "import json\nfrom firmware.meters.model_document import load_model\n"
     code += 'model = load_model(json.load(open("/rom/firmware/meters/models/export_1p.json")), "export_1p")\nheap_story.exchanges(model)'
     try:
         told = board.told(code)[-1]

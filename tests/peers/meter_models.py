@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from firmware.meters.model import Model, load_model
+from firmware.meters.model import Model
+from firmware.meters.model_document import load_model
 
 FOLDER = Path(__file__).resolve().parents[2] / "firmware" / "meters" / "models"
 

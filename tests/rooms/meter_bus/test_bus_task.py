@@ -7,7 +7,8 @@ from firmware.base.limits import Limits
 from firmware.meter_bus import counters
 from firmware.meter_bus.bus_task import MeterBus
 from firmware.meters.dlt645.protocol import Dlt645Protocol
-from firmware.meters.model import Meter, load_model
+from firmware.meters.model import Meter
+from firmware.meters.model_document import load_model
 from tests.fake_site import FakeLine, FakeMeter, frame
 from tests.kit import eq
 
@@ -44,6 +45,9 @@ class Sink:
 
     def wants_clock(self, meter):
         return False
+
+    def wants_freeze(self, reading):
+        return 0
 
     def on_meter_clock(self, meter, local_s):
         self.clocks.append((meter, local_s))

@@ -11,9 +11,9 @@ from firmware.meters.model import (
     OWN_PURSE,
     Meter,
     enforceable,
-    load_model,
     power_max_w,
 )
+from firmware.meters.model_document import load_model
 from tests.kit import cases, eq, raises
 
 FOLDER = "firmware/meters/models"

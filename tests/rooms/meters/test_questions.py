@@ -7,7 +7,8 @@ from firmware.base.faults import WireFault
 from firmware.base.questions import DONE, NEED_DATA, REFUSED, SEND
 from firmware.meters.dlt645.frame import encode_frame_into
 from firmware.meters.dlt645.protocol import NOT_OFFERED, Dlt645Protocol
-from firmware.meters.model import Meter, load_model
+from firmware.meters.model import Meter
+from firmware.meters.model_document import load_model
 from tests.kit import cases, eq, raises
 
 ME = bytes.fromhex("129078563412")
