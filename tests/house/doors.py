@@ -1,8 +1,8 @@
 """Who may import whom: the doors of the house as rows, and a checker that reads one file's imports.
 
 A path says what a file is: base, room, hall (gateway.py and its parts), hal, board, oracle (a second implementation).
-`import`, `from ... import`, relative imports, `__import__` and importlib are all read; an import whose name is computed
-is refused everywhere in firmware but in main.py, which is given the name of its board.
+`import`, `from ... import`, relative imports, `__import__`, importlib and `Rare(module, function)` are all read; an import whose
+name is computed is refused everywhere in firmware but in main.py, which is given the name of its board, and base/rare.py.
 """
 
 import ast
@@ -20,6 +20,7 @@ ON_BOTH = {
 }  # fmt: skip
 CLOCK_AND_FILES = {"os", "io", "time", "random"}
 MAY_IMPORT_STRUCT = {"firmware/base/records.py", "firmware/sync/mqtt_codec.py"}  # flash; lent to umqtt as ustruct
+COMPUTED = ("firmware/main.py", "firmware/base/rare.py")
 WAITING = ("supervisor.py", "main.py")
 ORACLES = ("host_tools/head_end/", "host_tools/simulators/", "host_tools/journal_reader/")
 TEST_ONLY = {"pytest", "hypothesis", "unittest", "host_tools"}
@@ -72,7 +73,7 @@ def imports(path: str, text: str) -> list[Import]:
             base = ".".join([*base, *([node.module] if node.module else [])])
             # `from firmware import ledger` and `from firmware.ledger import accounts` name modules one level down
             found += [Import(f"{base}.{alias.name}", node.lineno, node.level > 0) for alias in node.names]
-        elif isinstance(node, ast.Call) and _called(node) in ("__import__", "import_module", "importlib.import_module"):
+        elif isinstance(node, ast.Call) and _called(node) in ("__import__", "import_module", "importlib.import_module", "Rare"):
             first = node.args[0] if node.args else None
             known = isinstance(first, ast.Constant) and isinstance(first.value, str)
             found.append(Import(first.value if known else "?", node.lineno))
@@ -132,7 +133,7 @@ def _of_firmware(file: File, text: str) -> list[tuple[Import, str]]:
         if entry.relative:
             wrong.append((entry, "imports are absolute: from firmware.<room> import <file>"))
         if root == "?":
-            why = None if file.path == "firmware/main.py" else "the name is computed: only main.py may, for its board"
+            why = None if file.path in COMPUTED else "the name is computed: only main.py may, for its board"
         elif root == "firmware":
             why = _own_door(file, entry.name)
         elif root in ("host_tools", "tests"):

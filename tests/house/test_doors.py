@@ -20,6 +20,8 @@ BAD = [
     ("firmware/tariff/x.py", "import importlib\nimportlib.import_module('firmware.ledger')", "no room imports another"),
     ("firmware/tariff/x.py", "import importlib", "not on every board"),
     ("firmware/tariff/x.py", "__import__(name)", "computed"),
+    ("firmware/tariff/x.py", "Rare('firmware.ledger.outbox', 'Outbox')", "no room imports another"),
+    ("firmware/tariff/x.py", "Rare(name, 'f')", "computed"),
     ("firmware/tariff/x.py", "import firmware", "name the room"),
     ("firmware/tariff/x.py", "from firmware.tariff.book import _HIDDEN", "underscore"),
     ("firmware/tariff/x.py", "from firmware.hal import clock_unix", "hal is imported only by"),
