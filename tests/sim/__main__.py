@@ -1,0 +1,81 @@
+"""python -m tests.sim: many seeds, one after the other; the first failure is printed with the command that repeats it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+
+from tests.sim.options import KINDS, draw
+from tests.sim.story import Verdict, play
+
+LINE_MAX = 330
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.sim", description="Play the whole firmware under many seeds.")
+    parser.add_argument("--seeds", type=int, default=100, help="how many (100)")
+    parser.add_argument("--from", dest="first", type=int, default=0, help="the first seed (0)")
+    parser.add_argument("--days", type=float, default=2.0, help="virtual days of faults each (2)")
+    parser.add_argument("--meters", type=int, default=0, help="so many meters in each run; 0 draws it")
+    parser.add_argument("--without", default="", help=f"kinds of fault to leave out, by commas: {','.join(KINDS)}, or all")
+    parser.add_argument("--shrink", action="store_true", help="after a failure, leave out kinds of fault while it still fails")
+    parser.add_argument("--keep-going", action="store_true", help="do not end at the first failure")
+    parser.add_argument("--verbose", action="store_true", help="say a line for each seed")
+    args = parser.parse_args(argv)
+    without = frozenset(KINDS if args.without == "all" else filter(None, args.without.split(",")))
+    begun, days, lives, checks, failed = time.perf_counter(), 0.0, 0, 0, 0
+    counts: Counter[str] = Counter()
+    for seed in range(args.first, args.first + args.seeds):
+        verdict = play(draw(seed, args.days, without, args.meters))
+        days, lives, checks = days + verdict.days, lives + verdict.lives, checks + verdict.checks
+        counts.update(verdict.counts)
+        if args.verbose:
+            print(f"seed {seed}: {verdict.lives} lives, {verdict.days / verdict.seconds:.2f} days/s {verdict.sentence}", flush=True)
+        if verdict.sentence:
+            failed += 1
+            report(verdict, args.days, args.meters, without)
+            if args.shrink:
+                shrink(verdict, args.days, args.meters, without)
+            if not args.keep_going:
+                break
+    seconds = time.perf_counter() - begun
+    print(f"{seed - args.first + 1} seeds, {failed} failed: {days:.1f} virtual days, {lives} lives, {checks} checks in {seconds:.1f} s, "
+          f"{days / seconds:.2f} days a second")  # fmt: skip
+    print("  " + ", ".join(f"{count} {name}" for name, count in sorted(counts.items())))
+    return 1 if failed else 0
+
+
+def report(verdict: Verdict, days: float, meters: int, without: frozenset[str]) -> None:
+    """Everything that somebody needs who looks for the fault."""
+    print(f"seed {verdict.options.seed} FAILED: {verdict.sentence}\n  {verdict.options.shown()}")
+    for line in verdict.notes:
+        print("    " + line[:LINE_MAX])
+    print("  again: " + command(verdict.options.seed, days, meters, without), flush=True)
+
+
+def command(seed: int, days: float, meters: int, without: frozenset[str]) -> str:
+    """What repeats that run exactly."""
+    text = f"python -m tests.sim --seeds 1 --from {seed} --days {days:g}"
+    text += f" --meters {meters}" if meters else ""
+    return text + (f" --without {','.join(sorted(without))}" if without else "")
+
+
+def shrink(verdict: Verdict, days: float, meters: int, without: frozenset[str]) -> None:
+    """Leave out one kind after another; what is left is needed for the failure."""
+    seed = verdict.options.seed
+    for kind in sorted(verdict.options.faults):
+        if play(draw(seed, days, without | {kind}, meters)).sentence:
+            without = without | {kind}
+    left = draw(seed, days, without, meters)
+    last = play(left)
+    print(f"  shrunk to {' '.join(sorted(left.faults)) or 'no faults at all'}: {last.sentence}")
+    for line in last.notes[-12:]:
+        print("    " + line[:LINE_MAX])
+    print("  again: " + command(seed, days, meters, without), flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,300 @@
+"""Those who act in a run: households that pay, an operator, and everything that breaks. Each draws from a stream of its own.
+
+Every fault has an end: `heal` ends all of them for good, and then convergence is demanded.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from tests.sim.flash import PowerLost
+from tests.sim.options import policy_document, stream, tariff_document
+from tests.sim.street import House, Noise
+
+if TYPE_CHECKING:
+    from tests.sim.world import World
+
+MINUTE_MS = 60_000
+HOUR_MS = 3_600_000
+DAY_MS = 86_400_000
+KWH = 100  # cwh
+CUT_OVERRIDES = ("care", "fresh", "hours", "notice", "offline", "throttle")
+
+
+class Actors:
+    """`begin()` sets all going; `heal()` stops the faults; `off_ms()` says how long a power cut lasts."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.faults = world.options.faults
+        self.references = 0
+        self.versions = 1
+        self.policy_version = 1
+        self._published: list[tuple[str, bytes]] = []
+        self._streams: dict[str, random.Random] = {}
+
+    def begin(self) -> None:
+        options, world = self.world.options, self.world
+        for index, house in enumerate(world.houses):
+            account = world.account_of(house)
+            rng = self._stream(f"people {index}")
+            self._pay(account, rng)
+            self._often(f"people {index}", 2 * HOUR_MS, lambda account=account, rng=rng: self._visit(account, rng))
+        self._often("button", 20 * MINUTE_MS, self._press)
+        self._often("brake", 2 * HOUR_MS, self._look_at_brake)
+        if "rtc_drift" in self.faults:
+            world.rtc.ppm = self._stream("rtc_drift").choice((-100, 100))
+        if "echo" in self.faults:
+            world.pair.echo = True
+        if "noise" in self.faults:
+            world.pair.noise = _noise(self._stream("noise"))
+        weather = world.broker.weather
+        for kind, name, chance in (("link_cuts", "cut", 0.01), ("lost", "lost", 0.1), ("twice", "twice", 0.2), ("late", "late", 0.2)):
+            if kind in self.faults:
+                setattr(weather, name, self._stream(kind).uniform(0, 2 * chance))
+        if "slow_link" in self.faults:
+            weather.latency_ms = self._stream("slow_link").choice((500, 2_000, 4_000))
+            weather.jitter_ms = weather.latency_ms
+        rare = {
+            "power": (6 * HOUR_MS, self._power_cut), "flash_power": (4 * HOUR_MS, self._flash_power_cut),
+            "silence": (6 * HOUR_MS, self._silence), "meter_clock": (8 * HOUR_MS, self._meter_clock),
+            "meter_clock_lost": (12 * HOUR_MS, self._meter_clock_lost), "link_down": (5 * HOUR_MS, self._link_down),
+            "half_open": (6 * HOUR_MS, self._half_open), "away": (8 * HOUR_MS, self._away), "orders": (3 * HOUR_MS, self._order),
+            "tariffs": (12 * HOUR_MS, self._tariff), "policies": (12 * HOUR_MS, self._policy),
+            "keep_power": (10 * HOUR_MS, self._keep_power), "old_messages": (2 * HOUR_MS, self._old_message),
+        }  # fmt: skip
+        for kind, (mean_ms, act) in rare.items():
+            if kind in self.faults:
+                self._often(kind, mean_ms, act)
+        if "old_messages" in self.faults:
+            self._tape()
+        del options
+
+    # households
+
+    def _visit(self, account: int, rng: random.Random) -> None:
+        """People look at their balance now and then: they pay when it is low, some when it is not."""
+        world = self.world
+        if world.is_over:
+            return
+        due = world.judge.due_ucu(account)
+        low = due is not None and due < 5_000_000
+        if rng.random() < (0.5 if low else 0.1):
+            self._pay(account, rng)
+
+    def _pay(self, account: int, rng: random.Random) -> None:
+        kwh = rng.choice((2, 5, 15, 40))
+        amount = max(10_000, kwh * KWH * self.world.options.price) + rng.randrange(1_000_000)
+        issuer = rng.choice((1, 2, 3)) if "two_issuers" in self.faults else 1
+        self.pay(account, amount, issuer)
+
+    def pay(self, account: int, amount_ucu: int, issuer: int = 1) -> None:
+        """The judges know of it before anybody could tell the gateway."""
+        issued = self.world.judge.books.issued
+        number = 1 + sum(1 for key in issued if key[:2] == (account, issuer))
+        issued[account, issuer, number] = amount_ucu
+        self.references += 1
+        answer = self.world.central.pay(account, amount_ucu, f"payment {self.references}", issuer)
+        assert answer["number"] == number, answer
+        self.world.note(f"account {account} pays {amount_ucu} (issuer {issuer} number {number})")
+
+    def _press(self) -> None:
+        for house in self.world.houses:
+            if house.relay is not None and house.relay.armed:
+                house.advance(self.world.loop.now_ms)
+                house.relay.press_button(self.world.loop.now_ms)
+
+    # the operator
+
+    def _look_at_brake(self) -> None:
+        if self.world.judge.books.brake and not self.world.is_over:
+            self.world.central.release_brake()
+            self.world.note("the operator releases the brake")
+
+    def _order(self) -> None:
+        rng, world = self._stream("orders"), self.world
+        account = world.account_of(rng.choice(world.houses))
+        what = rng.choice(("cut", "cut", "restore", "hold", "release", "release"))
+        names = [name for name in CUT_OVERRIDES if rng.random() < 0.4] if what == "cut" else []
+        expires_min = rng.choice((1, 20, 120)) if what == "cut" else None
+        answer = world.central.order(account, what, expires_min, names)
+        world.overrides[account, answer["number"]] = frozenset(names)
+        world.note(f"order {answer['number']} for {account}: {what} {names} {expires_min}")
+
+    def _tariff(self) -> None:
+        rng, world = self._stream("tariffs"), self.world
+        self.versions += 1
+        day = world.judge.local_day(world.true_s) + rng.choice((-1, 0, 1, 1))
+        price = max(1, world.options.price + rng.randrange(-1_000, 3_000))
+        world.know_tariff(self.versions, day, price)
+        effective = _date(day)
+        for document in tariff_document(self.versions, effective, price).values():
+            world.central.set_document("tariff", document)
+        world.note(f"tariff version {self.versions}: {price} from {effective}")
+
+    def _policy(self) -> None:
+        self.policy_version += 1
+        document = policy_document(self._stream("policies"), self.policy_version)
+        self.world.know_policy(document)
+        self.world.central.set_document("policy", document)
+        self.world.note(f"policy version {self.policy_version}")
+
+    # power
+
+    def off_ms(self) -> int:
+        """How long it lasts, and what becomes of the clock meanwhile."""
+        rng, world = self._stream("off"), self.world
+        if "rtc_lost" in self.faults and rng.random() < 0.4 and not world.healed:
+            world.rtc.offset_s = None
+        if "rtc_wrong" in self.faults and rng.random() < 0.4 and not world.healed:
+            world.rtc.offset_s = rng.choice((-1, 1)) * rng.choice((3_700, 7_200, 86_400, 40_000_000, 200_000_000))
+        return rng.choice((500, 500, 5_000, 600_000, 2 * HOUR_MS))
+
+    def _power_cut(self) -> None:
+        if not self.world.dead:
+            raise PowerLost
+
+    def _flash_power_cut(self) -> None:
+        if not self.world.dead:
+            self.world.flash.fate = self._stream("fate").randrange(40)
+
+    # the street
+
+    def _house(self, kind: str) -> House:
+        return self._stream(kind).choice(self.world.houses)
+
+    def _silence(self) -> None:
+        house = self._house("silence")
+        house.silent = True
+        self._for_a_while("silence", lambda: self._speak(house))
+        self.world.note(f"meter of {self.world.account_of(house)} falls silent")
+
+    def _speak(self, house: House) -> None:
+        house.silent = False
+        self.world.disturb()
+
+    def _meter_clock(self) -> None:
+        house, rng = self._house("meter_clock"), self._stream("meter_clock")
+        house.advance(self.world.loop.now_ms)
+        house.set_clock(rng.choice((-1, 1)) * rng.choice((5, 200, 700, 4_000, 90_000)))
+        self.world.disturb()
+        self._for_a_while("meter_clock", lambda: self._clock_right(house))
+
+    def _meter_clock_lost(self) -> None:
+        house = self._house("meter_clock_lost")
+        house.advance(self.world.loop.now_ms)
+        house.clock.set_state(self.world.loop.now_ms, self._stream("meter_clock_lost").choice(("lost", "invalid")))
+        self.world.disturb()
+        self._for_a_while("meter_clock_lost", lambda: self._clock_right(house))
+
+    def _clock_right(self, house: House) -> None:
+        house.advance(self.world.loop.now_ms)
+        house.clock.set_state(self.world.loop.now_ms, "ok")
+        self.world.disturb()
+
+    def _keep_power(self) -> None:
+        house = self._house("keep_power")
+        if house.relay is not None:
+            house.relay.keep_power = True
+            self._for_a_while("keep_power", lambda: setattr(house.relay, "keep_power", False))
+
+    # the way to the head-end
+
+    def _link_down(self) -> None:
+        self.world.broker.set_up(False)
+        self._for_a_while("link_down", lambda: self.world.broker.set_up(True))
+
+    def _half_open(self) -> None:
+        self.world.broker.weather.half_open = True
+        self._for_a_while("half_open", lambda: setattr(self.world.broker.weather, "half_open", False))
+
+    def _away(self) -> None:
+        if not self.world.central.away:
+            self.world.central.set_away(True)
+            self._for_a_while("away", lambda: self.world.central.set_away(False))
+
+    def _tape(self) -> None:
+        publish = self.world.broker.publish
+
+        def taped(topic: str, payload: bytes) -> None:
+            if self._stream("tape").random() < 0.2:
+                self._published.append((topic, payload))
+            publish(topic, payload)
+
+        self.world.broker.publish = taped  # type: ignore[method-assign]
+
+    def _old_message(self) -> None:
+        """Somebody plays back what was said before: it is authentic, and it is old."""
+        if self._published:
+            self.world.broker.publish(*self._stream("old_messages").choice(self._published))
+
+    # all of them
+
+    def heal(self) -> None:
+        """A good day begins, and it does not end."""
+        world = self.world
+        world.healed = True
+        world.flash.fate = None
+        world.pair.noise = Noise()
+        weather = world.broker.weather
+        weather.half_open = False
+        weather.cut = weather.lost = weather.twice = weather.late = 0.0
+        weather.latency_ms, weather.jitter_ms = 40, 20
+        if not weather.up:
+            world.broker.set_up(True)
+        world.central.set_away(False)
+        for house in world.houses:
+            house.silent = False
+            self._clock_right(house)
+            if house.relay is not None:
+                house.relay.keep_power = False
+        world.disturb()
+        world.note("healed")
+
+    def _stream(self, name: str) -> random.Random:
+        if name not in self._streams:
+            self._streams[name] = stream(self.world.options.seed, name)
+        return self._streams[name]
+
+    def _often(self, name: str, mean_ms: int, act: Callable[[], None]) -> None:
+        """Again and again, about every `mean_ms`, until the day heals; households and operators go on."""
+        rng = stream(self.world.options.seed, "when " + name)
+        goes_on = name.startswith("people") or name in ("button", "brake")
+
+        def then() -> None:
+            if self.world.is_over or self.world.healed and not goes_on:
+                return
+            self.world.loop.after(_wait(rng, mean_ms), then)
+            act()
+
+        self.world.loop.after(_wait(rng, mean_ms), then)
+
+    def _for_a_while(self, name: str, end: Callable[[], None]) -> None:
+        rng = self._stream("end " + name)
+
+        def over() -> None:
+            if not self.world.healed:
+                end()
+
+        self.world.loop.after(rng.choice((20_000, 300_000, HOUR_MS, 5 * HOUR_MS)), over)
+
+
+def _wait(rng: random.Random, mean_ms: int) -> int:
+    return 1 + int(rng.expovariate(1 / mean_ms))
+
+
+def _noise(rng: random.Random) -> Noise:
+    noise = Noise()
+    for name in ("deaf", "drop", "flip", "truncate", "garbage", "late"):
+        if rng.random() < 0.5:
+            setattr(noise, name, rng.choice((0.01, 0.05, 0.2)))
+    return noise
+
+
+def _date(day: int) -> str:
+    """Day number since 1970-01-01 as a date."""
+    from datetime import date, timedelta
+
+    return (date(1970, 1, 1) + timedelta(days=day)).isoformat()

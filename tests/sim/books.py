@@ -1,0 +1,241 @@
+"""What the durable records add up to, by a fold of its own (a second one beside tests/scenarios/witness_books.py: rates, epochs, flags).
+
+Records come in the order in which they became durable. Credits must be those that were issued, booked once, totals by addition
+alone; a charge begins where the one before ended and costs what its tariff says; a snapshot must say what the fold says.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from host_tools.journal_reader import Record, chain_after, kinds, parse_row
+
+ROLLOVER = 100_000_000
+CUT, RESTORE, WITHDRAWN = 1, 2, 5
+UNBOUND = bytes(6)
+REFUSED_FULL = 4
+
+
+@dataclass
+class Account:
+    """One account as its records say."""
+
+    serial: bytes = UNBOUND
+    rates: int = 0
+    bound_cwh: list[int] = field(default_factory=lambda: [0] * 5)
+    charged_cwh: list[int] = field(default_factory=lambda: [0] * 5)
+    energy_cwh: int = 0  # charged in all
+    written_off_cwh: int = 0
+    charged_ucu: int = 0
+    charged_at_s: int = 0
+    credits: dict[int, tuple[int, int]] = field(default_factory=dict)  # issuer -> (number, total)
+    flags: int = 0
+    off: bool = False
+    cut_order: int = 0
+    episode: int = 0
+    episode_open: bool = False
+    notice_at_ms: int | None = None  # true time of the notice that counts
+    notice_given: int = 0  # sequence of the notice that the head-end was given
+    order: int = 0
+    wish_ms: int = 0
+
+    @property
+    def balance_ucu(self) -> int:
+        return sum(total for _, total in self.credits.values()) - self.charged_ucu
+
+    @property
+    def billed(self) -> range:
+        return range(1, self.rates + 1) if self.rates else range(1)
+
+
+@dataclass
+class Version:
+    """One tariff version: prices by rate (0 = total)."""
+
+    effective_day: int
+    prices: dict[int, int]
+
+
+@dataclass
+class Books:
+    """`issued` and `tariffs` grow with the story: (account, issuer, number) -> amount; (tariff, version) -> Version."""
+
+    issued: dict[tuple[int, int, int], int] = field(default_factory=dict)
+    tariffs: dict[tuple[int, int], Version] = field(default_factory=dict)
+    accounts: dict[int, Account] = field(default_factory=dict)
+    history: dict[int, bytes] = field(default_factory=dict)
+    counts: Counter[str] = field(default_factory=Counter)
+    sequence: int = 0
+    chain: bytes = bytes(8)
+    epoch: int = 0
+    brake: bool = False
+    policy_version: int = 1
+    newest_credit: dict[tuple[int, int], int] = field(default_factory=dict)
+    orders: dict[tuple[int, int], Record] = field(default_factory=dict)
+    documents: set[tuple[int, int, int]] = field(default_factory=set)
+    acked: int = 0
+
+    def account(self, number: int) -> Account:
+        return self.accounts.setdefault(number, Account())
+
+    def fold(self, record: Record, now_ms: int) -> Iterator[str]:
+        """One more durable record -> sentences of what is wrong with it."""
+        given = record.kind == kinds.EPOCH and record.number("reason") == 2
+        if record.sequence != self.sequence + 1 and not (given and record.sequence > self.sequence):
+            yield f"sequence {record.sequence} follows {self.sequence}"
+        if record.kind == kinds.EPOCH:
+            if record.number("epoch") <= self.epoch:
+                yield f"epoch {record.number('epoch')} follows {self.epoch}"
+            self.epoch = record.number("epoch")
+        if chain_after(record, self.chain, self.epoch) != record.chain:
+            yield f"the chain does not continue at sequence {record.sequence}"
+        self.sequence, self.chain = record.sequence, record.chain
+        self.history[record.sequence] = record.raw
+        self.counts[record.name] += 1
+        act = _FOLDS.get(record.kind)
+        if act is not None:
+            for sentence in act(self, record, now_ms):
+                yield f"sequence {record.sequence}: {sentence}"
+
+    def issued_total(self, account: int, issuer: int, number: int) -> int:
+        return sum(self.issued.get((account, issuer, one), 0) for one in range(1, number + 1))
+
+    def price(self, tariff: int, day: int, rate: int) -> int | None:
+        """What a tariff asks on that local day."""
+        best = None
+        for (known, version), said in sorted(self.tariffs.items()):
+            if known == tariff and said.effective_day <= day and (1, known, version) in self.documents:
+                best = said.prices.get(rate)
+        return best
+
+    # one kind each
+
+    def _segment(self, record: Record, now_ms: int) -> Iterator[str]:
+        account = self.account(record.number("account"))
+        registers = record.fields["from_cwh"]
+        assert isinstance(registers, list)
+        if record.octets("serial") != UNBOUND and account.serial == record.octets("serial"):
+            yield "its meter is bound a second time"
+        account.serial, account.rates = record.octets("serial"), record.number("rates")
+        account.bound_cwh, account.charged_cwh = list(registers), list(registers)
+        account.charged_at_s = record.at_s
+
+    def _credit(self, record: Record, now_ms: int) -> Iterator[str]:
+        number, issuer, account = record.number("number"), record.number("issuer"), record.number("account")
+        name = f"credit {number} of issuer {issuer} for account {account}"
+        if number <= self.newest_credit.get((account, issuer), 0):
+            yield name + " is booked again"
+        if self.issued.get((account, issuer, number)) != record.number("amount_ucu"):
+            yield name + " was not issued so"
+        if self.issued_total(account, issuer, number) != record.number("total_ucu"):
+            yield name + " bears another total than its amounts add up to"
+        self.newest_credit[account, issuer] = number
+        self.account(account).credits[issuer] = (number, record.number("total_ucu"))
+
+    def _credit_refused(self, record: Record, now_ms: int) -> Iterator[str]:
+        if record.number("reason") != REFUSED_FULL:
+            yield f"a credit that was issued by right is refused for reason {record.number('reason')}"
+
+    def _charge(self, record: Record, now_ms: int) -> Iterator[str]:
+        account, rate = self.account(record.number("account")), record.number("rate")
+        start, end = record.number("from_cwh"), record.number("to_cwh")
+        span = (end - start) % ROLLOVER
+        if start != account.charged_cwh[rate]:
+            yield f"charges rate {rate} from {start}, the charge before ended at {account.charged_cwh[rate]}"
+        version = self.tariffs.get((record.number("tariff"), record.number("version")))
+        price = None if version is None else version.prices.get(rate)
+        if price is None or price != record.number("price"):
+            yield f"charges at price {record.number('price')}, its tariff version says {price}"
+        amount = span * record.number("price")
+        account.charged_cwh[rate] = end
+        account.energy_cwh += span
+        account.charged_ucu += amount
+        account.charged_at_s = record.number("reading_at_s")
+        if (record.number("amount_ucu"), record.number("total_charged_ucu")) != (amount, account.charged_ucu):
+            yield f"charges {record.number('amount_ucu')} of {record.number('total_charged_ucu')}, not {amount} of {account.charged_ucu}"
+
+    def _held(self, record: Record, now_ms: int) -> Iterator[str]:
+        if record.number("why") == 0:
+            account, rate = self.account(record.number("account")), record.number("rate")
+            lost = (record.number("register_cwh") - account.charged_cwh[rate]) % ROLLOVER
+            if lost:
+                yield f"{lost} cwh are written off, and nobody ordered it"
+            account.charged_cwh[rate] = record.number("register_cwh")
+            account.written_off_cwh += lost
+
+    def _episode(self, record: Record, now_ms: int) -> Iterator[str]:
+        account, opens = self.account(record.number("account")), bool(record.number("open"))
+        wanted = account.episode + 1 if opens else account.episode
+        if opens == account.episode_open or record.number("episode") != wanted:
+            yield f"episode {record.number('episode')} {'opens' if opens else 'closes'} in episode {account.episode}"
+        account.episode, account.episode_open = record.number("episode"), opens
+        account.notice_at_ms, account.notice_given = None, 0
+
+    def _notice(self, record: Record, now_ms: int) -> Iterator[str]:
+        account = self.account(record.number("account"))
+        if record.number("channel") == 1 and record.number("outcome") == 1:
+            account.notice_given = record.sequence
+        if record.number("level") and account.notice_at_ms is None:
+            account.notice_at_ms = now_ms
+        yield from ()
+
+    def _decision(self, record: Record, now_ms: int) -> Iterator[str]:
+        account, verdict = self.account(record.number("account")), record.number("verdict")
+        self.counts["decision " + ("", "cut", "restore", "not permitted", "delayed", "withdrawn")[verdict]] += 1
+        if verdict == CUT:
+            account.off, account.cut_order, account.wish_ms = True, record.number("order"), now_ms
+        elif verdict in (RESTORE, WITHDRAWN):
+            account.off, account.wish_ms = False, now_ms
+        yield from ()
+
+    def _order(self, record: Record, now_ms: int) -> Iterator[str]:
+        account, number = record.number("account"), record.number("number")
+        if account:
+            known = self.account(account)
+            if number <= known.order:
+                yield f"order {number} has a second verdict"
+            known.order = number
+            self.orders[account, number] = record
+
+    def _flags(self, record: Record, now_ms: int) -> Iterator[str]:
+        self.account(record.number("account")).flags = record.number("flags")
+        yield from ()
+
+    def _brake(self, record: Record, now_ms: int) -> Iterator[str]:
+        self.brake = bool(record.number("closed"))
+        yield from ()
+
+    def _document(self, record: Record, now_ms: int) -> Iterator[str]:
+        what, identity, version = record.number("what"), record.number("id"), record.number("version")
+        if (what, identity, version) in self.documents:
+            yield f"document {what} {identity} version {version} is taken twice"
+        self.documents.add((what, identity, version))
+        if what == 2:
+            self.policy_version = max(self.policy_version, version)
+
+    def _acked(self, record: Record, now_ms: int) -> Iterator[str]:
+        self.acked = max(self.acked, record.number("sequence"))
+        yield from ()
+
+    def _snapshot_row(self, record: Record, now_ms: int) -> Iterator[str]:
+        row = parse_row(record.octets("row"))
+        if not row.account:
+            return
+        ours = self.account(row.account)
+        places = {issuer: (number, total) for issuer, number, total in row.issuers if issuer}
+        theirs = (places, row.total_charged_ucu, row.flags & 0x2F, bool(row.episode_open), row.order, bool(row.wish))
+        mine = (ours.credits, ours.charged_ucu, ours.flags & 0x2F, ours.episode_open, ours.order, ours.off)
+        if theirs != mine:
+            yield f"the snapshot of account {row.account} says {theirs}, its records add up to {mine}"
+        if ours.serial != UNBOUND and [row.charged_cwh[rate] for rate in ours.billed] != [ours.charged_cwh[rate] for rate in ours.billed]:
+            yield f"the snapshot of account {row.account} is charged to {row.charged_cwh}, its records to {ours.charged_cwh}"
+
+
+_FOLDS = {
+    kinds.SEGMENT: Books._segment, kinds.CREDIT: Books._credit, kinds.CREDIT_REFUSED: Books._credit_refused,
+    kinds.CHARGE: Books._charge, kinds.HELD: Books._held, kinds.EPISODE: Books._episode, kinds.NOTICE: Books._notice,
+    kinds.DECISION: Books._decision, kinds.ORDER: Books._order, kinds.FLAGS: Books._flags, kinds.BRAKE: Books._brake,
+    kinds.DOCUMENT: Books._document, kinds.ACKED: Books._acked, kinds.SNAPSHOT_ROW: Books._snapshot_row,
+}  # fmt: skip

@@ -1,0 +1,162 @@
+"""The head-end: the real one's own logic on a database in memory, called at virtual times instead of by its asyncio server.
+
+It loses nothing by itself; `away` is a server that is not running: what the broker hands over then is lost, as the design allows.
+`restore()` puts back the database of an earlier moment, as an operator does after a broken disk.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from host_tools.head_end import commands, state
+from host_tools.head_end.database import Database
+from host_tools.head_end.garbage import Garbage
+from host_tools.head_end.heard import BEHIND, Heard
+from host_tools.head_end.ingest import ingest
+from host_tools.head_end.outgoing import Outgoing
+from tests.sim.link import Broker
+from tests.sim.loop import Loop
+
+BATCH_MS = 60  # what came within so long is answered together, as a server does that finds its queue empty
+POLL_MS_MAX = 60_000
+
+
+class Central:
+    """`start_s`: wall seconds at the run's beginning; `folder` for documents on their way to the database."""
+
+    def __init__(self, loop: Loop, broker: Broker, gateway: str, start_s: int, folder: Path) -> None:
+        self.loop, self.broker, self.gateway = loop, broker, gateway
+        self.away = False
+        self.start_s = start_s
+        self._folder = folder
+        self.db = Database(":memory:")
+        self.outgoing = Outgoing(self.db)
+        self._garbage = Garbage(self.db)
+        self._waiting: dict[str, Heard] = {}
+        self._answering = False
+        self._poll_ms = -1
+        broker.heard = self.heard
+
+    @property
+    def now_s(self) -> int:
+        return self.start_s + self.loop.now_ms // 1000
+
+    # from gateways
+
+    def heard(self, topic: str, payload: bytes) -> None:
+        if self.away:
+            return
+        heard = ingest(self.db, topic, payload, self.now_s, self._garbage)
+        if heard is None:
+            return
+        if heard.came_online:
+            self.outgoing.hurry(heard.gateway, self.loop.now_ms)
+            self.look_soon()
+        before = self._waiting.get(heard.gateway)
+        if before is not None:
+            heard.challenge = heard.challenge or before.challenge
+            if not heard.stored:
+                heard.resend_from = heard.resend_from or before.resend_from
+                heard.resend_readings_from = heard.resend_readings_from or before.resend_readings_from
+        self._waiting[heard.gateway] = heard
+        if not self._answering:
+            self._answering = True
+            self.loop.after(BATCH_MS, self._answer)
+
+    def _answer(self) -> None:
+        self._answering = False
+        waiting, self._waiting = self._waiting, {}
+        if self.away:
+            return
+        self._garbage.write()
+        for heard in waiting.values():
+            parcel = self.outgoing.acknowledge(heard, self.loop.now_ms, self.now_s)
+            self.broker.publish(parcel.topic, parcel.payload)
+            if heard.challenge is not None and state.give_when_behind(self.db, heard.gateway, self.now_s, (BEHIND,)):
+                self.look_soon()
+            if heard.stored or heard.resend_from or heard.resend_readings_from:
+                self.look_soon()
+
+    # to gateways
+
+    def look_soon(self) -> None:
+        """Something may be due: look at the database within a moment."""
+        self._look_at(self.loop.now_ms + 200)
+
+    def _look_at(self, due_ms: int) -> None:
+        if 0 <= self._poll_ms <= due_ms and self._poll_ms >= self.loop.now_ms:
+            return
+        self._poll_ms = due_ms
+        self.loop.at(due_ms, lambda: self._look(due_ms))
+
+    def _look(self, due_ms: int) -> None:
+        if due_ms != self._poll_ms:
+            return
+        self._poll_ms = -1
+        if self.away:
+            return
+        for parcel in self.outgoing.due(self.loop.now_ms, self.now_s):
+            self.broker.publish(parcel.topic, parcel.payload)
+        if self.outgoing.tries:
+            soonest = min(one.due_ms for one in self.outgoing.tries.values())
+            self._look_at(min(max(soonest, self.loop.now_ms + 1_000), self.loop.now_ms + POLL_MS_MAX))
+
+    # the server's own troubles
+
+    def set_away(self, away: bool) -> None:
+        self.away = away
+        if not away:  # a new process: its schedule begins anew
+            self.outgoing = Outgoing(self.db)
+            self._waiting = {}
+            self.look_soon()
+
+    def backup(self) -> sqlite3.Connection:
+        """The database as it is now."""
+        copy = sqlite3.connect(":memory:")
+        self.db.connection.backup(copy)
+        return copy
+
+    def restore(self, copy: sqlite3.Connection) -> None:
+        """The database of then is the database of now."""
+        copy.backup(self.db.connection)
+        self.set_away(False)
+
+    # operators
+
+    def pay(self, account: int, amount_ucu: int, reference: str, issuer: int) -> dict[str, Any]:
+        text = f"{amount_ucu // 1_000_000}.{amount_ucu % 1_000_000:06d}"
+        answer = commands.top_up(self.db, str(account), text, reference, self.now_s, issuer)
+        self.look_soon()
+        return answer
+
+    def order(self, account: int, what: str, expires_min: int | None, overrides: list[str]) -> dict[str, Any]:
+        answer = commands.order(self.db, str(account), what, expires_min, self.now_s, overrides)
+        self.look_soon()
+        return answer
+
+    def release_brake(self) -> dict[str, Any]:
+        answer = commands.release_brake(self.db, self.gateway, self.now_s)
+        self.look_soon()
+        return answer
+
+    def set_document(self, kind: str, document: dict[str, Any]) -> None:
+        path = self._folder / f"{kind}_document.json"
+        path.write_text(json.dumps(document))
+        commands.set_document(self.db, kind, str(path), self.now_s)
+        self.look_soon()
+
+    # what it knows
+
+    def number(self, sql: str, *values: Any) -> int:
+        return self.db.number(sql, *values)
+
+    def settled(self, sequence: int) -> bool:
+        """It holds all records up to `sequence`, and everything that it sent has its receipt."""
+        return (
+            self.number("SELECT sequence FROM gateways WHERE name = ?", self.gateway) == sequence
+            and not self.number("SELECT count(*) FROM credits WHERE receipt = 'pending'")
+            and not self.number("SELECT count(*) FROM orders WHERE state = 'pending'")
+        )

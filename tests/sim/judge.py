@@ -1,0 +1,311 @@
+"""The judges: what became durable, what was promised and what the relays were told, against the truth of the simulated world.
+
+They hear of records from the flash itself (flash.py), of promises from the link, of relay commands from the meters. They know the
+payments, the load of each house, the true time. They share no arithmetic with the firmware, and ask it nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from host_tools.head_end.messages import unseal
+from host_tools.journal_reader import JournalImage, Record, kinds, parse_record
+from tests.sim.books import CUT, ROLLOVER, UNBOUND, Account, Books
+from tests.sim.street import House
+
+if TYPE_CHECKING:
+    from tests.sim.world import World
+
+CHANGED_MIND_MS = 2_500  # a relay frame that is on the wire when the mind changes still arrives
+LIGHT_MS = 150_000  # from a payment on flash to a closed relay, in calm: stated bound
+DAY_S = 86_400
+PROTECTED, CARE, EXEMPT, HOLD, READING_HELD, ORDERED_ON = 1, 2, 4, 8, 16, 32
+OVERRIDE_BIT = {"care": 4, "fresh": 16, "hours": 17, "notice": 18, "offline": 20, "throttle": 21}
+
+
+class Condemned(BaseException):
+    """The firmware did wrong; no handler in it may catch this."""
+
+
+class Judge:
+    """`books` is the fold; every method raises Condemned with one sentence."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.books = Books()
+        self.cuts_ms: list[int] = []
+        self.cut_accounts: dict[int, int] = {}  # account -> true time of its last cut
+        self.brake_released_ms = -1
+        self.checks = 0
+        self._obliged: dict[int, int] = {}  # account -> since when light is owed
+
+    def condemn(self, sentence: str) -> None:
+        raise Condemned(sentence)
+
+    # records
+
+    def on_durable(self, records: Iterable[Record]) -> None:
+        """A step was synced."""
+        now_ms = self.world.loop.now_ms
+        for record in records:
+            self.checks += 1
+            self.world.note(lambda record=record: _told(record))
+            for sentence in self.books.fold(record, now_ms):
+                self.condemn(sentence)
+            if record.kind == kinds.DECISION and record.number("verdict") == CUT:
+                self._cut_decided(record, now_ms)
+            elif record.kind == kinds.CREDIT:
+                self._owe_light(record.number("account"))
+            elif record.kind == kinds.CHARGE:
+                self._charged(record)
+            elif record.kind == kinds.NOTICE and record.number("level"):
+                self._notice_counts(record)
+            elif record.kind == kinds.BRAKE and not record.number("closed"):
+                self.brake_released_ms = now_ms
+                self.cut_accounts = {}
+
+    def on_boot(self, image: JournalImage) -> None:
+        """What the flash holds when a life begins: all that was ever durable and not pruned by right, and perhaps a little more."""
+        self.checks += 1
+        here = {record.sequence: record for record in image.records}
+        if not image.needed_sound or image.unknown_kinds:
+            self.condemn(f"the journal is not sound: gaps {image.chain.gaps}, breaks {image.chain.breaks}, corrupt {image.corrupt}")
+        for sequence, record in here.items():
+            known = self.books.history.get(sequence)
+            if known is not None and known != record.raw:
+                self.condemn(f"sequence {sequence} has other bytes than when it became durable")
+        last, oldest = max(here, default=0), min(here, default=0)
+        if last < self.books.sequence:
+            self.condemn(f"the journal ends at {last}, and {self.books.sequence} was durable")
+        needed = image.snapshot_sequence or 1
+        missing = [one for one in self.books.history if needed <= one and one not in here]
+        if missing:
+            self.condemn(f"sequences {missing[:5]} were durable and are missing")
+        if oldest > 1 and image.snapshot_sequence is None:
+            self.condemn(f"records before {oldest} are pruned without a snapshot")
+        self.on_durable([record for record in image.records if record.sequence > self.books.sequence])
+
+    # money
+
+    def _charged(self, record: Record) -> None:
+        """Nobody pays for energy that has not flowed, and at no price that was not in force between."""
+        house = self.world.house_of(record.number("account"))
+        account = self.books.account(record.number("account"))
+        if house is None or record.octets("serial") != house.wire_address:
+            return
+        house.advance(self.world.loop.now_ms)
+        shown, start = house.energy.forward.shown(), account.bound_cwh
+        rate = record.number("rate")
+        used = (record.number("to_cwh") - start[rate]) % ROLLOVER
+        flowed = (shown[rate] - start[rate]) % ROLLOVER
+        if used > flowed:
+            self.condemn(f"account {record.account}: {used} cwh of rate {rate} are charged since its binding, {flowed} have flowed")
+
+    def due_ucu(self, number: int) -> int | None:
+        """The true available balance: credits that are durable, minus all energy that has flowed, at the dearest price in question."""
+        account, house = self.books.account(number), self.world.house_of(number)
+        if account.serial == UNBOUND or house is None:
+            return None
+        house.advance(self.world.loop.now_ms)
+        shown = house.energy.forward.shown()
+        today = self.local_day(self.world.true_s)
+        days = {today, min(today, self.local_day(account.charged_at_s) if account.charged_at_s else today)}
+        worth = 0
+        for rate in account.billed:
+            span = (shown[rate] - account.charged_cwh[rate]) % ROLLOVER
+            prices = [price for day in days if (price := self.books.price(2 if account.rates else 1, day, rate)) is not None]
+            worth += span * max(prices, default=0)
+        return account.balance_ucu - worth
+
+    def local_day(self, at_s: int) -> int:
+        return (at_s + self.world.offset_s) // DAY_S
+
+    # supply
+
+    def _cut_decided(self, record: Record, now_ms: int) -> None:
+        """Every condition of design section 5, from the truth of this instant."""
+        number, order = record.number("account"), record.number("order")
+        account, house, policy = self.books.account(number), self.world.house_of(number), self.world.policy_in_force()
+        assert house is not None
+        overridden = self.world.overrides.get((number, order), frozenset()) if order else frozenset()
+        who = f"account {number} is cut"
+        flags = account.flags | self.world.flags_of(number)
+        if flags & PROTECTED:
+            self.condemn(f"{who}, and it is protected")
+        if flags & EXEMPT:
+            self.condemn(f"{who}, and it is exempt")
+        if flags & (HOLD | ORDERED_ON):
+            self.condemn(f"{who}, and it is on hold")
+        if flags & CARE and "care" not in overridden:
+            self.condemn(f"{who}, a care customer whom nobody visited")
+        available = self.due_ucu(number)
+        if available is None or available > policy["floor"]:
+            self.condemn(f"{who} with {available} available, the floor is {policy['floor']}")
+        if account.serial != house.wire_address:
+            self.condemn(f"{who} by a meter that is not its own")
+        self._cut_timing(record, account, house, policy, overridden)
+        self.cuts_ms.append(now_ms)
+        self.cut_accounts[number] = now_ms
+
+    def _cut_timing(self, record: Record, account: Account, house: House, policy: dict[str, Any], overridden: frozenset[str]) -> None:
+        now_ms, world = self.world.loop.now_ms, self.world
+        who = f"account {record.account} is cut"
+        error_s = policy["clock_error_max_s"]
+        if abs(record.at_s - world.true_s) > error_s + 1:
+            self.condemn(f"{who} at {record.at_s} by its clock, and it is {world.true_s}")
+        if "fresh" not in overridden and (house.answered_ms < 0 or now_ms - house.answered_ms > (policy["reading_fresh_s"] + 5) * 1000):
+            self.condemn(f"{who} by a reading of {(now_ms - house.answered_ms) // 1000} s ago")
+        if "hours" not in overridden and not self.inside_hours(policy, world.true_s, world.true_s + world.relay_valid_s):
+            self.condemn(f"{who} outside allowed hours")
+        if "notice" not in overridden:
+            self._cut_notice(who, account, policy)
+        recent = [at for at in self.cuts_ms if now_ms - at < 3_600_000 - 2_000 * error_s]
+        if "throttle" not in overridden and len(recent) >= policy["throttle_per_hour"]:
+            self.condemn(f"{who}, the {len(recent) + 1}th within an hour")
+        if self.books.brake:
+            self.condemn(f"{who} with the brake closed")
+        window_ms = (policy["brake"]["window_s"] - 2 * error_s) * 1000
+        due = {number for number, at in self.cut_accounts.items() if now_ms - at < window_ms} - {record.account}
+        share = policy["brake"]["share_percent"] * len(world.houses) // 100
+        if len(due) + 1 > max(policy["brake"]["accounts_max"], share):
+            self.condemn(f"{who}, the {len(due) + 1}th account in the brake's window, and the brake is open")
+        if "offline" not in overridden and now_ms - world.word_ms > (policy["offline_right_s"] + error_s) * 1000:
+            self.condemn(f"{who} {(now_ms - world.word_ms) // 1000} s after the head-end's last word")
+        if record.number("order"):
+            said = self.books.orders.get((record.number("account"), record.number("order")))
+            if said is None or said.number("verdict") != 1 or said.number("order") != 1:
+                self.condemn(f"{who} by order {record.number('order')}, which was not accepted")
+            elif world.true_s > said.number("expires_at_s") + error_s + 1:
+                self.condemn(f"{who} by order {record.number('order')}, which has expired")
+
+    def _cut_notice(self, who: str, account: Account, policy: dict[str, Any]) -> None:
+        if not account.episode_open or account.notice_at_ms is None:
+            self.condemn(f"{who} without a notice in this episode")
+            return
+        waited_ms = self.world.loop.now_ms - account.notice_at_ms
+        if waited_ms < (policy["notice"]["period_s"] - policy["clock_error_max_s"] - 2) * 1000:
+            self.condemn(f"{who} {waited_ms // 1000} s after its notice")
+
+    def _notice_counts(self, record: Record) -> None:
+        """A notice counts when it arrived: the alarm is lit, or the head-end holds the record."""
+        number = record.number("account")
+        house, account = self.world.house_of(number), self.books.account(number)
+        if record.number("channel") == 2 and (house is None or house.relay is None or not house.relay.alarm):
+            self.condemn(f"account {number}: the notice counts by its alarm, which is not lit")
+        if record.number("channel") == 1 and not 0 < account.notice_given <= self.world.held_by_central_max:
+            self.condemn(f"account {number}: the notice {account.notice_given} counts, and the head-end never held it")
+
+    def inside_hours(self, policy: dict[str, Any], start_s: int, end_s: int) -> bool:
+        """Minute by minute, so that no formula is shared."""
+        return all(self._allowed(policy, at_s) for at_s in [*range(start_s, end_s, 60), end_s - 1])
+
+    def _allowed(self, policy: dict[str, Any], at_s: int) -> bool:
+        local = at_s + self.world.offset_s
+        day, minute = local // DAY_S, local % DAY_S // 60
+        weekday = (day + 3) % 7 + 1
+        before = (weekday - 2) % 7 + 1
+        for window in policy["hours"]:
+            start, end = _minutes(window["from"]), _minutes(window["to"])
+            if start < end and weekday in window["days"] and start <= minute < end:
+                return True
+            if start > end and (weekday in window["days"] and minute >= start or before in window["days"] and minute < end):
+                return True
+        return False
+
+    def on_command(self, house: House, command: str, accepted: bool) -> None:
+        """A relay command reached a meter."""
+        world = self.world
+        if world.dead or not accepted or command not in ("trip", "close", "permit close"):
+            return
+        self.checks += 1
+        number = world.account_of(house)
+        account = self.books.account(number)
+        world.note(lambda: f"meter of {number}: {command}")
+        if world.loop.now_ms - account.wish_ms < CHANGED_MIND_MS:
+            return
+        if (command == "trip") != account.off:
+            self.condemn(f"account {number}: the relay is told to {command}, and the last wish is {'off' if account.off else 'on'}")
+        policy = world.policy_in_force()
+        order = account.cut_order
+        if command == "trip" and "hours" not in (world.overrides.get((number, order), frozenset()) if order else frozenset()):
+            if not self.inside_hours(policy, world.true_s, world.true_s + 60 * house.cfg.relay.trip_delay_min + 1):
+                self.condemn(f"account {number}: the relay is told to trip outside allowed hours")
+
+    # light
+
+    def _owe_light(self, number: int) -> None:
+        """A payment is on flash: whoever has enough now sees light within a stated time."""
+        if number in self._obliged:
+            return
+        available = self.due_ucu(number)
+        if available is not None and available >= self.world.policy_in_force()["restore"]:
+            self._obliged[number] = self.world.loop.now_ms
+            self.world.loop.after(LIGHT_MS, lambda: self._light(number))
+
+    def _light(self, number: int) -> None:
+        world = self.world
+        since_ms, account, house = self._obliged.pop(number), self.books.account(number), world.house_of(number)
+        if house is None or world.is_over or account.off and account.wish_ms > since_ms:
+            return  # cut anew: that is judged there
+        available = self.due_ucu(number)
+        if available is None or available < world.policy_in_force()["restore"]:
+            return
+        if world.disturbed_since(house, since_ms):
+            self._obliged[number] = world.loop.now_ms
+            world.loop.after(LIGHT_MS, lambda: self._light(number))
+            return
+        relay = house.relay
+        if relay is not None and relay.open and not relay.armed:
+            self.condemn(f"account {number} has paid, {available} are available, and after {LIGHT_MS // 1000} s it is dark")
+
+    # promises on the wire
+
+    def on_puback(self, topic: str, payload: bytes) -> None:
+        """The PUBACK of a message of the head-end has left: its verdict must be durable."""
+        world = self.world
+        world.word_ms = world.loop.now_ms
+        kind = topic.rpartition("/")[2]
+        if kind == "acks":
+            return
+        self.checks += 1
+        body = unseal(payload, world.gateway, world.key, topic)
+        if kind == "credits":
+            number = self.books.newest_credit.get((body[1], body[2]), 0)
+            refused = (body[1], body[2], body[3]) in self.refused()
+            if number < body[3] and not refused and not world.may_be_full():
+                self.condemn(f"credit {body[3]} of issuer {body[2]} for account {body[1]} is acknowledged, and {number} is on flash")
+        elif body[1] in (5, 6):
+            pass  # their number is a version; the record of a document tells
+        elif body[2] and self.books.account(body[2]).order < body[3] and not world.may_be_full():
+            self.condemn(f"order {body[3]} for account {body[2]} is acknowledged and has no verdict")
+
+    def refused(self) -> set[tuple[int, int, int]]:
+        found = set()
+        for raw in self.books.history.values():
+            if raw[1] == kinds.CREDIT_REFUSED:
+                record = parse_record(raw)
+                found.add((record.number("account"), record.number("issuer"), record.number("number")))
+        return found
+
+    def on_publish(self, topic: str, payload: bytes) -> None:
+        """What the gateway says of its journal is durable."""
+        if not topic.endswith("/journal"):
+            return
+        self.checks += 1
+        body = unseal(payload, self.world.gateway, self.world.key, topic)
+        for index, raw in enumerate(body[4]):
+            if self.books.history.get(body[2] + index) != raw:
+                self.condemn(f"sequence {body[2] + index} is published and does not stand on flash with those bytes")
+
+
+def _told(record: Record) -> str:
+    fields = {name: value.hex() if isinstance(value, bytes) else value for name, value in record.fields.items()}
+    return f"{record.sequence} {record.name} at {record.at_s} q{record.quality} {fields}"
+
+
+def _minutes(text: str) -> int:
+    return int(text[:2]) * 60 + int(text[3:])
+
+
+__all__ = ["Condemned", "Judge"]

@@ -1,0 +1,187 @@
+"""Households, their meters, and the RS-485 pair between them and the board.
+
+The meters are those of host_tools/simulators: exact registers, relay rules and clock. The pair hands over whole answers at the
+instant of their last byte; noise, loss, late and broken answers happen to them there, drawn from the line's own stream.
+What flows is given by a load curve that is known for the whole run beforehand, so the energy of any span can be computed anew.
+"""
+
+from __future__ import annotations
+
+import random
+from bisect import bisect_right
+from collections.abc import Callable
+from dataclasses import dataclass
+from heapq import heappop, heappush
+from itertools import count
+
+from firmware.base import aio
+from host_tools.simulators.config import MeterCfg
+from host_tools.simulators.frames import Frame, encode
+from host_tools.simulators.meter import Meter
+from tests.sim.loop import Loop
+
+BYTE_BITS = 11
+HOUR_MS = 3_600_000
+CWH_WMS = 36_000_000  # 0.01 kWh in W ms
+
+
+class LoadPlan:
+    """Watts of one household: piecewise constant, its past and its future fixed."""
+
+    def __init__(self, rng: random.Random, until_ms: int, peak_w: int) -> None:
+        self.starts: list[int] = [0]
+        self.watts: list[int] = [rng.randrange(peak_w)]
+        at = 0
+        while at < until_ms:
+            at += rng.randrange(600_000, 2 * HOUR_MS)
+            share = rng.choice((0.0, 0.05, 0.3, 0.6, 1.0))
+            self.starts.append(at)
+            self.watts.append(int(peak_w * share * rng.uniform(0.5, 1.0)))
+
+    def at(self, elapsed_ms: int) -> int:
+        return self.watts[bisect_right(self.starts, elapsed_ms) - 1]
+
+    def next_change(self, elapsed_ms: int) -> int | None:
+        index = bisect_right(self.starts, elapsed_ms)
+        return self.starts[index] if index < len(self.starts) else None
+
+    def wms(self, start_ms: int, end_ms: int) -> int:
+        """Energy between two instants with the relay closed, in W ms, by this plan alone."""
+        total = 0
+        for index, start in enumerate(self.starts):
+            stop = self.starts[index + 1] if index + 1 < len(self.starts) else end_ms
+            total += self.watts[index] * max(0, min(stop, end_ms) - max(start, start_ms))
+        return total
+
+
+class House(Meter):
+    """A meter with the household behind it; `moved` are its relay's movements as (ms, open)."""
+
+    def __init__(self, cfg: MeterCfg, local_ms: int, plan: LoadPlan, speed: int, on_command: Callable[[House, str, bool], None]) -> None:
+        self.moved: list[tuple[int, bool]] = []
+        self.plan = plan
+        self.on_command = on_command
+        self.answered_ms = -1  # when it last told its register
+        self.alarm_since_ms: int | None = None
+        super().__init__(cfg, 0, local_ms, speed, 2400, self._note)
+        self._load = plan
+        self.start_cwh = cfg.forward_cwh
+        self.wire_address = bytes.fromhex(self.address)[::-1]
+
+    def _note(self, now_ms: int, address: str, kind: str, detail: dict[str, object]) -> None:
+        if kind == "relay_moved":
+            self.moved.append((now_ms, bool(detail["open"])))
+        elif kind == "alarm":
+            self.alarm_since_ms = now_ms if detail["on"] else None
+        elif kind == "relay_command":
+            self.on_command(self, str(detail["command"]), bool(detail["accepted"]))
+
+    @property
+    def register_cwh(self) -> int:
+        return self.energy.forward.total.cwh
+
+    def true_wms(self, now_ms: int, initially_open: bool) -> int:
+        """What must have flowed since the beginning: the plan, but for the time behind an open relay."""
+        total, closed_since = 0, None if initially_open else 0
+        for at_ms, is_open in [*self.moved, (now_ms, True)]:
+            if is_open and closed_since is not None:
+                total += self.plan.wms(closed_since, at_ms)
+                closed_since = None
+            elif not is_open and closed_since is None:
+                closed_since = at_ms
+        return total * self.energy_speed
+
+
+@dataclass
+class Noise:
+    """Chances of each exchange; all 0 is a good line."""
+
+    deaf: float = 0.0  # the request does not reach the meter
+    drop: float = 0.0
+    flip: float = 0.0
+    truncate: float = 0.0
+    garbage: float = 0.0
+    late: float = 0.0
+
+
+class Pair:
+    """The Line of DESIGN.md with `houses` on it."""
+
+    def __init__(self, loop: Loop, houses: list[House], rng: random.Random) -> None:
+        self.noise = Noise()
+        self.houses = {house.wire_address: house for house in houses}
+        self.echo = False
+        self.requests = 0
+        self._loop = loop
+        self._rng = rng
+        self._baud = 2400
+        self._incoming: list[tuple[int, int, bytes]] = []
+        self._order = count()
+
+    def set_rate(self, baud: int) -> None:
+        self._baud = baud
+
+    def discard_input(self) -> int:
+        dropped = 0
+        while self._incoming and self._incoming[0][0] <= self._loop.now_ms:
+            dropped += len(heappop(self._incoming)[2])
+        return dropped
+
+    async def send(self, buf: bytearray, start: int, end: int) -> None:
+        data = bytes(buf[start:end])
+        await aio.sleep_ms(self._wire_ms(len(data)))
+        self.requests += 1
+        if self.echo:
+            self._coming(0, data)
+        if not self._strikes(self.noise.deaf):
+            self._ask(data.lstrip(b"\xfe"))
+
+    async def receive_into(self, buf: bytearray, timeout_ms: int) -> int:
+        now_ms = self._loop.now_ms
+        if not self._incoming or self._incoming[0][0] > now_ms + timeout_ms:
+            await aio.sleep_ms(timeout_ms)
+            return 0
+        if self._incoming[0][0] > now_ms:
+            await aio.sleep_ms(self._incoming[0][0] - now_ms)
+        if not self._incoming:
+            return 0
+        data = heappop(self._incoming)[2]
+        length = min(len(data), len(buf))
+        buf[:length] = data[:length]
+        return length
+
+    def _ask(self, body: bytes) -> None:
+        house = self.houses.get(body[1:7])
+        if house is None or sum(body[:-2]) & 0xFF != body[-2]:
+            return
+        request = Frame(house.address, body[8], bytes((byte - 0x33) & 0xFF for byte in body[10:-2]), 4)
+        reply = house.answer(request, self._loop.now_ms)
+        if reply is None:
+            return
+        delay_ms = house.cfg.reply_delay_ms + self._rng.randrange(house.cfg.reply_jitter_ms + 1)
+        wire = encode(Frame(reply.address, reply.control, reply.data, 4))
+        noise = self.noise
+        if self._strikes(noise.drop):
+            return
+        if self._strikes(noise.flip):
+            hurt = bytearray(wire)
+            hurt[self._rng.randrange(len(hurt))] ^= 1 << self._rng.randrange(8)
+            wire = bytes(hurt)
+        elif request.control == 0x11 and request.data[2:4] == b"\x01\x00" and reply.control == 0x91:
+            house.answered_ms = self._loop.now_ms
+        if self._strikes(noise.truncate):
+            wire = wire[: self._rng.randrange(1, len(wire))]
+        if self._strikes(noise.garbage):
+            wire = bytes(self._rng.randrange(256) for _ in range(self._rng.randrange(1, 12))) + wire
+        if self._strikes(noise.late):
+            delay_ms += self._rng.randrange(700, 3_000)
+        self._coming(delay_ms, wire)
+
+    def _coming(self, delay_ms: int, data: bytes) -> None:
+        heappush(self._incoming, (self._loop.now_ms + delay_ms + self._wire_ms(len(data)), next(self._order), data))
+
+    def _wire_ms(self, length: int) -> int:
+        return -(-length * BYTE_BITS * 1000 // self._baud)
+
+    def _strikes(self, chance: float) -> bool:
+        return chance > 0 and self._rng.random() < chance

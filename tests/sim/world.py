@@ -1,0 +1,361 @@
+"""One run: everything that is simulated around the firmware, and lives of the firmware in it, one after the other.
+
+The composition is main.Firmware itself, fed with a board of simulated devices. Time is `loop.now_ms`, true milliseconds since the
+run began; the firmware sees only its own ticks, which drift and wrap, its RTC, which lies, and what others tell it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import tempfile
+from collections import deque
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from firmware import boot, supervisor
+from firmware import main as composition
+from firmware.base import aio
+from firmware.base.faults import MaintenanceAsked
+from firmware.diagnostics import console_task
+from firmware.gateway_slot import Slots
+from firmware.main import Firmware, Site
+from firmware.meter_bus import bus_task
+from firmware.sync import sync_task
+from host_tools.head_end import commands
+from host_tools.journal_reader import read_region
+from host_tools.simulators.config import MeterCfg
+from tests.sim.books import Version
+from tests.sim.central import Central
+from tests.sim.flash import Flash, PowerLost, Violation
+from tests.sim.judge import Condemned, Judge
+from tests.sim.link import Broker
+from tests.sim.loop import Loop, SpinningLoop, Task, installed
+from tests.sim.options import MODELS, UTC_OFFSET_MIN, Options, rate_prices, stream, tariff_document
+from tests.sim.street import House, LoadPlan, Pair
+
+FOLDER = "/dev/shm" if Path("/dev/shm").is_dir() else None
+KEY = bytes([0x5A]) * 32
+DAY_MS = 86_400_000
+TICKS_MASK = (1 << 30) - 1
+NOTES_MAX = 40
+ACCOUNT_FIRST = 1001
+# Waits that end only to look around: each is bounded by what it waits for besides, so long ones cost no reaction.
+IDLE = (
+    (console_task, "IDLE_MS", 30_000), (supervisor, "CHECK_MS", 20_000), (sync_task, "BEAT_MS", 20_000),
+    (bus_task, "IDLE_WAIT_MS", 20_000),
+)  # fmt: skip
+
+
+class CountingSlots(Slots):
+    """The gateway's seconds by its ticks, however seldom the tick task comes."""
+
+    @property
+    def second(self) -> int:
+        return 1 + (aio.now_ms() - self.begun_ms & TICKS_MASK) // 1000
+
+    @second.setter
+    def second(self, value: int) -> None:
+        pass
+
+
+class Rtc:
+    """The battery-backed clock of the board: `offset_s` wrong, or lost."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.offset_s: int | None = 0
+        self.ppm = 0
+        self._since_ms = 0
+
+    def rtc_s(self) -> int | None:
+        if self.offset_s is None:
+            return None
+        drifted = (self._world.loop.now_ms - self._since_ms) * self.ppm // 1_000_000_000
+        return self._world.true_s + self.offset_s + drifted
+
+    def set_rtc(self, at_s: int) -> None:
+        self.offset_s = at_s - self._world.true_s
+        self._since_ms = self._world.loop.now_ms
+
+
+class Console:
+    """Nobody listens, and nobody types."""
+
+    def write(self, text: str) -> bool:
+        return True
+
+    def read_into(self, buf: bytearray) -> int:
+        return 0
+
+
+class Watchdog:
+    """Its teeth are the supervisor's; here it counts."""
+
+    def feed(self) -> None:
+        pass
+
+
+class Board:
+    """What board.make() returns."""
+
+    name = "simulated"
+    firmware_version = 1
+    model_root = "firmware/meters/models"
+    console_streams = False
+    console_bytes_s = 6_000
+
+    def __init__(self, world: World) -> None:
+        self.root = str(world.folder)
+        self.clock = world.rtc
+        self.watchdog = Watchdog()
+        self.console = Console()
+        self.journal_bytes = world.flash.journal_bytes
+        self._world = world
+        self._rng = stream(world.options.seed, f"board {world.boots}")
+
+    def region(self) -> Flash:
+        return self._world.flash
+
+    def uplink(self, settings: object) -> Broker:
+        return self._world.broker
+
+    def line(self, baud: int) -> Pair:
+        return self._world.pair
+
+    def random_bytes(self, count: int) -> bytes:
+        return self._rng.randbytes(count)
+
+
+class World:
+    """`run()` plays the story of `options`; Failure when it went wrong."""
+
+    gateway = "gw-sim"
+    key = KEY
+    offset_s = UTC_OFFSET_MIN * 60
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.loop = Loop()
+        self.notes: deque[tuple[int, Callable[[], str] | str]] = deque(maxlen=NOTES_MAX)
+        self.folder = Path(tempfile.mkdtemp(prefix="lamplighter-sim-", dir=FOLDER))
+        self.rtc = Rtc(self)
+        self.boots = 0
+        self.dead = True
+        self.is_over = False
+        self.healed = False
+        self.firmware: Firmware | None = None
+        self.word_ms = -(10**12)  # when the head-end's last word reached the gateway
+        self.held_by_central_max = 0
+        self.overrides: dict[tuple[int, int], frozenset[str]] = {}
+        self.policies: dict[int, dict[str, Any]] = {}
+        self._disturbed_ms = -1
+        self._life: Task | None = None
+        self._booted_ms = 0
+        self._start_ticks = options.start_ticks_ms
+        size = (options.journal_blocks + options.readings_blocks) * options.erase_size
+        journal = options.journal_blocks * options.erase_size
+        self.flash = Flash(size, options.erase_size, options.program_unit, journal, stream(options.seed, "flash"))
+        self.broker = Broker(self.loop, stream(options.seed, "link"))
+        self.judge = Judge(self)
+        self.houses = [self._house(index) for index in range(options.meters)]
+        self.pair = Pair(self.loop, self.houses, stream(options.seed, "line"))
+        self.flash.tap = self._on_durable
+        self.broker.on_puback = self.judge.on_puback
+        self.broker.on_publish = self.judge.on_publish
+        self._write_files()
+        self.central = Central(self.loop, self.broker, self.gateway, options.start_s, self.folder)
+        commands.import_site(self.central.db, str(self.folder / "settings.json"), str(self.folder / "key"))
+        for document in tariff_document(1, "2026-01-01", options.price).values():
+            self.central.set_document("tariff", document)
+        self.central.set_document("policy", options.policy)
+        heard = self.broker.heard
+
+        def hear(topic: str, payload: bytes) -> None:
+            heard(topic, payload)
+            held = self.central.number("SELECT sequence FROM gateways WHERE name = ?", self.gateway)
+            self.held_by_central_max = max(self.held_by_central_max, held)
+
+        self.broker.heard = hear
+
+    # what is true
+
+    @property
+    def true_s(self) -> int:
+        return self.options.start_s + self.loop.now_ms // 1000
+
+    @property
+    def relay_valid_s(self) -> int:
+        return self.options.limits.get("relay_valid_s", 300)
+
+    def ticks(self) -> int:
+        passed = self.loop.now_ms - self._booted_ms
+        return (self._start_ticks + passed + passed * self.options.tick_ppm // 1_000_000) & TICKS_MASK
+
+    def house_of(self, account: int) -> House | None:
+        index = account - ACCOUNT_FIRST
+        return self.houses[index] if 0 <= index < len(self.houses) else None
+
+    def account_of(self, house: House) -> int:
+        return ACCOUNT_FIRST + self.houses.index(house)
+
+    def flags_of(self, account: int) -> int:
+        flags = self.options.flags[account - ACCOUNT_FIRST]
+        return flags["protected"] * 1 | flags["care"] * 2 | flags["exempt"] * 4
+
+    def policy_in_force(self) -> dict[str, Any]:
+        return self.policies[self.judge.books.policy_version]
+
+    def may_be_full(self) -> bool:
+        """A journal without room gives no verdict; the head-end sends the message again."""
+        return False
+
+    def disturb(self) -> None:
+        """Something is wrong now that excuses a late light."""
+        self._disturbed_ms = self.loop.now_ms
+
+    def disturbed_since(self, house: House, since_ms: int) -> bool:
+        noise = self.pair.noise
+        noisy = noise.deaf or noise.drop or noise.flip or noise.truncate or noise.garbage or noise.late
+        return self.dead or house.silent or bool(noisy) or house.clock.state != "ok" or self._disturbed_ms >= since_ms
+
+    def note(self, text: Callable[[], str] | str) -> None:
+        self.notes.append((self.loop.now_ms, text))
+
+    # making
+
+    def _house(self, index: int) -> House:
+        options = self.options
+        rng = stream(options.seed, f"house {index}")
+        _, model = MODELS[options.models[index]]
+        cfg = MeterCfg.model_validate({
+            "address": f"{210000000001 + index:012d}", "model": model, "forward_cwh": rng.choice((0, 123_456, 99_999_000)),
+            "reply_delay_ms": 40, "reply_jitter_ms": 60,
+        })  # fmt: skip
+        cfg.relay.trip_delay_min = rng.choice((0, 0, 1, 5))
+        until_ms = int((options.days + 3) * DAY_MS)
+        local_ms = (options.start_s + self.offset_s) * 1000
+        plan = LoadPlan(rng, until_ms, options.peak_w)
+        return House(cfg, local_ms, plan, 1, self.judge.on_command)
+
+    def _write_files(self) -> None:
+        options = self.options
+        rows = []
+        for index, house in enumerate(self.houses):
+            name = MODELS[options.models[index]][0]
+            row = {"account": ACCOUNT_FIRST + index, "address": house.address, "model": name, "password_level": 2}
+            row.update({"password": "000000", "tariff": 2 if options.models[index] == 2 else 1, "policy": 1})
+            rows.append({**row, **options.flags[index]})
+        limits = {"accounts_max": 8, **options.limits}
+        settings = {
+            "gateway": self.gateway, "uplink": {"host": "127.0.0.1", "port": 1, "keep_alive_s": 60}, "line": {"baud": 2400},
+            "poll_period_s": options.poll_period_s, "utc_offset_min": UTC_OFFSET_MIN, "meters": rows, "limits": limits,
+        }  # fmt: skip
+        (self.folder / "settings.json").write_text(json.dumps(settings))
+        (self.folder / "key").write_text(KEY.hex())
+        for identity, document in tariff_document(1, "2026-01-01", options.price).items():
+            (self.folder / f"tariff_{identity}_1.json").write_text(json.dumps(document))
+        self.know_tariff(1, 0, options.price)
+        (self.folder / "policy_1_1.json").write_text(json.dumps(options.policy))
+        self.know_policy(options.policy)
+        self.judge.books.documents |= {(1, 1, 1), (1, 2, 1), (2, 1, 1)}
+
+    def know_tariff(self, version: int, effective_day: int, price: int) -> None:
+        tariffs = self.judge.books.tariffs
+        tariffs[1, version] = Version(effective_day, {0: price})
+        tariffs[2, version] = Version(effective_day, dict(enumerate(rate_prices(price), 1)))
+
+    def know_policy(self, document: dict[str, Any]) -> None:
+        known = dict(document)
+        for name in ("floor", "restore"):
+            whole, _, part = document[name].lstrip("-").partition(".")
+            amount = int(whole) * 1_000_000 + int(part.ljust(6, "0"))
+            known[name] = -amount if document[name].startswith("-") else amount
+        self.policies[document["version"]] = known
+
+    # lives
+
+    def _on_durable(self, records: list[Any]) -> None:
+        self.judge.on_durable(records)
+
+    def power_on(self) -> None:
+        """A new life."""
+        self.flash.power_back()
+        self.dead = False
+        self.boots += 1
+        self._booted_ms = self.loop.now_ms
+        if self.boots > 1:
+            self._start_ticks = stream(self.options.seed, f"ticks {self.boots}").choice((0, 2**30 - 100_000, self.options.start_ticks_ms))
+        path = self.folder / "region.bin"
+        path.write_bytes(self.flash.image)
+        self.judge.on_boot(read_region(path, self.flash.erase_size, self.flash.program_unit, self.flash.journal_bytes))
+        self.note(f"boot {self.boots}")
+        board = Board(self)
+        try:
+            self.firmware = Firmware(board, Site(board), boot.begin(str(self.folder)))
+        except PowerLost:
+            raise
+        except Exception as fault:
+            raise Condemned(f"life {self.boots} does not begin: {fault!r}") from fault
+        slots = self.firmware.gateway.slots
+        if self.options.tick_s > 1:
+            slots.__class__, slots.begun_ms = CountingSlots, aio.now_ms()
+        self._life = self.loop.create_task(self.firmware.run())
+
+    def power_off(self) -> None:
+        """The board is without power from this instant."""
+        self.dead = True
+        self.firmware = self._life = None
+        self.flash.power_lost()
+        self.broker.power_lost()
+        self.loop.abandon()
+        self.disturb()
+        self.note(f"power lost, torn: {self.flash.torn or 'nothing'}")
+
+    def pass_time(self, until_ms: int, off_ms: Callable[[], int]) -> None:
+        """Live until then, with all power cuts on the way; `off_ms` says how long each lasts."""
+        while self.loop.now_ms < until_ms:
+            try:
+                if self.dead:
+                    self.power_on()
+                self._watch_life()
+                while self.loop.now_ms < until_ms:
+                    self.loop.run_until(min(until_ms, self.loop.now_ms + 60_000))
+                    self._watch_life()
+            except PowerLost:
+                self.power_off()
+                self.loop.run_until(self.loop.now_ms + off_ms())
+
+    def _watch_life(self) -> None:
+        if self._life is not None and self._life.done():
+            fault = self._life.error
+            if isinstance(fault, MaintenanceAsked):
+                return
+            raise Condemned(f"life {self.boots} ended by itself: {fault!r}")
+
+    def close(self) -> None:
+        self.dead = True
+        self.flash.power_lost()
+        self.broker.power_lost()
+        self.loop.abandon()
+        self.central.db.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def seldom(tick_s: int) -> Iterator[None]:
+    """Tasks look around seldom while nothing happens, and the tick comes each `tick_s` seconds."""
+    changes = [*IDLE, (composition, "TICK_MS", 1_000 * tick_s), (composition, "RTC_EVERY_TICKS", 3_600 // tick_s)]
+    before = [(module, name, getattr(module, name)) for module, name, _ in changes]
+    for module, name, value in changes:
+        setattr(module, name, value)
+    try:
+        yield
+    finally:
+        for module, name, value in before:
+            setattr(module, name, value)
+
+
+__all__ = ["Condemned", "SpinningLoop", "Violation", "World", "installed", "seldom"]
