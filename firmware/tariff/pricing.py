@@ -1,8 +1,8 @@
 """Register differences to charge lines, exactly (design clauses 4.4, 4.7, 4.9 and 6).
 
 energy_cwh * price is ucu exactly, so pricing never divides and never rounds. Work goes in two steps: `split` cuts the
-way between two readings into spans of one local day each; `charge_lines` prices one span with the tariff of its day.
-Bands, steps and seasons will cut spans further inside `split` and leave `charge_lines` as it is.
+way between two readings into spans of one local day each; `charge_lines` prices one span with the tariff of its day, where that
+has a price for each register and nothing more. `charging.py` does the same for bands, steps and transformers.
 
 Trap avoided: a register rolls over, most at 999999.99, so a difference is taken modulo the meter's own turn; whether the
 step is plausible is checked before (a register that runs backwards must be held, not charged as almost a full turn).
