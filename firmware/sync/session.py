@@ -46,7 +46,7 @@ WITHHELD_MAX = const(32)  # messages whose verdict may be outstanding at once
 
 
 class _Flight:
-    """One publish until its PUBACK: the packet as encoded, and whether a byte of it has ever left."""
+    """One publish until its PUBACK: the packet as encoded, and whether a byte of it has left since it was queued last."""
 
     def __init__(self, packet_id, topic_index, packet):
         self.packet_id = packet_id
@@ -255,6 +255,7 @@ class Session:
     def _send_flight(self, flight):
         flight.queued = True
         if flight.left:
+            flight.left = False  # its time on an earlier connection would close this one before it is written
             flight.packet[0] |= codec.PUBLISH_DUP
             self.counters.add(count.RESENT)
         self._enqueue(flight.packet, flight)
