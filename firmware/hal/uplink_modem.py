@@ -5,8 +5,8 @@ modem may search its network for a minute. Nothing here waits but in asyncio, so
 
 Traps avoided: network.PPP does not notice that the carrier is gone, its status stays "connected". So when the server is not
 reached, a name server is asked, and when that is silent too the modem is called back to commands and dialled anew; after some
-failures its power is switched. network.PPP must read its UART without waiting (timeout=0), and the byte behind the line CONNECT
-is PPP's, so the dialogue reads one byte at a time. A refused PIN is remembered in a file over restarts.
+failures its power is switched. network.PPP must read its UART without waiting (timeout=0). A refused PIN is remembered in a
+file over restarts, and here where that cannot be written: the third wrong one locks the card.
 """
 
 import os
@@ -14,20 +14,18 @@ import os
 from firmware.base import aio, ticks
 from firmware.base.faults import UplinkFault
 from firmware.base.port import const
+from firmware.base.rare import Rare
 from firmware.base.wire import dns
-from firmware.hal import at_dialogue as at
 from firmware.hal.uplink_socket import SocketUplink, is_numeric
 
 _LOOK_MS = const(20)
-_GUARD_MS = const(1_100)  # V.250: silence around +++
-_DIALOGUE_MS_MAX = const(300_000)
 _PPP_MS = const(20_000)
 _ALIVE_MS = const(3_000)
 _RESET_AFTER = const(3)  # failed dialogues in a row
 _UNREACHED_MAX = const(3)  # connects in a row, where the network gave no name server
-_READ_BYTES_MAX = const(512)  # of garbage in one turn
 _NO_ADDRESS = "0.0.0.0"
 _PIN_FILE = "/pin_refused"
+_call = Rare("firmware.hal.modem_call", "call")
 
 
 class ModemUplink:
@@ -48,9 +46,8 @@ class ModemUplink:
         self._ppp = None
         self._failures = 0
         self._unreached = 0  # in a row
-        self._one = bytearray(1)
         self._sockets = SocketUplink(self.name_servers)
-        self._dialogue = at.AtDialogue(modem.apn, modem.pin, self._was_refused())
+        self._pin_refused = self._was_refused()
 
     async def connect(self, host, port, timeout_ms):
         """-> stream. UplinkFault says whether it is modem, card, network or server."""
@@ -85,7 +82,7 @@ class ModemUplink:
             self._failures = 0
             await self._power_cycle()
         self._failures += 1
-        await self._talk()
+        await _call(self._uart, self._modem, self._pin_refused, self._power_cycle, self._remember_refusal)
         await self._begin_ppp()
         self._failures = 0
         self.dialled += 1
@@ -97,49 +94,6 @@ class ModemUplink:
             self._ppp.__del__()  # disconnect() would wait for the other side, which is gone
             self._ppp = None
             self._uart.irq(None)
-
-    # the dialogue
-
-    async def _talk(self):
-        lines = at.LineReader()
-        deadline_ms = ticks.add(aio.now_ms(), _DIALOGUE_MS_MAX)
-        actions = self._dialogue.step(at.BEGIN, None, aio.now_ms())
-        while not ticks.reached(aio.now_ms(), deadline_ms):
-            for action, argument in actions:
-                if action == at.ONLINE:
-                    return
-                await self._do(action, argument)
-            actions = self._listen(lines)
-            if not actions:
-                await aio.sleep_ms(_LOOK_MS)
-                actions = self._dialogue.step(at.TICK, None, aio.now_ms())
-        raise UplinkFault("modem: the dialogue does not end")
-
-    async def _do(self, action, argument):
-        if action == at.SEND:
-            self._uart.write(argument)
-        elif action == at.ESCAPE:
-            await aio.sleep_ms(_GUARD_MS)
-            self._uart.write(b"+++")
-            await aio.sleep_ms(_GUARD_MS)
-        elif action == at.RESET and self._power_cycle is not None:
-            await self._power_cycle()
-        elif action == at.PIN_REFUSED:
-            self._remember_refusal()
-        elif action == at.FAILED:
-            raise UplinkFault("modem: " + argument)
-
-    def _listen(self, lines):
-        """Actions of the next line that calls for any."""
-        for _ in range(_READ_BYTES_MAX):
-            if not self._uart.any() or not self._uart.readinto(self._one):
-                break
-            line = lines.feed(self._one[0])
-            if line is not None:
-                actions = self._dialogue.step(at.LINE, line, aio.now_ms())
-                if actions:
-                    return actions
-        return []
 
     async def _begin_ppp(self):
         self._ppp = self._make_ppp(self._uart)
@@ -171,6 +125,7 @@ class ModemUplink:
             return False
 
     def _remember_refusal(self):
+        self._pin_refused = True
         try:
             with open(self._pin_file, "w") as file:
                 file.write(self._modem.pin)

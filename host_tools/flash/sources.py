@@ -65,6 +65,8 @@ def reachable(starts: tuple[str, ...], files: dict[str, Path]) -> set[str]:
 def _imports(file: Path) -> list[str]:
     names: list[str] = []
     for node in ast.walk(ast.parse(file.read_bytes(), str(file))):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "Rare" and isinstance(node.args[0], ast.Constant):
+            names.append(str(node.args[0].value))  # loaded for a call, by its name
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
