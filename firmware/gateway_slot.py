@@ -10,15 +10,14 @@ used. What counts seconds is kept as the second at which it began: nothing is to
 from array import array
 
 from firmware.base.port import const
-from firmware.base.reading import RATES_MAX, Reading
-from firmware.base.records import BYTES6, U8, U32, Layout
+from firmware.base.reading import Reading
+from firmware.base.records import Layout
 from firmware.cutoff import supply
 from firmware.meters.model import power_max_w
 
 BLOCK = const(32)  # readings that lie together: no large hole is needed
 NO_VALUE = const(0xFFFFFFFF)
-_HEAD = (("at_s", U32), ("serial", BYTES6), ("quality", U8), ("rates", U8), ("marks", U8), ("power_w", U32), ("word", U32))
-_READING = Layout("kept reading", _HEAD + tuple([("register_" + str(rate), U32) for rate in range(RATES_MAX + 1)]))
+_READING = Layout("kept reading: at_s serial quality rates marks power_w word r0 r1 r2 r3 r4", b"<I6sBBBIIIIIII")
 
 # columns
 _ROW = const(0)

@@ -1,8 +1,10 @@
-"""The only packer: named fields to bytes and back, every field checked for its range (DESIGN: words and units).
+"""The only packer: fields to bytes and back, every value checked for its range (DESIGN: words and units).
 
-A `Layout` is a wire fact of flash or table rows: little endian, no padding, fields in the order given.
+A code says how the fields of a flash or table row lie, little endian and without padding: the letters of struct, of which four
+are known here - B, H, I numbers of 8, 16 and 32 bits without a sign, q of 64 bits with one - and 6s for six bytes. Words name
+them: the name of the row, a colon, the fields in order. Both are constants, so on a board their text stays in flash.
 
-    ACCOUNT = Layout("account", (("account", U32), ("balance_ucu", I64), ("serial", BYTES6)))
+    ACCOUNT = Layout("account: account balance_ucu serial", b"<Iq6s")
 
 get and set are called more often than anything else: on a board a function of more than 11 words of locals and stack takes its
 frame from the heap, and looking for room there takes longer than the work. So they have few locals, and no try.
@@ -11,123 +13,160 @@ Trap avoided: MicroPython's struct and bytearray stores wrap silently on overflo
 is lost money. So the range is checked here, on both, and a value out of range is Broken, naming field and value.
 """
 
-from struct import pack_into, unpack_from
+from struct import calcsize, unpack_from
+from struct import pack_into as pack_unchecked
 
 from firmware.base.faults import Broken
+from firmware.base.port import const
 
-# a type is (struct code, size in bytes, lowest, highest); fixed bytes have no range
-U8 = ("<B", 1, 0, 0xFF)
-U16 = ("<H", 2, 0, 0xFFFF)
-U32 = ("<I", 4, 0, 0xFFFFFFFF)
-U64 = ("<Q", 8, 0, 0xFFFFFFFFFFFFFFFF)
-I8 = ("<b", 1, -0x80, 0x7F)
-I16 = ("<h", 2, -0x8000, 0x7FFF)
-I32 = ("<i", 4, -0x80000000, 0x7FFFFFFF)
-I64 = ("<q", 8, -0x8000000000000000, 0x7FFFFFFFFFFFFFFF)
+_FRONT = const(0x3C)  # "<"
+_LETTERS = const(0x40)  # digits and the front are below
+_S = const(0x73)
+_RANGES = {  # letter -> lowest, highest
+    0x42: (0, 0xFF),
+    0x48: (0, 0xFFFF),
+    0x49: (0, 0xFFFFFFFF),
+    0x71: (-0x8000000000000000, 0x7FFFFFFFFFFFFFFF),
+}
+
+# the place of one field is its offset and, in the low bits, its kind: the letter of a number, or _BYTES and a size
+_BYTES = const(0x100)
+_KIND = const(0x1FF)
+_OFFSET = const(9)
+_CODES = {0x42: "<B", 0x48: "<H", 0x49: "<I", 0x71: "<q"}  # kind -> code of such a field alone; bytes come as they are met
 
 
-def fixed_bytes(size):
-    """Type of a field of exactly `size` bytes."""
-    return ("<" + str(size) + "s", size, None, None)
+def pack_into(code, buf, start, values, words, line=0):
+    """Write `values` (in field order) at buf[start:] -> end. Broken on any bad value; then nothing is written.
+
+    `words` may be those of many rows, of which `line` is one.
+    """
+    end = start + calcsize(code)
+    if start < 0 or end > len(buf):
+        _outside(code, buf, start, words, line)
+    at = size = 0
+    for letter in code:
+        if letter < _LETTERS:
+            size = 0 if letter == _FRONT else size * 10 + letter - 0x30
+            continue
+        if at >= len(values):
+            _wrong_count(values, words, line)
+        if letter == _S:
+            if not isinstance(values[at], (bytes, bytearray)) or len(values[at]) != size:
+                _out_of_range(values[at], words, line, at)
+            size = 0
+        else:
+            lowest, highest = _RANGES[letter]
+            if type(values[at]) is not int or not lowest <= values[at] <= highest:
+                _out_of_range(values[at], words, line, at)
+        at += 1
+    if at != len(values):
+        _wrong_count(values, words, line)
+    pack_unchecked(code, buf, start, *values)
+    return end
 
 
-BYTES4 = fixed_bytes(4)
-BYTES6 = fixed_bytes(6)
-BYTES8 = fixed_bytes(8)
+def _names(words, line):
+    return words.split("\n")[line].split(": ")[1].split(" ")
+
+
+def _fail(words, line, sentence):
+    raise Broken(words.split("\n")[line].split(": ")[0] + sentence)
+
+
+def _outside(code, buf, start, words, line):
+    # a negative offset would count from the end, so it is refused as well
+    _fail(words, line, ": " + str(calcsize(code)) + " bytes at " + str(start) + " of " + str(len(buf)))
+
+
+def _out_of_range(value, words, line, index):
+    _fail(words, line, "." + _names(words, line)[index] + ": out of range: " + repr(value))
+
+
+def _wrong_count(values, words, line):
+    _fail(words, line, ": " + str(len(values)) + " values for " + str(len(_names(words, line))) + " fields")
 
 
 class Layout:
-    """Layout(name, ((field, type), ...)): `size` in bytes, `fields` the names in order.
+    """Layout(words, code): rows whose fields are also taken one by one, by name. `size` in bytes.
 
-    There are some twenty of them for ever, most for whole records only: where a field stands is worked out when it is first asked.
+    There are some ten of them for ever, most for whole rows only: where a field stands is worked out when it is first asked.
     """
 
-    _places = {}  # field that was asked for -> offset << 8 | index; this one stays empty
+    _places = {}  # field that was asked for -> its place; this one stays empty
 
-    def __init__(self, name, fields):
-        self.name = name
-        self.fields = tuple([field for field, _ in fields])
-        self._types = tuple([kind for _, kind in fields])
-        self.size = 0
-        self._code = "<"
-        for code, size, _, _ in self._types:
-            self.size += size
-            self._code += code[1:]
-        for index in range(len(self.fields)):
-            if self.fields[index] in self.fields[:index]:
-                raise Broken(name + ": field twice: " + self.fields[index])
+    def __init__(self, words, code):
+        self._words = words
+        self._code = code
+        self.size = calcsize(code)
+        names = self.names()
+        if len(set(names)) != len(names) or len(names) != len([letter for letter in code if letter >= _LETTERS]):
+            raise Broken(words + ": a field twice, or another number of them than in " + str(code))
+
+    def names(self):
+        """Of its fields, in order."""
+        return _names(self._words, 0)
 
     def pack_into(self, buf, start, values):
         """Write `values` (in field order) at buf[start:] -> end. Broken on any bad value; then nothing is written."""
-        types = self._types
-        if len(values) != len(types):
-            raise Broken(self.name + ": " + str(len(values)) + " values for " + str(len(types)) + " fields")
-        end = start + self.size
-        if start < 0 or end > len(buf):
-            self._outside(buf, start)
-        index = 0
-        for value in values:
-            _, size, lowest, highest = types[index]
-            if lowest is None:
-                if not isinstance(value, (bytes, bytearray)) or len(value) != size:
-                    self._out_of_range(index, value)
-            elif type(value) is not int or not lowest <= value <= highest:
-                self._out_of_range(index, value)
-            index += 1
-        pack_into(self._code, buf, start, *values)
-        return end
+        return pack_into(self._code, buf, start, values, self._words)
 
     def unpack(self, buf, start):
         """Values at buf[start:] as a tuple in field order; fixed bytes as bytes. Broken when they reach past the end."""
         if start < 0 or start + self.size > len(buf):
-            self._outside(buf, start)
+            _outside(self._code, buf, start, self._words, 0)
         return unpack_from(self._code, buf, start)
 
     def get(self, buf, start, field):
-        """One field of the record at buf[start:]."""
+        """One field of the row at buf[start:]."""
         if start < 0 or start + self.size > len(buf):
-            self._outside(buf, start)
+            _outside(self._code, buf, start, self._words, 0)
         place = self._places.get(field)
         if place is None:
-            place = self._place(field)
-        return unpack_from(self._types[place & 0xFF][0], buf, start + (place >> 8))[0]
+            place = self._find(field)
+        return unpack_from(_CODES[place & _KIND], buf, start + (place >> _OFFSET))[0]
 
     def set(self, buf, start, field, value):
-        """Overwrite one field of the record at buf[start:]. Broken on a bad value; then nothing is written."""
+        """Overwrite one field of the row at buf[start:]. Broken on a bad value; then nothing is written."""
         if start < 0 or start + self.size > len(buf):
-            self._outside(buf, start)
-        field = self._place(field)
-        kind = self._types[field & 0xFF]
-        if kind[2] is None:
-            if not isinstance(value, (bytes, bytearray)) or len(value) != kind[1]:
-                self._out_of_range(field & 0xFF, value)
-        elif type(value) is not int or not kind[2] <= value <= kind[3]:
-            self._out_of_range(field & 0xFF, value)
-        start += field >> 8
-        pack_into(kind[0], buf, start, value)
+            _outside(self._code, buf, start, self._words, 0)
+        place = self._places.get(field)
+        if place is None:
+            place = self._find(field)
+        start += place >> _OFFSET
+        place &= _KIND
+        if place & _BYTES:
+            if not isinstance(value, (bytes, bytearray)) or len(value) != place - _BYTES:
+                self._refuse(field, value)
+        elif type(value) is not int or not _RANGES[place][0] <= value <= _RANGES[place][1]:
+            self._refuse(field, value)
+        pack_unchecked(_CODES[place], buf, start, value)
 
     def offset_of(self, field):
-        """Bytes from the start of the record to `field`."""
-        return self._place(field) >> 8
-
-    def _place(self, field):
+        """Bytes from the start of the row to `field`."""
         place = self._places.get(field)
-        return self._find(field) if place is None else place
+        return (self._find(field) if place is None else place) >> _OFFSET
 
     def _find(self, field):
         if not self._places:
             self._places = {}
-        offset = 0
-        for index in range(len(self.fields)):
-            if self.fields[index] == field:
-                self._places[field] = offset << 8 | index
-                return offset << 8 | index
-            offset += self._types[index][1]
-        raise Broken(self.name + ": no field " + str(field))
+        names = self.names()
+        at = offset = size = 0
+        for letter in self._code:
+            if letter < _LETTERS:
+                size = 0 if letter == _FRONT else size * 10 + letter - 0x30
+                continue
+            kind = letter
+            if letter == _S:
+                kind = _BYTES | size
+                _CODES[kind] = "<" + str(size) + "s"
+                size = 0
+            if names[at] == field:
+                self._places[field] = offset << _OFFSET | kind
+                return self._places[field]
+            at += 1
+            offset += calcsize(_CODES[kind])
+        return _fail(self._words, 0, ": no field " + str(field))
 
-    def _outside(self, buf, start):
-        # a negative offset would count from the end, so it is refused as well
-        raise Broken(self.name + ": " + str(self.size) + " bytes at " + str(start) + " of " + str(len(buf)))
-
-    def _out_of_range(self, index, value):
-        raise Broken(self.name + "." + self.fields[index] + ": out of range: " + repr(value))
+    def _refuse(self, field, value):
+        _out_of_range(value, self._words, 0, self.names().index(field))

@@ -5,7 +5,7 @@ leaves the others readable. Words are made on the host.
 """
 
 from firmware.base.port import const
-from firmware.base.records import I64, U16, U32, Layout
+from firmware.base.records import Layout
 
 # codes 1 ... 99 are those of the journal's EVENT records (SPEC 2 kind 22), 100 ... 199 the uplink's causes
 HELD = const(200)  # account, why
@@ -19,7 +19,7 @@ MAINTENANCE_ASKED = const(213)  # value: seconds
 ANSWER_FAILED = const(214)
 
 TIMES_MAX = const(0xFFFF)
-ENTRY = Layout("event", (("number", U32), ("at_s", U32), ("code", U16), ("times", U16), ("account", U32), ("value", I64)))
+ENTRY = Layout("event: number at_s code times account value", b"<IIHHIq")
 
 
 class EventRing:

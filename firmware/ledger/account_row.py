@@ -5,7 +5,7 @@ an array, because `base/records` knows flat fields only.
 """
 
 from firmware.base.port import const
-from firmware.base.records import BYTES6, I64, U8, U16, U32, Layout
+from firmware.base.records import Layout
 
 REGISTERS = const(5)  # total, rate 1 ... 4
 ISSUERS = const(4)
@@ -19,38 +19,11 @@ FLAG_VISITED = const(64)
 FLAG_VISIT_ORDERED = const(128)
 
 
-def _indexed(name, count, kind):
-    return tuple((name + str(index), kind) for index in range(count))
-
-
-def _issuers():
-    fields = ()
-    for place in range(ISSUERS):
-        mark = str(place)
-        fields += (("issuer_" + mark, U16), ("number_" + mark, U32), ("total_" + mark, I64))
-    return fields
-
-
 ROW = Layout(
-    "account row",
-    (("account", U32), ("flags", U16), ("serial", BYTES6), ("rates", U8))
-    + _indexed("from_", REGISTERS, U32)
-    + _indexed("charged_", REGISTERS, U32)
-    + (("charged_at_s", U32), ("total_charged_ucu", I64))
-    + _issuers()
-    + (
-        ("episode", U16),
-        ("episode_open", U8),
-        ("notice_level", U8),
-        ("notice_at_s", U32),
-        ("wish", U8),
-        ("wish_reason", U8),
-        ("wish_at_s", U32),
-        ("seen", U8),
-        ("seen_at_s", U32),
-        ("alarm", U8),
-        ("fault", U8),
-        ("order", U32),
-    ),
+    "account row: account flags serial rates from_0 from_1 from_2 from_3 from_4 charged_0 charged_1 charged_2 charged_3 charged_4 "
+    "charged_at_s total_charged_ucu issuer_0 number_0 total_0 issuer_1 number_1 total_1 issuer_2 number_2 total_2 "
+    "issuer_3 number_3 total_3 episode episode_open notice_level notice_at_s wish wish_reason wish_at_s seen seen_at_s "
+    "alarm fault order",
+    b"<IH6sBIIIIIIIIIIIqHIqHIqHIqHIqHBBIBBIBIBBI",
 )
-ROW_SIZE = ROW.size
+ROW_SIZE = const(146)

@@ -7,15 +7,14 @@ spread over many ticks; a second small array keeps them sorted by account for lo
 from array import array
 
 from firmware.base.faults import Broken
-from firmware.base.records import U32, Layout
-from firmware.ledger.account_row import ISSUERS, REGISTERS, ROW, ROW_SIZE
+from firmware.ledger.account_row import ISSUERS, ROW, ROW_SIZE
 
-ACCOUNT = Layout("account", (("account", U32),))
-FROM = tuple("from_" + str(rate) for rate in range(REGISTERS))
-CHARGED = tuple("charged_" + str(rate) for rate in range(REGISTERS))
-ISSUER = tuple("issuer_" + str(place) for place in range(ISSUERS))
-NUMBER = tuple("number_" + str(place) for place in range(ISSUERS))
-TOTAL = tuple("total_" + str(place) for place in range(ISSUERS))
+# written out: a board keeps such names in flash and finds them by their place there
+FROM = ("from_0", "from_1", "from_2", "from_3", "from_4")
+CHARGED = ("charged_0", "charged_1", "charged_2", "charged_3", "charged_4")
+ISSUER = ("issuer_0", "issuer_1", "issuer_2", "issuer_3")
+NUMBER = ("number_0", "number_1", "number_2", "number_3")
+TOTAL = ("total_0", "total_1", "total_2", "total_3")
 
 
 class AccountTable:
@@ -123,7 +122,7 @@ class AccountTable:
                 kept += 1
         total, self.count = kept, 0
         for row in range(total):
-            self._sort_in(ACCOUNT.get(self._table, row * ROW_SIZE, "account"), row)
+            self._sort_in(ROW.get(self._table, row * ROW_SIZE, "account"), row)
             self.count += 1
 
     def _sort_in(self, account, row):

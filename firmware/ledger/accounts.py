@@ -10,7 +10,7 @@ from firmware.base.crc import crc32
 from firmware.base.port import const
 from firmware.ledger import record_kinds as kinds
 from firmware.ledger.account_row import FLAG_EXEMPT, FLAG_READING_HELD, FLAG_VISIT_ORDERED, FLAG_VISITED, REGISTERS, ROW, ROW_SIZE
-from firmware.ledger.account_table import ACCOUNT, CHARGED, FROM, ISSUER, NUMBER, TOTAL, AccountTable
+from firmware.ledger.account_table import CHARGED, FROM, ISSUER, NUMBER, TOTAL, AccountTable
 
 CREATED = const(0)  # verdicts on a credit
 EXISTS = const(1)
@@ -142,7 +142,7 @@ class Accounts(AccountTable):
         data = values[0]
         self._snapshot_rows += 1
         self._snapshot_crc = crc32(data, 0, ROW_SIZE, self._snapshot_crc)
-        account = ACCOUNT.get(data, 0, "account")
+        account = ROW.get(data, 0, "account")
         if account == 0:  # the gateway's own numbers
             self.gateway_order = ROW.get(data, 0, "order")
             return

@@ -5,20 +5,9 @@ behind it say otherwise (journal_store looks).
 """
 
 from firmware.base import crc
-from firmware.base.records import BYTES4, BYTES8, U32, Layout
+from firmware.base.records import Layout
 
-HEADER = Layout(
-    "block header",
-    (
-        ("magic", BYTES4),
-        ("ordinal", U32),
-        ("epoch", U32),
-        ("sequence", U32),
-        ("chain", BYTES8),
-        ("erases", U32),
-        ("crc", U32),
-    ),
-)
+HEADER = Layout("block header: magic ordinal epoch sequence chain erases crc", b"<4sIII8sII")
 HEADER_SIZE = HEADER.size
 JOURNAL_MAGIC = b"LJ01"
 READINGS_MAGIC = b"LR01"

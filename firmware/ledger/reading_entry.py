@@ -5,26 +5,12 @@ tried before blank flash is.
 """
 
 from firmware.base.port import const
-from firmware.base.records import U8, U16, U32, Layout
+from firmware.base.records import Layout
 
 ENTRY = Layout(
-    "stored reading",
-    (
-        ("number", U32),
-        ("account", U32),
-        ("at_s", U32),
-        ("quality", U8),
-        ("marks", U8),
-        ("register_0", U32),
-        ("register_1", U32),
-        ("register_2", U32),
-        ("register_3", U32),
-        ("register_4", U32),
-        ("power_w", U32),
-        ("status_word", U16),
-        ("spare", U16),
-        ("crc", U16),
-    ),
+    "stored reading: number account at_s quality marks register_0 register_1 register_2 register_3 register_4 power_w status_word "
+    "spare crc",
+    b"<IIIBBIIIIIIHHH",
 )
 ENTRY_SIZE = ENTRY.size
 NO_VALUE = const(0xFFFFFFFF)

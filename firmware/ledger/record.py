@@ -10,18 +10,16 @@ from hashlib import sha256
 from firmware.base import crc
 from firmware.base.faults import Broken
 from firmware.base.port import const
-from firmware.base.records import BYTES8, U8, U32, Layout
-from firmware.ledger.record_kinds import LAYOUTS, layout_of
+from firmware.base.records import Layout, calcsize, pack_into, unpack_from
+from firmware.ledger.record_kinds import WORDS, code_of
 
-HEAD = Layout("record", (("length", U8), ("kind", U8), ("sequence", U32), ("at_s", U32), ("quality", U8)))
-_CHAIN = Layout("chain", (("chain", BYTES8),))
-_CRC = Layout("record CRC", (("crc", U32),))
+HEAD = Layout("record: length kind sequence at_s quality", b"<BBIIB")
+_TAIL = Layout("tail of a record: chain crc", b"<8sI")
 
 BODY_AT = const(11)
 TRAILER = const(12)
 LENGTH_MIN = const(23)
 LENGTH_MAX = const(254)
-_KINDS = len(LAYOUTS)
 FIRST_CHAIN = bytes(8)
 
 
@@ -34,21 +32,21 @@ def chain_after(chain_before, epoch, buf, start, length):
 
 def size_of(kind):
     """Bytes of a record of this kind; Broken when there is no such kind."""
-    layout = layout_of(kind)
-    if layout is None:
+    code = code_of(kind)
+    if code is None:
         raise Broken("no record kind " + str(kind))
-    return LENGTH_MIN + layout.size
+    return LENGTH_MIN + calcsize(code)
 
 
 def encode_into(buf, start, kind, values, sequence, at_s, quality, epoch, chain_before):
     """Write one record at buf[start:] -> (end, chain). Broken on a value out of range; then nothing counts as written."""
     length = size_of(kind)
     HEAD.pack_into(buf, start, (length, kind, sequence, at_s, quality))
-    end = layout_of(kind).pack_into(buf, start + BODY_AT, values)
+    end = pack_into(code_of(kind), buf, start + BODY_AT, values, WORDS, kind)
     chain = chain_after(chain_before, epoch, buf, start, length)
-    end = _CHAIN.pack_into(buf, end, (chain,))
-    end = _CRC.pack_into(buf, end, (crc.crc32(buf, start, end),))
-    return end, chain
+    _TAIL.set(buf, end, "chain", chain)
+    _TAIL.set(buf, end, "crc", crc.crc32(buf, start, end + 8))
+    return end + TRAILER, chain
 
 
 def is_record(buf, start, end):
@@ -66,11 +64,10 @@ def chain_of(buf, start, length):
 
 def values_of(buf, start, length):
     """Fields of a valid record as a tuple in SPEC order; None for an unknown kind or an unknown length of a known one."""
-    kind = buf[start + 1]
-    layout = LAYOUTS[kind] if kind < _KINDS else None
-    if layout is None or layout.size != length - LENGTH_MIN:
+    code = code_of(buf[start + 1])
+    if code is None or calcsize(code) != length - LENGTH_MIN:
         return None
-    return layout.unpack(buf, start + BODY_AT)
+    return unpack_from(code, buf, start + BODY_AT)
 
 
 def mend_one_bit(buf, start, end):
@@ -87,10 +84,10 @@ def mend_one_bit(buf, start, end):
     length = buf[start]
     if length < LENGTH_MIN or length > LENGTH_MAX or start + length > end:
         return 0
-    tail = start + length - 4
-    stored = _CRC.get(buf, tail, "crc")
-    found = crc.crc32(buf, start, tail)
+    tail = start + length - TRAILER
+    stored = _TAIL.get(buf, tail, "crc")
+    found = crc.crc32(buf, start, tail + 8)
     if crc.is_one_bit(found ^ stored):
-        _CRC.pack_into(buf, tail, (found,))
+        _TAIL.set(buf, tail, "crc", found)
         return length
-    return length if crc.mend_one_bit(buf, start, tail, stored, 1) else 0
+    return length if crc.mend_one_bit(buf, start, tail + 8, stored, 1) else 0

@@ -5,8 +5,7 @@ older reader misread money.
 """
 
 from firmware.base.port import const
-from firmware.base.records import BYTES6, BYTES8, I64, U8, U16, U32, Layout, fixed_bytes
-from firmware.ledger.account_row import ROW_SIZE
+from firmware.base.records import Layout
 
 EPOCH = const(1)
 BOOT = const(2)
@@ -44,154 +43,91 @@ ORDINARY = const(1)
 CREDIT_CLASS = const(2)
 BOOKS = const(3)
 
-_REGISTERS = (("from_0", U32), ("from_1", U32), ("from_2", U32), ("from_3", U32), ("from_4", U32))
-_CREDIT = (("account", U32), ("issuer", U16), ("number", U32), ("amount_ucu", I64), ("total_ucu", I64))
+# kind -> name and fields; the line is the kind. SPEC 2 tells what they mean
+WORDS = """
+EPOCH: epoch reason boot_count firmware
+BOOT: boot_count reset_cause firmware
+SNAPSHOT_BEGIN: rows acked_epoch acked_sequence acked_readings brake
+SNAPSHOT_ROW: row
+SNAPSHOT_END: rows rows_crc
+SEGMENT: account serial rates from_0 from_1 from_2 from_3 from_4
+CREDIT: account issuer number amount_ucu total_ucu
+CREDIT_REFUSED: account issuer number amount_ucu total_ucu reason
+CHARGE: account serial rate from_cwh to_cwh reading_at_s tariff version price amount_ucu total_charged_ucu cause marks
+HELD: account serial why rate register_cwh last_cwh
+EPISODE: account episode open available_ucu
+NOTICE: account episode level channel outcome available_ucu restore_ucu
+DECISION: account verdict reason failed available_ucu floor_ucu register_cwh reading_at_s policy policy_version tariff tariff_version \
+order episode notice_at_s
+RELAY: account serial action phase word detail
+SEEN: account seen status_word
+ORDER: account number order verdict reason failed credit_number expires_at_s
+DOCUMENT: what id version digest
+FLAGS: account flags order
+BRAKE: closed due accounts order
+CLOCK: before_s after_s source
+READINGS_GAP: first last
+EVENT: code account value
+ACKED: epoch sequence chain countersign readings
+FAULT: account fault value
+EXEMPT: account until_s order
+VISIT: account episode what days_left lead_days available_ucu visited_at_s order
+LEVEL: account episode level available_ucu"""
 
-_TABLE = (
-    (EPOCH, "EPOCH", BOOKS, (("epoch", U32), ("reason", U8), ("boot_count", U32), ("firmware", U32))),
-    (BOOT, "BOOT", CREDIT_CLASS, (("boot_count", U32), ("reset_cause", U8), ("firmware", U32))),
-    (
-        SNAPSHOT_BEGIN,
-        "SNAPSHOT_BEGIN",
-        BOOKS,
-        (("rows", U16), ("acked_epoch", U32), ("acked_sequence", U32), ("acked_readings", U32), ("brake", U8)),
-    ),
-    (SNAPSHOT_ROW, "SNAPSHOT_ROW", BOOKS, (("row", fixed_bytes(ROW_SIZE)),)),
-    (SNAPSHOT_END, "SNAPSHOT_END", BOOKS, (("rows", U16), ("rows_crc", U32))),
-    (SEGMENT, "SEGMENT", ORDINARY, (("account", U32), ("serial", BYTES6), ("rates", U8)) + _REGISTERS),
-    (CREDIT, "CREDIT", CREDIT_CLASS, _CREDIT),
-    (CREDIT_REFUSED, "CREDIT_REFUSED", CREDIT_CLASS, _CREDIT + (("reason", U8),)),
-    (
-        CHARGE,
-        "CHARGE",
-        ORDINARY,
-        (
-            ("account", U32),
-            ("serial", BYTES6),
-            ("rate", U8),
-            ("from_cwh", U32),
-            ("to_cwh", U32),
-            ("reading_at_s", U32),
-            ("tariff", U32),
-            ("version", U32),
-            ("price", U32),
-            ("amount_ucu", I64),
-            ("total_charged_ucu", I64),
-            ("cause", U8),
-            ("marks", U8),
-        ),
-    ),
-    (
-        HELD,
-        "HELD",
-        ORDINARY,
-        (("account", U32), ("serial", BYTES6), ("why", U8), ("rate", U8), ("register_cwh", U32), ("last_cwh", U32)),
-    ),
-    (EPISODE, "EPISODE", ORDINARY, (("account", U32), ("episode", U16), ("open", U8), ("available_ucu", I64))),
-    (
-        NOTICE,
-        "NOTICE",
-        ORDINARY,
-        (
-            ("account", U32),
-            ("episode", U16),
-            ("level", U8),
-            ("channel", U8),
-            ("outcome", U8),
-            ("available_ucu", I64),
-            ("restore_ucu", I64),
-        ),
-    ),
-    (
-        DECISION,
-        "DECISION",
-        ORDINARY,  # a restore or a withdrawal is CREDIT_CLASS: class_of looks at the verdict
-        (
-            ("account", U32),
-            ("verdict", U8),
-            ("reason", U8),
-            ("failed", U32),
-            ("available_ucu", I64),
-            ("floor_ucu", I64),
-            ("register_cwh", U32),
-            ("reading_at_s", U32),
-            ("policy", U32),
-            ("policy_version", U32),
-            ("tariff", U32),
-            ("tariff_version", U32),
-            ("order", U32),
-            ("episode", U16),
-            ("notice_at_s", U32),
-        ),
-    ),
-    (
-        RELAY,
-        "RELAY",
-        CREDIT_CLASS,
-        (("account", U32), ("serial", BYTES6), ("action", U8), ("phase", U8), ("word", U16), ("detail", U8)),
-    ),
-    (SEEN, "SEEN", CREDIT_CLASS, (("account", U32), ("seen", U8), ("status_word", U16))),
-    (
-        ORDER,
-        "ORDER",
-        CREDIT_CLASS,
-        (
-            ("account", U32),
-            ("number", U32),
-            ("order", U8),
-            ("verdict", U8),
-            ("reason", U8),
-            ("failed", U32),
-            ("credit_number", U32),
-            ("expires_at_s", U32),
-        ),
-    ),
-    (DOCUMENT, "DOCUMENT", ORDINARY, (("what", U8), ("id", U32), ("version", U32), ("digest", BYTES8))),
-    (FLAGS, "FLAGS", CREDIT_CLASS, (("account", U32), ("flags", U16), ("order", U32))),
-    (BRAKE, "BRAKE", BOOKS, (("closed", U8), ("due", U16), ("accounts", U16), ("order", U32))),
-    (CLOCK, "CLOCK", ORDINARY, (("before_s", U32), ("after_s", U32), ("source", U8))),
-    (READINGS_GAP, "READINGS_GAP", CREDIT_CLASS, (("first", U32), ("last", U32))),
-    (EVENT, "EVENT", ORDINARY, (("code", U16), ("account", U32), ("value", I64))),
-    (
-        ACKED,
-        "ACKED",
-        BOOKS,
-        (("epoch", U32), ("sequence", U32), ("chain", BYTES8), ("countersign", BYTES8), ("readings", U32)),
-    ),
-    (FAULT, "FAULT", CREDIT_CLASS, (("account", U32), ("fault", U8), ("value", U32))),
-    (EXEMPT, "EXEMPT", CREDIT_CLASS, (("account", U32), ("until_s", U32), ("order", U32))),
-    (
-        VISIT,
-        "VISIT",
-        CREDIT_CLASS,
-        (
-            ("account", U32),
-            ("episode", U16),
-            ("what", U8),
-            ("days_left", U16),
-            ("lead_days", U16),
-            ("available_ucu", I64),
-            ("visited_at_s", U32),
-            ("order", U32),
-        ),
-    ),
-    (LEVEL, "LEVEL", ORDINARY, (("account", U32), ("episode", U16), ("level", U8), ("available_ucu", I64))),
+# kind -> code of its fields (base/records); the place is the kind
+_CODES = (
+    None,
+    b"<IBII",  # EPOCH
+    b"<IBI",
+    b"<HIIIB",
+    b"<146s",
+    b"<HI",
+    b"<I6sBIIIII",  # SEGMENT
+    b"<IHIqq",
+    b"<IHIqqB",
+    b"<I6sBIIIIIIqqBB",  # CHARGE
+    b"<I6sBBII",
+    b"<IHBq",
+    b"<IHBBBqq",
+    b"<IBBIqqIIIIIIIHI",  # DECISION
+    b"<I6sBBHB",
+    b"<IBH",
+    b"<IIBBBIII",  # ORDER
+    b"<BII8s",
+    b"<IHI",
+    b"<BHHI",
+    b"<IIB",  # CLOCK
+    b"<II",
+    b"<HIq",
+    b"<II8s8sI",
+    b"<IBI",
+    b"<III",
+    b"<IHBHHqII",  # VISIT
+    b"<IHBq",
 )
+KINDS = const(28)
 
-# kind -> layout of its fields, kind -> class; the place in the list is the kind
-LAYOUTS = [None] * (len(_TABLE) + 1)
-_CLASSES = bytearray(len(_TABLE) + 1)
-for _kind, _name, _class, _fields in _TABLE:
-    LAYOUTS[_kind] = Layout(_name, _fields)
-    _CLASSES[_kind] = _class
-del _TABLE, _REGISTERS, _CREDIT  # 100 little tuples that the layouts have taken over
+# kind -> class of space
+_CLASSES = (
+    b"\0"
+    b"\3\2\3\3\3\1"  # EPOCH, BOOT, SNAPSHOT_BEGIN, SNAPSHOT_ROW, SNAPSHOT_END, SEGMENT
+    b"\2\2\1\1\1\1"  # CREDIT, CREDIT_REFUSED, CHARGE, HELD, EPISODE, NOTICE
+    b"\1\2\2\2\1\2"  # DECISION (but class_of looks at its verdict), RELAY, SEEN, ORDER, DOCUMENT, FLAGS
+    b"\3\1\2\1\3\2"  # BRAKE, CLOCK, READINGS_GAP, EVENT, ACKED, FAULT
+    b"\2\2\1"  # EXEMPT, VISIT, LEVEL
+)
 
 _RESTORING_VERDICTS = (2, 5)
 
 
+def code_of(kind):
+    """Code of the fields of a known kind, None for another."""
+    return _CODES[kind] if 0 < kind < KINDS else None
+
+
 def layout_of(kind):
-    """Layout of a known kind, None for another."""
-    return LAYOUTS[kind] if 0 < kind < len(LAYOUTS) else None
+    """Layout of a known kind, made for who asks; None for another."""
+    return Layout(WORDS.split("\n")[kind], _CODES[kind]) if 0 < kind < KINDS else None
 
 
 def class_of(kind, values):

@@ -4,22 +4,10 @@ The list is filled while the file is read, in blocks of a few meters, so that no
 """
 
 from firmware.base.port import const
-from firmware.base.records import BYTES6, U8, U32, Layout, fixed_bytes
+from firmware.base.records import Layout
 
 BLOCK_METERS = const(32)
-_METER = Layout(
-    "meter",
-    (
-        ("account", U32),
-        ("serial", BYTES6),
-        ("model", U8),
-        ("password_level", U8),
-        ("password", fixed_bytes(3)),
-        ("tariff", U32),
-        ("policy", U32),
-        ("flags", U8),
-    ),
-)
+_METER = Layout("meter: account serial model password_level password tariff policy flags", b"<I6sBB3sIIB")
 
 
 class MeterSettings:

@@ -22,10 +22,8 @@ from firmware.base.limits import Limits
 from firmware.ledger import record_kinds as kinds
 from firmware.ledger.accounts import Accounts
 from firmware.ledger.account_row import ROW, ROW_SIZE
-from firmware.ledger.account_table import ACCOUNT
-for layout in (ROW, ACCOUNT):  # where a field stands is worked out once, not for each account
-    for field in layout.fields:
-        layout.offset_of(field)
+for field in ROW.names():  # where a field stands is worked out once, not for each account
+    ROW.offset_of(field)
 gc.collect(); before = gc.mem_alloc()
 accounts = Accounts(Limits().accounts_max)
 gc.collect(); empty = gc.mem_alloc() - before

@@ -1,11 +1,10 @@
 """Layouts pack and unpack exactly, and refuse what would wrap."""
 
-from firmware.base import records
 from firmware.base.faults import Broken
-from firmware.base.records import BYTES6, I8, I16, I32, I64, U8, U16, U32, U64, Layout
+from firmware.base.records import Layout, pack_into
 from tests.kit import cases, eq, raises
 
-ROW = Layout("row", (("account", U32), ("amount_ucu", I64), ("serial", BYTES6), ("kind", U8)))
+ROW = Layout("row: account amount_ucu serial kind", b"<Iq6sB")
 
 
 def test_packs_little_endian_without_padding():
@@ -16,20 +15,16 @@ def test_packs_little_endian_without_padding():
     eq(ROW.unpack(buf, 1), (1, -2, b"abcdef", 255))
 
 
-def test_every_type_keeps_its_edges_and_refuses_beyond():
+def test_every_number_keeps_its_edges_and_refuses_beyond():
     edges = (
-        (U8, 0, 2**8 - 1),
-        (U16, 0, 2**16 - 1),
-        (U32, 0, 2**32 - 1),
-        (U64, 0, 2**64 - 1),
-        (I8, -(2**7), 2**7 - 1),
-        (I16, -(2**15), 2**15 - 1),
-        (I32, -(2**31), 2**31 - 1),
-        (I64, -(2**63), 2**63 - 1),
+        (b"<BBB", 0, 2**8 - 1),
+        (b"<BHB", 0, 2**16 - 1),
+        (b"<BIB", 0, 2**32 - 1),
+        (b"<BqB", -(2**63), 2**63 - 1),
     )
 
-    def check(kind, lowest, highest):
-        one = Layout("one", (("before", U8), ("field", kind), ("after", U8)))
+    def check(code, lowest, highest):
+        one = Layout("one: before field after", code)
         buf = bytearray(one.size)
         for value in (lowest, lowest + 1, 0, 1, highest // 3, highest - 1, highest):
             one.pack_into(buf, 0, (0xAA, value, 0x55))
@@ -46,7 +41,7 @@ def test_every_type_keeps_its_edges_and_refuses_beyond():
 
 
 def test_bytes_of_a_64_bit_value_are_those_of_twos_complement():
-    one = Layout("one", (("v", I64),))
+    one = Layout("one: v", b"<q")
     buf = bytearray(8)
     one.pack_into(buf, 0, (-(2**63),))
     eq(bytes(buf), b"\x00\x00\x00\x00\x00\x00\x00\x80")
@@ -69,6 +64,9 @@ def test_wrong_length_of_bytes_or_values_is_broken():
     raises(Broken, ROW.pack_into, buf, 0, (1, 2, b"sevenby", 3))
     raises(Broken, ROW.pack_into, buf, 0, (1, 2, 3, 3))
     raises(Broken, ROW.pack_into, buf, 0, (1, 2, b"abcdef"))
+    raises(Broken, ROW.pack_into, buf, 0, (1, 2, b"abcdef", 3, 4))
+    raises(Broken, ROW.set, buf, 0, "serial", b"short")
+    raises(Broken, ROW.set, buf, 0, "serial", "abcdef")
     eq(bytes(buf), bytes(ROW.size))
 
 
@@ -79,11 +77,25 @@ def test_records_outside_the_buffer_are_broken():
         raises(Broken, ROW.get, buf, start, "kind")
         raises(Broken, ROW.pack_into, buf, start, (1, 2, b"abcdef", 3))
     raises(Broken, ROW.get, buf, 0, "nothing")
-    raises(Broken, Layout, "twice", (("a", U8), ("a", U8)))
+    raises(Broken, ROW.set, buf, 0, "nothing", 1)
+
+
+def test_layouts_whose_words_do_not_fit_their_code_are_broken():
+    raises(Broken, Layout, "twice: a a", b"<BB")
+    raises(Broken, Layout, "few: a", b"<BB")
+    raises(Broken, Layout, "many: a b c", b"<BB")
+
+
+def test_one_row_of_many_is_packed_and_named_by_its_line():
+    buf = bytearray(8)
+    eq(pack_into(b"<HI", buf, 1, (1, 2), "first: a b\nsecond: c d", 1), 7)
+    eq(bytes(buf), b"\x00\x01\x00\x02\x00\x00\x00\x00")
+    eq("second.d" in str(raises(Broken, pack_into, b"<HI", buf, 1, (1, -2), "first: a b\nsecond: c d", 1)), True)
+    eq("second:" in str(raises(Broken, pack_into, b"<HI", buf, 3, (1, 2), "first: a b\nsecond: c d", 1)), True)
 
 
 def test_fixed_bytes_of_any_size():
-    one = Layout("one", (("hash", records.fixed_bytes(12)),))
+    one = Layout("one: hash", b"<12s")
     buf = bytearray(12)
     one.pack_into(buf, 0, (bytearray(b"0123456789ab"),))
     eq(one.get(buf, 0, "hash"), b"0123456789ab")
