@@ -8,10 +8,12 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 
+from tests.sim.mutants import MUTANTS, SEEDS_MAX, applied
 from tests.sim.options import KINDS, draw
 from tests.sim.story import Verdict, play
 
 LINE_MAX = 330
+WORDS_MAX = 200
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -21,11 +23,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--days", type=float, default=2.0, help="virtual days of faults each (2)")
     parser.add_argument("--meters", type=int, default=0, help="so many meters in each run; 0 draws it")
     parser.add_argument("--without", default="", help=f"kinds of fault to leave out, by commas: {','.join(KINDS)}, or all")
+    parser.add_argument("--mutants", action="store_true", help="play each deliberate bug until it is caught, and print the table")
+    parser.add_argument("--only", default="", help="with --mutants: these alone, by commas")
     parser.add_argument("--shrink", action="store_true", help="after a failure, leave out kinds of fault while it still fails")
     parser.add_argument("--keep-going", action="store_true", help="do not end at the first failure")
+    parser.add_argument("--notes", type=int, default=40, help="how many of the last events a failure prints (40)")
     parser.add_argument("--verbose", action="store_true", help="say a line for each seed")
     args = parser.parse_args(argv)
     without = frozenset(KINDS if args.without == "all" else filter(None, args.without.split(",")))
+    if args.mutants:
+        return hunt(list(filter(None, args.only.split(","))) or list(MUTANTS), args.first, args.days, args.meters)
     begun, days, lives, checks, failed = time.perf_counter(), 0.0, 0, 0, 0
     counts: Counter[str] = Counter()
     for seed in range(args.first, args.first + args.seeds):
@@ -36,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(f"seed {seed}: {verdict.lives} lives, {verdict.days / verdict.seconds:.2f} days/s {verdict.sentence}", flush=True)
         if verdict.sentence:
             failed += 1
-            report(verdict, args.days, args.meters, without)
+            report(verdict, args.notes, command(seed, args.days, args.meters, without))
             if args.shrink:
                 shrink(verdict, args.days, args.meters, without)
             if not args.keep_going:
@@ -48,12 +55,31 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 1 if failed else 0
 
 
-def report(verdict: Verdict, days: float, meters: int, without: frozenset[str]) -> None:
+def hunt(names: list[str], first: int, days: float, meters: int) -> int:
+    """Each mutant until it is caught -> 1 when one escapes."""
+    escaped = 0
+    for name in names:
+        begun = time.perf_counter()
+        verdict = None
+        for seed in range(first, first + SEEDS_MAX):
+            with applied(name):
+                verdict = play(draw(seed, days, frozenset(), meters))
+            if verdict.sentence:
+                break
+        assert verdict is not None
+        escaped += not verdict.sentence
+        found = f"seed {seed - first + 1}: {verdict.sentence}" if verdict.sentence else f"ESCAPED {SEEDS_MAX} seeds"
+        print(f"{name:30} {MUTANTS[name][0]}\n    {time.perf_counter() - begun:6.1f} s, {found[:WORDS_MAX]}", flush=True)
+    print(f"{len(names)} mutants, {escaped} escaped")
+    return 1 if escaped else 0
+
+
+def report(verdict: Verdict, notes: int, again: str) -> None:
     """Everything that somebody needs who looks for the fault."""
     print(f"seed {verdict.options.seed} FAILED: {verdict.sentence}\n  {verdict.options.shown()}")
-    for line in verdict.notes:
+    for line in verdict.notes[len(verdict.notes) - min(notes, len(verdict.notes)) :]:
         print("    " + line[:LINE_MAX])
-    print("  again: " + command(verdict.options.seed, days, meters, without), flush=True)
+    print("  again: " + again, flush=True)
 
 
 def command(seed: int, days: float, meters: int, without: frozenset[str]) -> str:

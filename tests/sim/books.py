@@ -76,6 +76,7 @@ class Books:
     orders: dict[tuple[int, int], Record] = field(default_factory=dict)
     documents: set[tuple[int, int, int]] = field(default_factory=set)
     acked: int = 0
+    offset_s: int = 0
 
     def account(self, number: int) -> Account:
         return self.accounts.setdefault(number, Account())
@@ -104,11 +105,16 @@ class Books:
 
     def price(self, tariff: int, day: int, rate: int) -> int | None:
         """What a tariff asks on that local day."""
-        best = None
-        for (known, version), said in sorted(self.tariffs.items()):
-            if known == tariff and said.effective_day <= day and (1, known, version) in self.documents:
-                best = said.prices.get(rate)
-        return best
+        version = self.in_force(tariff, day)
+        return None if version is None else self.tariffs[tariff, version].prices.get(rate)
+
+    def in_force(self, tariff: int, day: int) -> int | None:
+        """The version with the latest date not behind `day`, the newest of those; of those that the gateway has."""
+        known = [
+            (said.effective_day, version) for (identity, version), said in self.tariffs.items()
+            if identity == tariff and said.effective_day <= day and (1, identity, version) in self.documents
+        ]  # fmt: skip
+        return max(known)[1] if known else None
 
     # one kind each
 
@@ -148,6 +154,7 @@ class Books:
         price = None if version is None else version.prices.get(rate)
         if price is None or price != record.number("price"):
             yield f"charges at price {record.number('price')}, its tariff version says {price}"
+        yield from self._charged_by(record, account)
         amount = span * record.number("price")
         account.charged_cwh[rate] = end
         account.energy_cwh += span
@@ -155,6 +162,16 @@ class Books:
         account.charged_at_s = record.number("reading_at_s")
         if (record.number("amount_ucu"), record.number("total_charged_ucu")) != (amount, account.charged_ucu):
             yield f"charges {record.number('amount_ucu')} of {record.number('total_charged_ucu')}, not {amount} of {account.charged_ucu}"
+
+    def _charged_by(self, record: Record, account: Account) -> Iterator[str]:
+        """The version of the day on which the span began, else of the day on which it ended, of those that are known by now."""
+        begun, ended = self.local_day(account.charged_at_s), self.local_day(record.number("reading_at_s"))
+        version = self.in_force(record.number("tariff"), min(begun, ended)) or self.in_force(record.number("tariff"), ended)
+        if version != record.number("version"):
+            yield f"charges by version {record.number('version')}, version {version} is in force from day {min(begun, ended)} on"
+
+    def local_day(self, at_s: int) -> int:
+        return (at_s + self.offset_s) // 86_400
 
     def _held(self, record: Record, now_ms: int) -> Iterator[str]:
         if record.number("why") == 0:
@@ -204,8 +221,10 @@ class Books:
         yield from ()
 
     def _brake(self, record: Record, now_ms: int) -> Iterator[str]:
-        self.brake = bool(record.number("closed"))
-        yield from ()
+        closed = bool(record.number("closed"))
+        if closed == self.brake:
+            yield f"the brake is {'closed' if closed else 'released'} and was so already"
+        self.brake = closed
 
     def _document(self, record: Record, now_ms: int) -> Iterator[str]:
         what, identity, version = record.number("what"), record.number("id"), record.number("version")

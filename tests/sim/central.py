@@ -20,19 +20,20 @@ from host_tools.head_end.outgoing import Outgoing
 from tests.sim.link import Broker
 from tests.sim.loop import Loop
 
-BATCH_MS = 60  # what came within so long is answered together, as a server does that finds its queue empty
 POLL_MS_MAX = 60_000
 
 
 class Central:
-    """`start_s`: wall seconds at the run's beginning; `folder` for documents on their way to the database."""
+    """`start_s`: wall seconds at the run's beginning; what came within `batch_ms` is answered together, as a busy server does."""
 
-    def __init__(self, loop: Loop, broker: Broker, gateway: str, start_s: int, folder: Path) -> None:
+    def __init__(self, loop: Loop, broker: Broker, gateway: str, start_s: int, batch_ms: int, folder: Path) -> None:
         self.loop, self.broker, self.gateway = loop, broker, gateway
         self.away = False
+        self.batch_ms = batch_ms
         self.start_s = start_s
         self._folder = folder
         self.db = Database(":memory:")
+        self.db.run("UPDATE head_end SET name = 'head-end-sim', countersign_key = ?", bytes(32))  # nothing of the host's chance
         self.outgoing = Outgoing(self.db)
         self._garbage = Garbage(self.db)
         self._waiting: dict[str, Heard] = {}
@@ -64,7 +65,7 @@ class Central:
         self._waiting[heard.gateway] = heard
         if not self._answering:
             self._answering = True
-            self.loop.after(BATCH_MS, self._answer)
+            self.loop.after(self.batch_ms, self._answer)
 
     def _answer(self) -> None:
         self._answering = False

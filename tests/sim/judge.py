@@ -33,7 +33,7 @@ class Judge:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.books = Books()
+        self.books = Books(offset_s=world.offset_s)
         self.cuts_ms: list[int] = []
         self.cut_accounts: dict[int, int] = {}  # account -> true time of its last cut
         self.brake_released_ms = -1
@@ -84,6 +84,8 @@ class Judge:
             self.condemn(f"sequences {missing[:5]} were durable and are missing")
         if oldest > 1 and image.snapshot_sequence is None:
             self.condemn(f"records before {oldest} are pruned without a snapshot")
+        if oldest > 1 and oldest - 1 > self.books.acked:
+            self.condemn(f"records up to {oldest - 1} are pruned, and the head-end is known to hold only {self.books.acked}")
         self.on_durable([record for record in image.records if record.sequence > self.books.sequence])
 
     # money
@@ -119,7 +121,7 @@ class Judge:
         return account.balance_ucu - worth
 
     def local_day(self, at_s: int) -> int:
-        return (at_s + self.world.offset_s) // DAY_S
+        return self.books.local_day(at_s)
 
     # supply
 

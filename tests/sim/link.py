@@ -46,6 +46,7 @@ class Stream:
         self._closed = False
         self.dead = False  # the power of this life is gone
         self.gone = False  # the broker holds it for over
+        self.cut = False  # no further byte comes through, either way
         self.out_ready_ms = 0
         self.in_ready_ms = 0
         self.partial = bytearray()
@@ -162,7 +163,7 @@ class Broker:
         self.loop.at(stream.in_ready_ms, lambda: self._arrive(stream, data))
 
     def _arrive(self, stream: Stream, data: bytes) -> None:
-        if self.weather.half_open or stream.gone:
+        if self.weather.half_open or stream.gone or stream.cut:
             return
         if self._strikes(self.weather.cut):
             stream.deliver(data[: self._rng.randrange(len(data))])
@@ -174,8 +175,11 @@ class Broker:
 
     def from_gateway(self, stream: Stream, data: bytes) -> None:
         self._look(stream, data)
+        if stream.cut:
+            return
         if self._strikes(self.weather.cut):
             data = data[: self._rng.randrange(len(data))]
+            stream.cut = True
             self.loop.after(self._delay(), lambda: self._break(stream))
         stream.out_ready_ms = max(stream.out_ready_ms, self.loop.now_ms + self._delay())
         self.loop.at(stream.out_ready_ms, lambda: self._take(stream, data))

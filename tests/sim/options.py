@@ -37,6 +37,7 @@ class Options:
     flags: list[dict[str, bool]] = field(default_factory=list)
     peak_w: int = 8_000
     poll_period_s: int = 900
+    batch_ms: int = 60  # what reaches the head-end within so long is answered together
     start_s: int = MONDAY_S
     erase_size: int = 1024
     program_unit: int = 32
@@ -65,13 +66,14 @@ def draw(seed: int, days: float, without: frozenset[str] = frozenset(), meters: 
     """The options of `seed`; `meters` 0 draws their number."""
     rng = stream(seed, "options")
     options = Options(seed, days)
-    options.meters = rng.choices((1, 2, 3, 5, 8), (20, 25, 25, 20, 10))[0]
+    options.meters = rng.choices((1, 2, 3, 5, 8), (25, 25, 25, 15, 10))[0]
     if meters:
         options.meters = meters
     options.models = [rng.choices((0, 1, 2), (60, 20, 20))[0] for _ in range(8)][: options.meters]
     options.flags = [_flags(rng) for _ in range(8)][: options.meters]
     options.peak_w = rng.choice((2_000, 5_000, 9_000, 12_000))
-    options.poll_period_s = rng.choice((120, 300, 900))
+    options.poll_period_s = rng.choices((120, 300, 900), (15, 25, 60))[0]
+    options.batch_ms = rng.choice((60, 3_000, 10_000))
     options.start_s = MONDAY_S + rng.randrange(0, 400 * 86_400)
     options.program_unit = rng.choice((1, 8, 32, 256))
     options.erase_size = rng.choice((1024, 4096)) if options.program_unit < 256 else 4096

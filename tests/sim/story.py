@@ -18,7 +18,9 @@ from tests.sim.world import World, installed, seldom
 SETTLE_MS_MAX = 5 * HOUR_MS
 QUIET_MS = 30 * 60_000  # convergence must last: nothing new is journalled but acknowledgements and readings
 PLENTY_UCU = 20_000_000
-SAME_SECOND = "the reading of that instant says"
+# Readings of two lives may bear one second; a tariff that comes late applies from the first unsettled day (design 4.10), and
+# the head-end names what was charged before.
+LAWFUL = ("the reading of that instant says", "was charged, version")
 
 
 @dataclass
@@ -48,8 +50,9 @@ def play(options: Options) -> Verdict:
                 verdict.sentence = str(wrong)
             except (Violation, SpinningLoop) as wrong:
                 verdict.sentence = f"{type(wrong).__name__}: {wrong}"
-            verdict.notes = [f"{at / 1000:.3f} {text if isinstance(text, str) else text()}" for at, text in world.notes]
-            world.close()
+            finally:
+                verdict.notes = [f"{at / 1000:.3f} {text if isinstance(text, str) else text()}" for at, text in world.notes]
+                world.close()
     finally:
         verdict.counts = dict(world.judge.books.counts)
         verdict.lives, verdict.checks, verdict.days = world.boots, world.judge.checks, world.loop.now_ms / 86_400_000
@@ -130,7 +133,7 @@ def _compare(world: World) -> None:
             judge.condemn(f"account {number}: {used} cwh used, {account.energy_cwh} charged, {open_cwh} open")
     results, others = reconcile(world.central.db)
     for sentence in others + [sentence for result in results for sentence in result.differences]:
-        if SAME_SECOND not in sentence:
+        if not any(words in sentence for words in LAWFUL):
             judge.condemn("the head-end finds: " + sentence)
     for result in results:
         ours = books.account(result.account)

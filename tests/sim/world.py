@@ -166,7 +166,7 @@ class World:
         self.broker.on_puback = self.judge.on_puback
         self.broker.on_publish = self.judge.on_publish
         self._write_files()
-        self.central = Central(self.loop, self.broker, self.gateway, options.start_s, self.folder)
+        self.central = Central(self.loop, self.broker, self.gateway, options.start_s, options.batch_ms, self.folder)
         commands.import_site(self.central.db, str(self.folder / "settings.json"), str(self.folder / "key"))
         for document in tariff_document(1, "2026-01-01", options.price).values():
             self.central.set_document("tariff", document)
