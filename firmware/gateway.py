@@ -1,6 +1,6 @@
 """The hall: every event of the gateway comes through here, and leaves as journal records, relay orders and messages.
 
-`on_reading`, `on_status`, `on_relay`, `on_silence` from the bus; `on_credit`, `on_order`, `on_acks` from the head-end;
+`on_reading`, `on_freeze`, `on_status`, `on_relay`, `on_silence` from the bus; `on_credit`, `on_order`, `on_acks` from the head-end;
 `on_tick` from the clock. Synchronous, never awaits: read, price, journal, decide, act is one uninterrupted step, so in a
 cooperative scheduler money needs no lock.
 
@@ -17,6 +17,7 @@ from firmware.cutoff.brake import Brake
 from firmware.cutoff.throttle import Throttle
 from firmware.gateway_billing import HELD_NO_VALUE, HELD_OTHER_SERIAL, NO_SERIAL, Billing
 from firmware.gateway_books import Refusals, note, settle
+from firmware.gateway_freezes import FreezeDesk
 from firmware.gateway_orders import OrderDesk
 from firmware.gateway_replay import EVENT_STANDING, STANDING_AWAITS_COMPARISON, STANDING_AWAITS_STATE, Replay, forward_s
 from firmware.gateway_slot import Slots
@@ -83,6 +84,7 @@ class Gateway:
         order, self._wake, self.announce = doors
         self.uplink_events = 0
         self.billing = Billing(ledger, site.tariffs, limits)
+        self.freezes = FreezeDesk(ledger, self.billing, limits)
         throttle = Throttle(limits.cuts_remembered_max)
         brake = Brake(limits.accounts_max)
         views = (self.clock_view, self.head_end)
@@ -128,8 +130,16 @@ class Gateway:
 
     # from the bus
 
+    def wants_freeze(self, reading):
+        """Number of the daily freeze to ask for before this reading is handed over; 0 = none."""
+        return self.freezes.first(self.slots[reading.meter], reading)
+
+    def on_freeze(self, reading, refused, at_local_s, registers):
+        """What came of it (`at_local_s` None: no freeze); the days before it are charged -> number of the next one, 0 = enough."""
+        return self.freezes.on_freeze(self.slots[reading.meter], reading, refused, at_local_s, registers)
+
     def on_reading(self, reading):
-        """A meter answered: believe or hold, charge, judge, remember, tell."""
+        """A meter answered: believe or hold, charge, judge, remember, tell -> True when it should be asked again soon."""
         slot = self.slots[reading.meter]
         if slot.silent_turns >= self._limits.silent_turns_told:
             note(self.ledger, kinds.EVENT, (EVENT_ANSWERS_AGAIN, slot.account, slot.silent_turns))
@@ -139,11 +149,12 @@ class Gateway:
         if not why and not self.billing.is_bound(slot) and not self.billing.bind(slot, reading):
             why = HELD_OTHER_SERIAL  # no room to close one segment and begin the next
         undated = not why and self.billing.waits_for_date(slot, reading)
-        if undated or why and why != HELD_NO_VALUE:
+        waits = not why and not undated and self.freezes.must_wait(slot, reading)
+        if undated or waits or why and why != HELD_NO_VALUE:
             slot.was_heard(reading)
         if why:
             self.billing.hold(slot, reading, why)
-        elif not undated:
+        elif not undated and not waits:
             self._believe(slot, reading)
         if reading.status_word is not None:
             self._learn_enforceable(slot, reading.status_word)
@@ -151,6 +162,7 @@ class Gateway:
         self.supply.judge(slot)
         self._store(slot, reading)
         self._wake()
+        return waits
 
     def _believe(self, slot, reading):
         slot.held = 0
@@ -294,7 +306,7 @@ class Gateway:
         for slot in self.slots.noticed():
             if slot.notice_sequence <= sequence:
                 slot.notice_sequence = 0
-                self.supply.notice_delivered(slot, CHANNEL_HEAD_END)
+                self.supply.notices.delivered(slot, CHANNEL_HEAD_END)
 
     def reprice(self, slot):
         """Tariffs changed: the uncharged energy of the last reading is worth something else."""

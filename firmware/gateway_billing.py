@@ -103,6 +103,10 @@ class Billing:
     def _passable_cwh(self, slot, elapsed_s):
         return slot.max_power_w * (elapsed_s + self._limits.plausible_slack_s) * 5 // 4 // JOULES_PER_CWH + 1
 
+    def passable_cwh(self, slot, before_s, after_s):
+        """The most that the meter can have passed between two dated moments."""
+        return self._passable_cwh(slot, max(0, after_s - before_s))
+
     def hold(self, slot, reading, why):
         """Journal a held reading once per episode of holding."""
         reading.marks |= MARK_HELD
@@ -271,6 +275,27 @@ class Billing:
         charged_at_s = self._ledger.accounts.get(slot.row, "charged_at_s")
         marks = MARK_UNSPLIT_MIDNIGHT if self._crosses_midnight(slot, charged_at_s, reading.at_s) else 0
         return self._journal(slot, lines, (reading.serial, reading.at_s), tariff, (cause, marks))
+
+    def charge_days(self, slot, serial, midnight_s, registers):
+        """Journal the energy up to a frozen midnight, by the tariff of its first day, else of its last one -> False without room.
+
+        Without a tariff on these days nothing is charged: the energy waits for the next freeze, and for a day that has one.
+        """
+        accounts = self._ledger.accounts
+        since_s = accounts.get(slot.row, "charged_at_s")
+        tariff = self.tariff_now(slot, since_s) or self.tariff_now(slot, midnight_s - 1)
+        if tariff is None:
+            return True
+        offset, rates = slot.utc_offset_min, slot.model.rates
+        charged = [accounts.charged_cwh(slot.row, rate) for rate in range(len(registers))]
+        last_day = days.day_number(midnight_s - 1, offset)
+        for _, before, after, marks in pricing.split(days.day_number(since_s, offset), last_day, charged, registers, ()):
+            lines = pricing.charge_lines(tariff, rates, before, after, slot.model.modulus_cwh)
+            if not lines:
+                rate = billed_registers(rates)[0]
+                lines = [(rate, after[rate], after[rate], tariff.price_of(rate), 0)]
+            self._journal(slot, lines, (serial, midnight_s), tariff, (CAUSE_MIDNIGHT, marks))
+        return accounts.get(slot.row, "charged_at_s") == midnight_s
 
     def _journal(self, slot, lines, whose, tariff, why):
         """CHARGE records of these lines -> what they come to together."""

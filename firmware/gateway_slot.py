@@ -43,9 +43,11 @@ _PAUSE = const(19)
 _CUT_ORDER = const(20)
 _CUT_UNTIL = const(21)
 _OVERRIDE = const(22)
-COLUMNS = const(23)
+_WAITS = const(23)
+COLUMNS = const(24)
 _RARE = (_FORWARD, _HEARD, _HELD, _HELD_SEQUENCE, _JUMPED, _REFUSED, _NOTICE_AGAIN, _LOST, _PAUSE, _CUT_ORDER, _CUT_UNTIL, _OVERRIDE)
-_INITIAL = (0, 0, None, supply.ON_UNKNOWN, 0, None, None, None, None, 0, 0, None, None, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+_RARE += (_WAITS,)
+_INITIAL = (0, 0, None, supply.ON_UNKNOWN, 0, None, None, None, None, 0, 0, None, None, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, None)
 
 
 def _column(number):
@@ -164,6 +166,14 @@ class Slot:
             return False
         del self._columns[_NOTICE_AGAIN][self.index]
         return True
+
+    def waited_s(self):
+        """Seconds since readings began to wait for a freeze: since the first of these calls."""
+        return self._slots.second - self._columns[_WAITS].setdefault(self.index, self._slots.second)
+
+    def wait_ends(self):
+        """No reading waits."""
+        _put_rare(self._columns[_WAITS], self.index, None, None)
 
     # readings
 

@@ -43,6 +43,9 @@ class FakeMeter:
         self.orders = []
         self.requests = 0
         self.clock_s = 0  # local seconds at virtual time zero
+        self.freezes = None  # daily freezes (local seconds, register), newest first; None = the meter has none
+        self.freeze_items = {}  # data identifier -> bytes or None: what is told instead
+        self.deaf_to_freezes = False
         self._watt_ms = 0
         self._seen_ms = None
 
@@ -52,14 +55,25 @@ class FakeMeter:
 
     def pass_time(self, now_ms):
         """Energy flows while the relay is closed."""
-        if self._seen_ms is not None and not self.status & 0x10:
-            self._watt_ms += self.power_w * ticks.diff(now_ms, self._seen_ms)
         if self._seen_ms is not None:
-            self.clock_ms_passed(ticks.diff(now_ms, self._seen_ms))
+            self.pass_ms(ticks.diff(now_ms, self._seen_ms))
         self._seen_ms = now_ms
-        whole = self._watt_ms // 36_000_000  # 10 Wh in W ms
-        self._watt_ms -= whole * 36_000_000
-        self.added_cwh += whole
+
+    def pass_ms(self, passed_ms):
+        """So much time, also while nobody reads it; at each of its own midnights it freezes its register."""
+        while passed_ms > 0:
+            step_ms = passed_ms
+            if self.freezes is not None:
+                step_ms = min(step_ms, (DAY_S - self.clock_s % DAY_S) * 1000 - getattr(self, "_clock_ms", 0))
+            if not self.status & 0x10:
+                self._watt_ms += self.power_w * step_ms
+            self.clock_ms_passed(step_ms)
+            whole = self._watt_ms // 36_000_000  # 10 Wh in W ms
+            self._watt_ms -= whole * 36_000_000
+            self.added_cwh += whole
+            passed_ms -= step_ms
+            if self.freezes is not None and not self.clock_s % DAY_S and not self._clock_ms:
+                self.freezes = [(self.clock_s, self.register_cwh())] + self.freezes[:61]
 
     def clock_ms_passed(self, passed_ms):
         """The meter's own clock goes on."""
@@ -74,7 +88,7 @@ class FakeMeter:
     def answer(self, control, data):
         """Reply bytes, or None for silence."""
         self.requests += 1
-        if self.silent:
+        if self.silent or self.deaf_to_freezes and data[3:4] == b"\x05":
             return None
         if control == 0x11:
             return self._read(data)
@@ -89,7 +103,24 @@ class FakeMeter:
             return frame(self.address, 0xD1, b"\x02")
         return frame(self.address, 0x91, bytes(data[:4]) + value)
 
+    def _freeze(self, item):
+        """05 06 00 nn its time, 05 06 01 nn its register; zeros where none was taken yet."""
+        column, number = item >> 8 & 0xFF, item & 0xFF
+        if self.freezes is None or not 1 <= number <= 62 or column > 1:
+            return None
+        if number > len(self.freezes):
+            return bytes(4 if column else 5)
+        at_s, register_cwh = self.freezes[number - 1]
+        if column:
+            return bcd(register_cwh, 4)
+        year, month, day = civil(at_s // DAY_S)
+        return bcd(at_s // 60 % 60, 1) + bcd(at_s // 3600 % 24, 1) + bcd(day, 1) + bcd(month, 1) + bcd(year % 100, 1)
+
     def _item(self, item):
+        if item in self.freeze_items:
+            return self.freeze_items[item]
+        if item >> 16 == 0x0506:
+            return self._freeze(item)
         if item == 0x00010000:
             return bcd(self.register_cwh(), 4)
         if item == 0x04000503:

@@ -38,6 +38,8 @@ class Limits:
 
     plausible_slack_s = 300  # clocks and averaging: a register may run ahead of our dating by so much
     uncharged_max_ucu = 1_000_000  # uncharged energy worth more than this is journalled at once
+    freeze_wait_s = 3_600  # a day whose freeze does not come is estimated then: meters whose clocks are more off are few
+    freeze_retry_ms = 60_000  # and the meter is asked again so soon
     silent_turns_told = 3  # turns without an answer before a meter counts as silent
 
     # journal and readings on flash

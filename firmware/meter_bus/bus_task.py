@@ -3,13 +3,14 @@
 Two rules: an order is never kept waiting by a reading that has not begun, and a dead meter never by more than its own
 time-outs. What is learned goes to `sink` at once, synchronously: `on_reading(reading)`, `on_status(meter, word)`,
 `on_relay(outcome)`, `on_meter_clock(meter, local_s)`, `on_silence(meter, turns, malformed)`, `on_refused(meter, error_word)`.
-Each turn asks it `wants_clock(meter)`.
+Each turn asks it `wants_clock(meter)` and `wants_freeze(reading)`: numbers of daily freezes are asked for, and told by
+`on_freeze(reading, refused, at_local_s, registers)`, until it returns 0; relay orders go between them.
 """
 
 from firmware.base import aio, questions, relay, ticks
 from firmware.base.port import const
 from firmware.base.reading import Reading
-from firmware.meter_bus.asker_task import ANSWERED, MALFORMED, REFUSED, Asker
+from firmware.meter_bus.asker_task import ANSWERED, MALFORMED, REFUSED, SILENT, Asker
 from firmware.meter_bus.counters import BusCounters
 from firmware.meter_bus.lane import RelayLane
 from firmware.meter_bus.plan import NO_METER, ReadPlan
@@ -132,13 +133,30 @@ class MeterBus:
             self._sink.on_silence(index, self.plan.failures(index), result == MALFORMED)
             return
         reading = self._take(index, meter)
+        await self._fetch_freezes(index, meter, reading)
         result = await self._asker.ask(questions.READ_STATUS, index, meter, None, 1)
         if result == ANSWERED:
             reading.status_word = self._protocol.status_word
         if self._sink.wants_clock(index) and await self._asker.ask(questions.READ_CLOCK, index, meter, None, 1) in (ANSWERED, REFUSED):
             self._sink.on_meter_clock(index, self._protocol.clock_s)  # None when it is refused
         self.plan.answered(index, aio.now_ms())
-        self._sink.on_reading(reading)
+        if self._sink.on_reading(reading):
+            self.plan.ask_in(index, aio.now_ms(), self._limits.freeze_retry_ms)
+
+    async def _fetch_freezes(self, index, meter, reading):
+        number = self._sink.wants_freeze(reading)
+        while number and not self.held:
+            sequence = self.lane.next_due(aio.now_ms())
+            if sequence is not None:
+                await self._serve(sequence)
+                self.lane.sweep()
+                continue
+            protocol = self._protocol
+            result = await self._asker.ask(questions.READ_FREEZE, index, meter, number, self.plan.attempts(index))
+            if result == SILENT:
+                return  # the reading waits
+            at_local_s = protocol.freeze_s if result == ANSWERED else None
+            number = self._sink.on_freeze(reading, result == REFUSED, at_local_s, protocol.registers)
 
     def _take(self, index, meter):
         reading = Reading(index, meter.serial)

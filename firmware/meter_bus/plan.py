@@ -52,6 +52,10 @@ class ReadPlan:
         self._failures[meter] = 0
         self._due_ms[meter] = ticks.add(now_ms, self._limits.poll_period_ms)
 
+    def ask_in(self, meter, now_ms, wait_ms):
+        """It answered, and has more to tell soon: an earlier turn than the poll period gives."""
+        self._due_ms[meter] = ticks.add(now_ms, min(wait_ms, self._limits.poll_period_ms))
+
     def silent(self, meter, now_ms):
         """The turn brought nothing: back off, doubling up to the limit."""
         pause_ms = self._limits.back_off_first_ms << min(self._failures[meter], 10)

@@ -18,6 +18,8 @@ from host_tools.head_end.segments import FIXED_FEE, ROLLOVER, Segment, infer
 from host_tools.journal_reader import AccountRow, Record, kinds, parse_row
 from host_tools.journal_reader.words import CREDIT_REFUSED, address, energy, money, word
 
+MIDNIGHT = 1  # CHARGE cause
+FREEZE_CLOCK_S = 900  # a register frozen at the meter's own midnight may be so far from a reading of ours of that time
 COLUMNS = ("total_cwh", "rate1_cwh", "rate2_cwh", "rate3_cwh", "rate4_cwh")
 
 
@@ -312,6 +314,9 @@ class _Account:
         at_s, column = record.number("reading_at_s"), COLUMNS[rate]
         if not at_s:
             return
+        if record.number("cause") == MIDNIGHT and self.tariffs.is_midnight(record):
+            self._look_around(record, end, segment, column, FREEZE_CLOCK_S)
+            return
         where = f"FROM readings WHERE account = ? AND gateway_id = ? AND marks & 1 = 0 AND {column} IS NOT NULL"
         whose = (self.result.account, self.gateway_id)
         same = self.db.rows(f"SELECT {column} {where} AND at_s = ?", *whose, at_s)
@@ -321,10 +326,17 @@ class _Account:
         if same and not record.number("marks") & 1 and not self._restarted(at_s):
             self.name(record, f"charged up to {energy(end)}, the reading of that instant says {energy(int(same[0][0]))}")
             return
+        self._look_around(record, end, segment, column, 0)
+
+    def _look_around(self, record: Record, end: int, segment: Segment, column: str, margin_s: int) -> None:
+        """No reading more than `margin_s` before the charge lies behind it, none so long after it before it."""
+        at_s = record.number("reading_at_s")
+        where = f"FROM readings WHERE account = ? AND gateway_id = ? AND marks & 1 = 0 AND {column} IS NOT NULL"
+        whose = (self.result.account, self.gateway_id)
         before = self.db.row(
-            f"SELECT {column} {where} AND at_s < ? AND at_s >= ? ORDER BY at_s DESC LIMIT 1", *whose, at_s, segment.since_s
+            f"SELECT {column} {where} AND at_s < ? AND at_s >= ? ORDER BY at_s DESC LIMIT 1", *whose, at_s - margin_s, segment.since_s
         )
-        after = self.db.row(f"SELECT {column} {where} AND at_s > ? ORDER BY at_s LIMIT 1", *whose, at_s)
+        after = self.db.row(f"SELECT {column} {where} AND at_s > ? ORDER BY at_s LIMIT 1", *whose, at_s + margin_s)
         if before is not None and segment.goes_back(int(before[0]), end):
             self.name(record, f"charged up to {energy(end)}, an earlier reading says {energy(int(before[0]))}")
         if after is not None and segment.goes_back(end, int(after[0])):

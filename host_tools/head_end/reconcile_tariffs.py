@@ -37,6 +37,11 @@ class Tariffs:
                 key = (record.number("id"), record.number("version"))
                 self.known_since.setdefault((int(row["gateway_id"]), key), record.sequence)
 
+    def is_midnight(self, record: Record) -> bool:
+        """True for a charge that ends at a local midnight: it is of the meter's freeze and of no reading."""
+        tariff = self.held.get((record.number("tariff"), record.number("version")))
+        return tariff is not None and (record.number("reading_at_s") + 60 * tariff.utc_offset_min) % 86_400 == 0
+
     def price_of(self, record: Record, gateway_id: int, began_s: int) -> tuple[int, list[str]]:
         """(our own price for this charge, differences); the gateway's price, after naming it, when there is none here."""
         rate, told = record.number("rate"), record.number("price")
