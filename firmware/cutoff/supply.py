@@ -75,66 +75,38 @@ BIT_COMMAND_OPEN = const(0x40)
 
 _NONE = ()
 
-TABLE = {
-    (ON_UNKNOWN, SAW_CLOSED): (ON, _NONE),
-    (ON_UNKNOWN, SAW_PENDING): (RESTORING, (ORDER_RESTORE,)),
-    (ON_UNKNOWN, SAW_OPEN): (FOUND_OFF, (FAULT_FOUND_OFF,)),
-    (ON_UNKNOWN, SAW_ARMED): (ARMED, _NONE),
-    (ON_UNKNOWN, RESTORE_DECIDED): (RESTORING, (WISH_ON, ORDER_RESTORE)),
-    (ON_UNKNOWN, RETRY): (ON_UNKNOWN, (READ_STATUS,)),
-    (ON, CUT_DECIDED): (CUTTING, (WISH_OFF, ORDER_CUT)),
-    (ON, SAW_PENDING): (RESTORING, (ORDER_RESTORE,)),
-    (ON, SAW_OPEN): (FOUND_OFF, (FAULT_FOUND_OFF,)),
-    (ON, SAW_ARMED): (ARMED, _NONE),
-    (FOUND_OFF, SAW_CLOSED): (ON, (CLEAR_FAULT,)),
-    (FOUND_OFF, SAW_PENDING): (RESTORING, (CLEAR_FAULT, ORDER_RESTORE)),
-    (FOUND_OFF, SAW_ARMED): (ARMED, (CLEAR_FAULT,)),
-    (FOUND_OFF, RESTORE_DECIDED): (RESTORING, (WISH_ON, CLEAR_FAULT, ORDER_RESTORE)),
-    (CUTTING, SAW_OPEN): (OFF, _NONE),
-    (CUTTING, SAW_ARMED): (OFF, _NONE),
-    (CUTTING, ORDER_LOST): (OFF_UNKNOWN, _NONE),
-    (CUTTING, ORDER_REFUSED): (RESTORE_LOST, (FAULT_OF_OUTCOME, WITHDRAW, READ_STATUS)),
-    (CUTTING, ORDER_DISAGREES): (NOT_OFF, (FAULT_NOT_OBEYED,)),
-    (CUTTING, RESTORE_DECIDED): (RESTORING, (WISH_ON, ORDER_RESTORE)),
-    (CUTTING, RETRY): (OFF_UNKNOWN, (READ_STATUS,)),
-    (OFF_UNKNOWN, SAW_OPEN): (OFF, _NONE),
-    (OFF_UNKNOWN, SAW_ARMED): (OFF, _NONE),
-    (OFF_UNKNOWN, SAW_CLOSED): (RESTORING, (WITHDRAW, ORDER_RESTORE)),
-    (OFF_UNKNOWN, RESTORE_DECIDED): (RESTORING, (WISH_ON, ORDER_RESTORE)),
-    (OFF_UNKNOWN, RETRY): (OFF_UNKNOWN, (READ_STATUS,)),
-    (OFF, SAW_CLOSED): (NOT_OFF, (FAULT_NOT_OBEYED,)),
-    (OFF, SAW_PENDING): (NOT_OFF, (FAULT_NOT_OBEYED,)),
-    (OFF, LOAD_AFTER_CUT): (OFF, (FAULT_OF_OUTCOME,)),
-    (OFF, RESTORE_DECIDED): (RESTORING, (WISH_ON, ORDER_RESTORE)),
-    (NOT_OFF, SAW_OPEN): (OFF, (CLEAR_FAULT,)),
-    (NOT_OFF, SAW_ARMED): (OFF, (CLEAR_FAULT,)),
-    (NOT_OFF, RESTORE_DECIDED): (RESTORING, (WISH_ON, CLEAR_FAULT, ORDER_RESTORE)),
-    (RESTORING, SAW_CLOSED): (ON, _NONE),
-    (RESTORING, SAW_ARMED): (ARMED, _NONE),
-    (RESTORING, ORDER_LOST): (RESTORE_LOST, _NONE),
-    (RESTORING, ORDER_REFUSED): (NOT_ON, (FAULT_OF_OUTCOME,)),
-    (RESTORING, ORDER_DISAGREES): (NOT_ON, (FAULT_NOT_OBEYED,)),
-    (RESTORING, RETRY): (RESTORE_LOST, (READ_STATUS,)),
-    (RESTORE_LOST, SAW_CLOSED): (ON, _NONE),
-    (RESTORE_LOST, SAW_PENDING): (RESTORING, (ORDER_RESTORE,)),
-    (RESTORE_LOST, SAW_OPEN): (RESTORING, (ORDER_RESTORE,)),
-    (RESTORE_LOST, SAW_ARMED): (ARMED, _NONE),
-    (RESTORE_LOST, RESTORE_DECIDED): (RESTORING, (WISH_ON, ORDER_RESTORE)),
-    (RESTORE_LOST, RETRY): (RESTORE_LOST, (READ_STATUS,)),
-    (ARMED, SAW_CLOSED): (ON, _NONE),
-    (ARMED, SAW_PENDING): (RESTORING, (ORDER_RESTORE,)),
-    (ARMED, SAW_OPEN): (NOT_ON, (FAULT_FOUND_OFF,)),
-    (NOT_ON, SAW_CLOSED): (ON, (CLEAR_FAULT,)),
-    (NOT_ON, SAW_PENDING): (RESTORING, (ORDER_RESTORE,)),
-    (NOT_ON, SAW_ARMED): (ARMED, (CLEAR_FAULT,)),
-    (NOT_ON, RESTORE_DECIDED): (RESTORING, (WISH_ON, ORDER_RESTORE)),
-    (NOT_ON, RETRY): (RESTORING, (ORDER_RESTORE,)),
-}
+# One row a state, one cell an event: the letter of the state that follows, then those of the actions in their order; "-" = no such
+# pair. C WISH_OFF, R WISH_ON, W WITHDRAW, c ORDER_CUT, r ORDER_RESTORE, s READ_STATUS, o FAULT_OF_OUTCOME, f FAULT_FOUND_OFF,
+# n FAULT_NOT_OBEYED, x CLEAR_FAULT. It is text, for a board keeps that in flash: as tuples it filled three kilobytes of the heap.
+_ACTIONS = " CRWcrsofnx"
+_FIRST_STATE = const(0x41)
+_NO_PAIR = const(0x2D)
+_BLANK = const(0x20)
+_CELL = const(5)
+_TABLE = (
+    # CUT  REST CLSD PEND OPEN ARMD LOST REFU DISA LOAD RTRY
+    b"-    HRr  B    Hr   Cf   J    -    -    -    -    As   "  # A ON_UNKNOWN
+    b"DCc  -    -    Hr   Cf   J    -    -    -    -    -    "  # B ON
+    b"-    HRxr Bx   Hxr  -    Jx   -    -    -    -    -    "  # C FOUND_OFF
+    b"-    HRr  -    -    F    F    E    IoWs Gn   -    Es   "  # D CUTTING
+    b"-    HRr  HWr  -    F    F    -    -    -    -    Es   "  # E OFF_UNKNOWN
+    b"-    HRr  Gn   Gn   -    -    -    -    -    Fo   -    "  # F OFF
+    b"-    HRxr -    -    Fx   Fx   -    -    -    -    -    "  # G NOT_OFF
+    b"-    -    B    -    -    J    I    Ko   Kn   -    Is   "  # H RESTORING
+    b"-    HRr  B    Hr   Hr   J    -    -    -    -    Is   "  # I RESTORE_LOST
+    b"-    -    B    Hr   Kf   -    -    -    -    -    -    "  # J ARMED
+    b"-    HRr  Bx   Hr   -    Jx   -    -    -    -    Hr   "  # K NOT_ON
+)
 
 
 def step(state, event):
     """(new state, actions); a pair outside the table is (state, ()). Seen is recorded by the caller, whatever the state."""
-    return TABLE.get((state, event), (state, _NONE))
+    at = (state * EVENTS + event) * _CELL
+    after = _TABLE[at]
+    if after == _NO_PAIR:
+        return state, _NONE
+    actions = [_ACTIONS.find(chr(letter)) for letter in _TABLE[at + 1 : at + _CELL] if letter != _BLANK]
+    return after - _FIRST_STATE, tuple(actions)
 
 
 def initial(wish, wish_at_s, seen, seen_at_s, fault):
