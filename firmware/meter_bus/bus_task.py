@@ -21,7 +21,7 @@ HELD_WAIT_MS = const(50)
 
 
 class MeterBus:
-    """One line with its `meters` (each has `serial` and `model`); `stamp()` -> (at_s, quality) of this moment."""
+    """One line with its `meters` (each has `serial` and `model`; see MeterRow); `stamp()` -> (at_s, quality) of this moment."""
 
     def __init__(self, line, protocol, meters, limits, sink, stamp, heartbeat):
         self._meters = meters
@@ -40,7 +40,7 @@ class MeterBus:
         self._round_left = len(meters)
         self._asker = Asker(line, protocol, limits, self.counters, heartbeat)
         self.plan = ReadPlan(len(meters), limits, aio.now_ms())
-        self.lane = RelayLane([meter.model for meter in meters], limits, sink.on_relay)
+        self.lane = RelayLane(meters.model_of, limits, sink.on_relay)
 
     def order(self, meter, action):
         """Queue a relay order (base/relay) -> False when the lane is full."""

@@ -1,5 +1,7 @@
 """Counters of the bus, per meter and cause: line noise and silence are numbers, not exceptions (design section 8)."""
 
+from array import array
+
 from firmware.base.port import const
 
 ANSWERED = const(0)
@@ -10,25 +12,29 @@ MALFORMED = const(4)
 RETRIED = const(5)
 CAUSES = ("answered", "silent", "broken_off", "refused", "malformed", "retried")
 
-SATURATED = const(0x3FFFFFFF)  # small integers on 32-bit boards end here
+SATURATED = const(0xFFFF)  # of one meter
+TOTAL_SATURATED = const(0x3FFFFFFF)  # small integers on 32-bit boards end here
 
 
 class BusCounters:
-    """`of(meter, cause)`; counts saturate instead of growing into allocated integers."""
+    """`of(meter, cause)`, `total(cause)` over all meters; counts saturate instead of starting again at 0."""
 
     def __init__(self, count):
-        self._counts = [0] * (count * len(CAUSES))
+        self._counts = array("H", bytes(2 * count * len(CAUSES)))
+        self._totals = [0] * len(CAUSES)
 
     def add(self, meter, cause):
         """One more of `cause` at `meter`."""
         index = meter * len(CAUSES) + cause
         if self._counts[index] < SATURATED:
             self._counts[index] += 1
+        if self._totals[cause] < TOTAL_SATURATED:
+            self._totals[cause] += 1
 
     def of(self, meter, cause):
         """How often."""
         return self._counts[meter * len(CAUSES) + cause]
 
     def total(self, cause):
-        """Over all meters."""
-        return sum(self._counts[cause :: len(CAUSES)])
+        """Over all meters; it goes on where that of one meter has saturated."""
+        return self._totals[cause]

@@ -11,10 +11,10 @@ from firmware.meter_bus.relay_sequence import FINISHED, RelaySequence
 
 
 class RelayLane:
-    """`models[meter]` gives the meter's model; `report(outcome)` gets every phase of every order."""
+    """`model_of(meter)` gives the meter's model; `report(outcome)` gets every phase of every order."""
 
-    def __init__(self, models, limits, report):
-        self._models = models
+    def __init__(self, model_of, limits, report):
+        self._model_of = model_of
         self._limits = limits
         self._report = report
         self._active = []
@@ -33,7 +33,7 @@ class RelayLane:
         if len(kept) >= self._limits.relay_orders_max and action != relay.RESTORE:  # there is one a meter at most
             self._active = kept
             return False
-        kept.append(RelaySequence(meter, action, self._models[meter], self._limits, self._report, now_ms))
+        kept.append(RelaySequence(meter, action, self._model_of(meter), self._limits, self._report, now_ms))
         self._active = kept
         return True
 

@@ -7,10 +7,13 @@ Its cost to the others is then one time-out per back-off, under 1 % at five minu
 Trap avoided: comparing wrapped ticks; only differences through base/ticks mean anything.
 """
 
+from array import array
+
 from firmware.base import ticks
 from firmware.base.port import const
 
 NO_METER = const(-1)
+FAILURES_MAX = const(0xFFFF)  # half a year of them
 
 
 class ReadPlan:
@@ -19,7 +22,7 @@ class ReadPlan:
     def __init__(self, count, limits, now_ms):
         self._limits = limits
         self._due_ms = [now_ms] * count
-        self._failures = [0] * count  # attempts in a row that brought nothing, all retries included
+        self._failures = array("H", bytes(2 * count))  # attempts in a row that brought nothing, all retries included
 
     def next_meter(self, now_ms):
         """Index of the meter longest overdue, or NO_METER when nobody's turn has come."""
@@ -60,7 +63,7 @@ class ReadPlan:
         """The turn brought nothing: back off, doubling up to the limit."""
         pause_ms = self._limits.back_off_first_ms << min(self._failures[meter], 10)
         pause_ms = min(pause_ms, self._limits.back_off_max_ms)
-        self._failures[meter] += 1
+        self._failures[meter] = min(self._failures[meter] + 1, FAILURES_MAX)
         self._due_ms[meter] = ticks.add(now_ms, pause_ms)
 
     def ask_now(self, meter, now_ms):

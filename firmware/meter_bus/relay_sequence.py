@@ -38,19 +38,12 @@ POLL_AFTER_MS = (300, 1_000, 3_000, 10_000, 30_000, 60_000)  # the last repeats
 LEAVE_BEFORE_MS = const(10_000)  # the command is on its way for less, and must arrive while it is valid
 END_OF_CLOCK_S = const(4102444799)  # 2099-12-31 23:59:59, the last date that two BCD digits of the year hold
 
-_QUESTION = {
-    CLOCK: questions.READ_CLOCK,
-    BEFORE: questions.READ_STATUS,
-    COMMAND: questions.SEND_RELAY,
-    AFTER: questions.READ_STATUS,
-    LOAD: questions.READ_LOAD,
-    CLOCK_AGAIN: questions.READ_CLOCK,
-    UNSURE: questions.READ_STATUS,
-}
-
 
 class RelaySequence:
-    """One order for one meter. `report(outcome)` is called for each phase (SPEC 2, kind 14), in order."""
+    """One order for one meter. `report(outcome)` is called for each phase (SPEC 2, kind 14), in order.
+
+    Thirty of them may wait at once: a thirteenth attribute would cost each of them 48 bytes.
+    """
 
     def __init__(self, meter, action, model, limits, report, now_ms):
         self.meter = meter
@@ -61,8 +54,7 @@ class RelaySequence:
         self._limits = limits
         self._report = report
         self._end_ms = ticks.add(now_ms, limits.relay_valid_s * 1000)
-        self._clock_s = None
-        self._clock_ms = now_ms
+        self._valid_until_s = None
         self._polls = 0
         self._silences = 0
         self._sends = 0
@@ -81,15 +73,15 @@ class RelaySequence:
 
     def question(self):
         """What to ask now (base/questions)."""
-        return _QUESTION[self.state]
+        if self.state in (CLOCK, CLOCK_AGAIN):
+            return questions.READ_CLOCK
+        if self.state == COMMAND:
+            return questions.SEND_RELAY
+        return questions.READ_LOAD if self.state == LOAD else questions.READ_STATUS  # BEFORE, AFTER, UNSURE
 
     def argument(self):
         """(action, valid-until as the meter's local seconds) for SEND_RELAY."""
-        if self._clock_s is None:
-            return (self.action, END_OF_CLOCK_S)
-        if self.action == relay.CUT:
-            return (self.action, self._clock_s + ticks.diff(self._end_ms, self._clock_ms) // 1000)
-        return (self.action, self._clock_s + self._limits.relay_valid_s)
+        return (self.action, END_OF_CLOCK_S if self._valid_until_s is None else self._valid_until_s)
 
     def leave_in_time(self, now_ms):
         """To be called before each question: a cut whose time is over is given up, unless it has left already."""
@@ -106,8 +98,10 @@ class RelaySequence:
     def on_clock(self, clock_s, now_ms):
         """The meter's local time, or None when it is not a date."""
         self._silences = 0
-        self._clock_s = clock_s
-        self._clock_ms = now_ms
+        self._valid_until_s = None
+        if clock_s is not None:
+            left_s = ticks.diff(self._end_ms, now_ms) // 1000
+            self._valid_until_s = clock_s + (left_s if self.action == relay.CUT else self._limits.relay_valid_s)
         if clock_s is None and self.action == relay.CUT:
             self._finish(relay.GIVEN_UP, 0, relay.BAD_METER_CLOCK)
         elif self.state == CLOCK:

@@ -86,6 +86,10 @@ class MeterRow:
         self._index = index
         return self._meter
 
+    def model_of(self, index):
+        """Model of one, which need not be at hand for that: an exchange with another one may be under way."""
+        return self._models[self._wired(index)[1]]
+
 
 def enforceable(model, status_word):
     """ENFORCEABLE, or why supply must never be cut through this meter. `status_word`: word 3, None when unknown."""

@@ -59,6 +59,11 @@ class Sink:
         self.silences.append((meter, "refused", error_word))
 
 
+class Known(list):
+    def model_of(self, index):
+        return self[index].model
+
+
 def address(number):
     return bytes([number, 0, 0, 0, 0, 0x21])
 
@@ -71,7 +76,7 @@ def run_for(meters, run_ms, script=None, heartbeat=None, **limits):
 
     async def life():
         line = FakeLine(meters)
-        known = [Meter(meter.address, model) for meter in meters]
+        known = Known([Meter(meter.address, model) for meter in meters])
         bus = MeterBus(line, Dlt645Protocol(), known, Limits(**limits), sink, lambda: (1, 2), heartbeat or (lambda: None))
         kept.append(bus)
         task = aio.create_task(bus.run())

@@ -2,7 +2,7 @@
 
 from firmware.base import ticks
 from firmware.base.limits import Limits
-from firmware.meter_bus.plan import NO_METER, ReadPlan
+from firmware.meter_bus.plan import FAILURES_MAX, NO_METER, ReadPlan
 from tests.kit import eq
 
 
@@ -86,3 +86,13 @@ def test_asking_now_forgets_the_back_off():
     plan.ask_now(0, 100)
     eq(plan.next_meter(100), 0)
     eq(plan.attempts(0), 3)
+
+
+def test_failures_in_a_row_are_counted_up_to_a_top_that_still_backs_off():
+    plan = ReadPlan(1, Limits(), 0)
+    for _ in range(FAILURES_MAX + 2):
+        plan.silent(0, 0)
+    eq((plan.failures(0), plan.attempts(0)), (FAILURES_MAX, 1))
+    eq(plan.wait_ms(0, 1_000_000), 300_000)
+    plan.answered(0, 0)
+    eq((plan.failures(0), plan.attempts(0)), (0, 3))

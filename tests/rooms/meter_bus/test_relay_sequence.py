@@ -234,7 +234,7 @@ def test_a_mere_look_at_a_silent_meter_is_not_pressed():
 
 def test_a_payment_overtakes_a_cut_and_goes_before_other_orders():
     told = Told()
-    lane = RelayLane([Model(), Model()], Limits(), told)
+    lane = RelayLane(lambda meter: Model(), Limits(), told)
     lane.put(0, relay.CUT, 0)
     lane.put(1, relay.CUT, 0)
     lane.put(1, relay.RESTORE, 5)
@@ -246,7 +246,7 @@ def test_a_payment_overtakes_a_cut_and_goes_before_other_orders():
 
 
 def test_an_alarm_does_not_overtake_a_cut_and_a_full_lane_says_so():
-    lane = RelayLane([Model(), Model()], Limits(relay_orders_max=2), Told())
+    lane = RelayLane(lambda meter: Model(), Limits(relay_orders_max=2), Told())
     eq(lane.put(0, relay.CUT, 0), True)
     eq(lane.put(0, relay.ALARM_ON, 0), True)
     eq(len(lane), 2)

@@ -10,6 +10,7 @@ from firmware.meters.model import (
     NO_RELAY,
     OWN_PURSE,
     Meter,
+    MeterRow,
     enforceable,
     power_max_w,
 )
@@ -168,3 +169,12 @@ def test_registers_wrap_where_the_register_does():
 def test_the_most_a_meter_can_pass_grows_with_its_phases():
     eq(power_max_w(load_model(document("export_1p"))), 18000)
     eq(power_max_w(load_model(document("three_phase_tou"))), 90000)
+
+
+def test_the_model_of_another_meter_is_told_without_putting_away_the_one_at_hand():
+    wired = (b"\1\0\0\0\0\x21", "one", 2, b"\0\0\0"), (b"\2\0\0\0\0\x21", "other", 2, b"\0\0\0")
+    row = MeterRow(2, lambda index: wired[index], {"one": "A", "other": "B"})
+    at_hand = row[0]
+    eq((row.model_of(0), row.model_of(1)), ("A", "B"))
+    at_hand.block_refused = True
+    eq((row[0].block_refused, row[1].block_refused, row[0].block_refused), (True, False, True))
