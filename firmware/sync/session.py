@@ -33,14 +33,14 @@ EVENT_MESSAGE = const(3)  # (kind, topic, payload, packet id or 0)
 EVENT_OVERSIZED = const(4)  # (kind, bytes of the packet's first byte): drained, acknowledged already
 EVENT_CLOSE = const(5)  # (kind, reason: a CLOSED_ code of counters)
 
-_TABLE = {
-    (WAIT_CONNACK, codec.CONNACK): "_on_connack",
-    (SUBSCRIBING, codec.SUBACK): "_on_suback",
-    (SUBSCRIBING, codec.PUBLISH): "_on_publish",
-    (SUBSCRIBING, codec.PINGRESP): "_on_pingresp",
-    (OPEN, codec.PUBLISH): "_on_publish",
-    (OPEN, codec.PUBACK): "_on_puback",
-    (OPEN, codec.PINGRESP): "_on_pingresp",
+_TABLE = {  # state, and in the low four bits the kind of packet
+    WAIT_CONNACK << 4 | codec.CONNACK: "_on_connack",
+    SUBSCRIBING << 4 | codec.SUBACK: "_on_suback",
+    SUBSCRIBING << 4 | codec.PUBLISH: "_on_publish",
+    SUBSCRIBING << 4 | codec.PINGRESP: "_on_pingresp",
+    OPEN << 4 | codec.PUBLISH: "_on_publish",
+    OPEN << 4 | codec.PUBACK: "_on_puback",
+    OPEN << 4 | codec.PINGRESP: "_on_pingresp",
 }
 WITHHELD_MAX = const(32)  # messages whose verdict may be outstanding at once
 
@@ -282,7 +282,7 @@ class Session:
     def _on_packet(self, now_ms):
         reader = self._reader
         kind = reader.first >> 4
-        row = _TABLE.get((self.state, kind))
+        row = _TABLE.get(self.state << 4 | kind)
         if row is None:
             self.on_closed(count.CLOSED_UNEXPECTED)
             return
