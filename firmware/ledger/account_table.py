@@ -8,6 +8,7 @@ from array import array
 
 from firmware.base.faults import Broken
 from firmware.ledger.account_row import ISSUERS, ROW, ROW_SIZE
+from firmware.ledger.positions import Positions
 
 # written out: a board keeps such names in flash and finds them by their place there
 FROM = ("from_0", "from_1", "from_2", "from_3", "from_4")
@@ -26,6 +27,7 @@ class AccountTable:
         self._table = bytearray(capacity * ROW_SIZE)
         self._sorted = array("H", bytes(2 * capacity))
         self._numbers = array("I", bytes(4 * capacity))  # the account numbers in that order
+        self.positions = Positions(capacity)
         self._touched = bytearray(capacity)  # rows that the snapshot under way has named
 
     # look-up
@@ -65,7 +67,7 @@ class AccountTable:
     def row_bytes(self, row):
         """A copy of the row as it stands in a snapshot."""
         start = self._start(row)
-        return bytes(memoryview(self._table)[start : start + ROW_SIZE])
+        return bytes(memoryview(self._table)[start : start + ROW_SIZE]) + self.positions.bytes_of(row)
 
     def newest_credit(self, row, issuer):
         """Highest credit number of an issuer, 0 when none was seen."""
@@ -108,6 +110,7 @@ class AccountTable:
         self._sort_in(account, row)
         start = row * ROW_SIZE
         self._table[start : start + ROW_SIZE] = bytes(ROW_SIZE)
+        self.positions.take(row, b"")
         self._touched[row] = 0
         self.count += 1
         self._set(row, "account", account)
@@ -118,7 +121,9 @@ class AccountTable:
         kept = 0
         for row in range(self.count):
             if self._touched[row]:
-                self._table[kept * ROW_SIZE : (kept + 1) * ROW_SIZE] = self.row_bytes(row)
+                data = self.row_bytes(row)
+                self._table[kept * ROW_SIZE : (kept + 1) * ROW_SIZE] = data[:ROW_SIZE]
+                self.positions.take(kept, data[ROW_SIZE:])
                 kept += 1
         total, self.count = kept, 0
         for row in range(total):

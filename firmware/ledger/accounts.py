@@ -26,7 +26,9 @@ OUT_OF_RANGE = const(5)
 AMOUNT_UCU_MAX = 100_000_000_000_000_000
 
 _WISH_OF_VERDICT = {1: 1, 2: 0, 5: 0}  # cut -> OFF, restore and withdrawn -> ON
-_FIXED_FEE = const(6)
+_NO_ENERGY = (6, 7)  # CHARGE causes: fixed fee, minimum
+_MORE_FOLLOWS = const(4)  # CHARGE marks: the instant is reached with the last line of a reading
+_CHARGE_FIELDS = const(13)  # of its shorter form
 _DELIVERED = const(2)
 _ALARM_ON = const(3)
 _ALARM_OFF = const(4)
@@ -141,7 +143,7 @@ class Accounts(AccountTable):
             return  # its beginning was lost with an older block
         data = values[0]
         self._snapshot_rows += 1
-        self._snapshot_crc = crc32(data, 0, ROW_SIZE, self._snapshot_crc)
+        self._snapshot_crc = crc32(data, 0, len(data), self._snapshot_crc)
         account = ROW.get(data, 0, "account")
         if account == 0:  # the gateway's own numbers
             self.gateway_order = ROW.get(data, 0, "order")
@@ -150,10 +152,11 @@ class Accounts(AccountTable):
         if row < 0:
             row = self._add(account)
             self.disagreements += self.complete
-        elif self.complete and memoryview(self._table)[row * ROW_SIZE : (row + 1) * ROW_SIZE] != data:
+        elif self.complete and self.row_bytes(row) != data:
             self.disagreements += 1
         start = row * ROW_SIZE
-        self._table[start : start + ROW_SIZE] = data
+        self._table[start : start + ROW_SIZE] = memoryview(data)[:ROW_SIZE]
+        self.positions.take(row, data[ROW_SIZE:])
         self._touched[row] = 1
 
     def _on_snapshot_end(self, values, at_s):
@@ -204,9 +207,12 @@ class Accounts(AccountTable):
         if self.complete and self.get(row, "total_charged_ucu") + values[9] != values[10]:
             self.disagreements += 1
         self._set(row, "total_charged_ucu", values[10])
-        if values[11] != _FIXED_FEE and self.get(row, "serial") == values[1]:
+        if values[11] not in _NO_ENERGY and self.get(row, "serial") == values[1]:
             self._set(row, CHARGED[values[2]], values[4])
-            self._set(row, "charged_at_s", values[5])
+            if not values[12] & _MORE_FOLLOWS:
+                self._set(row, "charged_at_s", values[5])
+        if len(values) > _CHARGE_FIELDS:
+            self.positions.on_charge(row, values)
 
     def _on_held(self, values, at_s):
         row = self.row_of(values[0])

@@ -16,7 +16,7 @@ from firmware.base.port import const
 from firmware.ledger import record_kinds as kinds
 from firmware.ledger.block import HEADER_SIZE, JOURNAL_MAGIC, align, header_into, header_of
 from firmware.ledger.journal_reading import JournalReading
-from firmware.ledger.record import FIRST_CHAIN, HEAD, LENGTH_MAX, encode_into, size_of
+from firmware.ledger.record import FIRST_CHAIN, HEAD, LENGTH_MAX, encode_into, size_for
 from firmware.ledger.replay import Replay
 from firmware.ledger.scan import BlockScanner
 
@@ -212,7 +212,7 @@ class Journal(JournalReading):
             klass = kinds.class_of(kind, values)
         if not self.may_append(klass):
             raise Refused("full", "journal has no space for records of class " + str(klass))
-        self._make_room(size_of(kind))
+        self._make_room(size_for(kind, values))
         end, chain = encode_into(
             self._pending, self._pending_bytes, kind, values, self.sequence + 1, at_s, quality, self.epoch, self.chain
         )

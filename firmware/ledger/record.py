@@ -11,7 +11,7 @@ from firmware.base import crc
 from firmware.base.faults import Broken
 from firmware.base.port import const
 from firmware.base.records import Layout, calcsize, pack_into, unpack_from
-from firmware.ledger.record_kinds import WORDS, code_of
+from firmware.ledger.record_kinds import CHARGE, LONGER_WORDS, WORDS, code_for, code_of, longer_code_of
 
 HEAD = Layout("record: length kind sequence at_s quality", b"<BBIIB")
 _TAIL = Layout("tail of a record: chain crc", b"<8sI")
@@ -31,8 +31,16 @@ def chain_after(chain_before, epoch, buf, start, length):
 
 
 def size_of(kind):
-    """Bytes of a record of this kind; Broken when there is no such kind."""
+    """Bytes of a record of this kind in its shorter form; Broken when there is no such kind."""
     code = code_of(kind)
+    if code is None:
+        raise Broken("no record kind " + str(kind))
+    return LENGTH_MIN + calcsize(code)
+
+
+def size_for(kind, values):
+    """Bytes of a record of these values."""
+    code = code_for(kind, values)
     if code is None:
         raise Broken("no record kind " + str(kind))
     return LENGTH_MIN + calcsize(code)
@@ -40,9 +48,13 @@ def size_of(kind):
 
 def encode_into(buf, start, kind, values, sequence, at_s, quality, epoch, chain_before):
     """Write one record at buf[start:] -> (end, chain). Broken on a value out of range; then nothing counts as written."""
-    length = size_of(kind)
+    length = size_for(kind, values)
+    code = code_for(kind, values)
     HEAD.pack_into(buf, start, (length, kind, sequence, at_s, quality))
-    end = pack_into(code_of(kind), buf, start + BODY_AT, values, WORDS, kind)
+    if kind == CHARGE:
+        end = pack_into(code, buf, start + BODY_AT, values, LONGER_WORDS)
+    else:
+        end = pack_into(code, buf, start + BODY_AT, values, WORDS, kind)
     chain = chain_after(chain_before, epoch, buf, start, length)
     _TAIL.set(buf, end, "chain", chain)
     _TAIL.set(buf, end, "crc", crc.crc32(buf, start, end + 8))
@@ -64,9 +76,12 @@ def chain_of(buf, start, length):
 
 def values_of(buf, start, length):
     """Fields of a valid record as a tuple in SPEC order; None for an unknown kind or an unknown length of a known one."""
-    code = code_of(buf[start + 1])
+    kind = buf[start + 1]
+    code = code_of(kind)
     if code is None or calcsize(code) != length - LENGTH_MIN:
-        return None
+        code = longer_code_of(kind)
+        if code is None or calcsize(code) != length - LENGTH_MIN:
+            return None
     return unpack_from(code, buf, start + BODY_AT)
 
 

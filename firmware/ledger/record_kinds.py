@@ -107,6 +107,14 @@ _CODES = (
 )
 KINDS = const(28)
 
+# of two kinds there is a longer form, which says what tariffs with bands, steps or fees need (SPEC 2): its further fields follow
+_LONGER_CHARGE = b"<I6sBIIIIIIqqBBHHHIBB"
+_LONGER_ROW = b"<164s"
+_CHARGE_FIELDS = const(13)
+_ROW_BYTES = const(146)
+LONGER_WORDS = """CHARGE: account serial rate from_cwh to_cwh reading_at_s tariff version price amount_ucu total_charged_ucu cause marks \
+day month_day period_day used_cwh band step"""
+
 # kind -> class of space
 _CLASSES = (
     b"\0"
@@ -123,6 +131,20 @@ _RESTORING_VERDICTS = (2, 5)
 def code_of(kind):
     """Code of the fields of a known kind, None for another."""
     return _CODES[kind] if 0 < kind < KINDS else None
+
+
+def longer_code_of(kind):
+    """Code of the longer form of a kind, None when there is none."""
+    if kind == CHARGE:
+        return _LONGER_CHARGE
+    return _LONGER_ROW if kind == SNAPSHOT_ROW else None
+
+
+def code_for(kind, values):
+    """Code of the form in which these values are written, None for an unknown kind."""
+    if kind == CHARGE and len(values) > _CHARGE_FIELDS or kind == SNAPSHOT_ROW and len(values[0]) > _ROW_BYTES:
+        return longer_code_of(kind)
+    return code_of(kind)
 
 
 def layout_of(kind):

@@ -30,7 +30,7 @@ class Snapshot:
         elif kind == kinds.SNAPSHOT_ROW and self.begun:
             self._rows += 1
             self._gateway_rows += ROW.get(values[0], 0, "account") == 0
-            self._crc = crc32(values[0], 0, ROW_SIZE, self._crc)
+            self._crc = crc32(values[0], 0, len(values[0]), self._crc)
         elif kind == kinds.SNAPSHOT_END:
             if self.begun and (self._rows, self._crc) == tuple(values):
                 self.whole = self.begun

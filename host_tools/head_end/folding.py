@@ -12,7 +12,9 @@ HELD_FLAG = 16  # SPEC 4, bit 4: HELD records move it, FLAGS records do not
 VISITED, VISIT_ORDERED = 64, 128  # of the episode that is open
 REGISTERS = 5  # total and four rates; a record of another one charges nothing that this account has
 DELIVERED = 2
-FIXED_FEE = 6
+FIXED_FEE, MINIMUM = 6, 7
+MORE_FOLLOWS = 4  # CHARGE marks: further lines of the same reading
+NO_MINIMUM = 1 << 62  # what a month counts as when the account came in the middle of it
 
 
 def records_of(db: Database, account: int) -> Iterator[Record]:
@@ -58,11 +60,25 @@ def _credit(row: AccountRow, r: Record) -> None:
 
 
 def _charge(row: AccountRow, r: Record) -> None:
-    if r.octets("serial") == row.serial and r.number("cause") != FIXED_FEE:
+    if r.octets("serial") == row.serial and r.number("cause") not in (FIXED_FEE, MINIMUM):
         if r.number("rate") < REGISTERS:
             row.charged_cwh[r.number("rate")] = r.number("to_cwh")
-        row.charged_at_s = r.number("reading_at_s")
+        if not r.number("marks") & MORE_FOLLOWS:
+            row.charged_at_s = r.number("reading_at_s")
+    if "day" in r.fields:
+        _position(row, r)
     row.total_charged_ucu = r.number("total_charged_ucu")
+
+
+def _position(row: AccountRow, r: Record) -> None:
+    """A charge under a tariff with bands, steps or fees says where it leaves the account."""
+    day, month_day = r.number("day"), r.number("month_day")
+    if month_day > row.month_day:
+        whole = row.month_day > 0 or day == month_day
+        row.month_day, row.month_ucu = month_day, 0 if whole else NO_MINIMUM
+    row.month_ucu += r.number("amount_ucu")
+    row.day = max(row.day, day + (r.number("cause") == FIXED_FEE))
+    row.period_day, row.used_cwh = r.number("period_day"), r.number("used_cwh")
 
 
 def _held(row: AccountRow, r: Record) -> None:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 _CODE = "<IH6sB5I5IIq" + "HIq" * 4 + "HBBIBBIBIBBI"
 ROW_SIZE = struct.calcsize(_CODE)  # 146 bytes
+_POSITION = "<HHHIq"
+LONGER_ROW_SIZE = ROW_SIZE + struct.calcsize(_POSITION)  # 164 bytes
 
 FLAG_NAMES = ("protected", "care", "exempt", "hold", "reading held", "ordered on", "visited", "visit ordered")
 
@@ -34,6 +36,16 @@ class AccountRow:
     alarm: int = 0
     fault: int = 0
     order: int = 0
+    # where the account stands in its month and step period; zeros, and left out of the bytes, where no tariff needs it
+    day: int = 0
+    month_day: int = 0
+    period_day: int = 0
+    used_cwh: int = 0
+    month_ucu: int = 0
+
+    @property
+    def position(self) -> tuple[int, int, int, int, int]:
+        return (self.day, self.month_day, self.period_day, self.used_cwh, self.month_ucu)
 
     @property
     def balance_ucu(self) -> int:
@@ -41,8 +53,9 @@ class AccountRow:
 
 
 def parse_row(data: bytes) -> AccountRow:
-    """Row from exactly ROW_SIZE bytes; struct.error otherwise."""
-    flat = struct.unpack(_CODE, data)
+    """Row from exactly ROW_SIZE or LONGER_ROW_SIZE bytes; struct.error otherwise."""
+    position = struct.unpack(_POSITION, data[ROW_SIZE:]) if len(data) > ROW_SIZE else ()
+    flat = struct.unpack(_CODE, data[:ROW_SIZE])
     head, issuers, tail = flat[:16], flat[16:28], flat[28:]
     places = [(issuers[i], issuers[i + 1], issuers[i + 2]) for i in range(0, 12, 3)]
     return AccountRow(
@@ -56,16 +69,23 @@ def parse_row(data: bytes) -> AccountRow:
         head[15],
         [place for place in places if place[0]],
         *tail,
+        *position,
     )
 
 
 def pack_row(row: AccountRow) -> bytes:
-    """ROW_SIZE bytes; struct.error when a value is out of range, ValueError when there are more than 4 issuers."""
+    """ROW_SIZE bytes, LONGER_ROW_SIZE with a position; struct.error for a value out of range, ValueError for more than 4 issuers."""
     if len(row.issuers) > 4:
         raise ValueError("an account row has room for 4 issuers, got " + str(len(row.issuers)))
     places: list[int] = []
     for place in row.issuers + [(0, 0, 0)] * (4 - len(row.issuers)):
         places.extend(place)
+    position = struct.pack(_POSITION, *row.position) if any(row.position) else b""
+    return _packed(row, places) + position
+
+
+def _packed(row: AccountRow, places: list[int]) -> bytes:
+    """What every row has."""
     return struct.pack(
         _CODE,
         row.account,

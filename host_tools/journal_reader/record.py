@@ -5,7 +5,7 @@ import struct
 import zlib
 from dataclasses import dataclass
 
-from host_tools.journal_reader.kinds import BY_NAME, KINDS, Value
+from host_tools.journal_reader.kinds import KINDS, Value, of_size, of_values
 
 LENGTH_MIN = 23
 LENGTH_MAX = 254
@@ -70,11 +70,12 @@ def parse_record(data: bytes, start: int = 0, end: int | None = None) -> Record:
         raise BadRecord("CRC does not match")
     _, number, sequence, at_s, quality = _HEAD.unpack_from(raw)
     body, chain = raw[11:-12], raw[-12:-4]
-    kind = KINDS.get(number)
-    if kind is None:
+    known = KINDS.get(number)
+    if known is None:
         return Record(number, "KIND_" + str(number), sequence, at_s, quality, {}, chain, raw, known=False)
-    if len(body) != kind.size:
-        raise BadRecord(kind.name + " with " + str(len(body)) + " bytes of fields instead of " + str(kind.size))
+    kind = of_size(number, len(body))
+    if kind is None:
+        raise BadRecord(known.name + " with " + str(len(body)) + " bytes of fields instead of " + str(known.size))
     return Record(number, kind.name, sequence, at_s, quality, kind.unpack(body), chain, raw)
 
 
@@ -99,7 +100,7 @@ def mend_record(data: bytes, start: int, end: int) -> Record | None:
 
 def pack_record(name: str, sequence: int, at_s: int, quality: int, epoch: int, chain_before: bytes, /, **fields: Value) -> bytes:
     """Bytes of a record that continues `chain_before`; what tests and simulated gateways write."""
-    kind = BY_NAME[name]
+    kind = of_values(name, fields)
     length = LENGTH_MIN + kind.size
     head = _HEAD.pack(length, kind.number, sequence, at_s, quality) + kind.pack(fields)
     chain = hashlib.sha256(chain_before + struct.pack("<I", epoch) + head).digest()[:8]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from host_tools.journal_reader.kinds import KINDS, Value
+from host_tools.journal_reader.kinds import KINDS, LONGER, Value
 from host_tools.journal_reader.record import Record
 
 
@@ -12,6 +12,8 @@ def record_of(told: dict[str, Any]) -> Record:
     if kind is None:
         return Record(told["kind"], f"KIND_{told['kind']}", told["sequence"], told["at_s"], 0, {}, b"", b"", known=False)
     values = list(told["values"])
+    if kind.number in LONGER and len(values) == len(LONGER[kind.number].fields) != len(kind.fields):
+        kind = LONGER[kind.number]
     fields: dict[str, Value] = {}
     for name, code in kind.fields:
         if code == "5I" and values and not isinstance(values[0], list):

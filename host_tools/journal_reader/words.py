@@ -1,6 +1,6 @@
 """Records in plain words for people: one line each. Codes become words here, on the host, never in the firmware."""
 
-from datetime import datetime, timezone
+from datetime import date, datetime, timezone
 
 from host_tools.journal_reader import kinds
 from host_tools.journal_reader.account_row import parse_row
@@ -8,7 +8,8 @@ from host_tools.journal_reader.record import Record
 
 QUALITY = ("unknown", "from the meters", "from the RTC", "from the network")
 RESET = {0: "unknown", 1: "power on", 2: "reset by the firmware", 3: "WATCHDOG", 4: "deep sleep", 5: "soft reset"}
-CAUSE = {1: "midnight", 2: "tariff edge", 3: "before a decision", 4: "limit", 5: "segment closed", 6: "fixed fee"}
+CAUSE = {1: "midnight", 2: "tariff edge", 3: "before a decision", 4: "limit", 5: "segment closed", 6: "fixed fee",
+         7: "minimum of the month"}  # fmt: skip
 HELD_WHY = {0: "released", 1: "went backwards", 2: "jumped too far", 3: "other serial number", 4: "no value"}
 CHANNEL = {1: "head-end", 2: "alarm on the meter", 3: "visit", 4: "text message"}
 VISIT = {1: "visit ordered", 2: "visit made", 3: "visited, nobody met"}
@@ -179,13 +180,22 @@ def _credit_refused(r: Record) -> str:
 
 
 def _charge(r: Record) -> str:
-    marks = [name for bit, name in ((1, "estimated"), (2, "crossed midnight unsplit")) if r.number("marks") & bit]
+    marks = [name for bit, name in ((1, "estimated"), (2, "crossed midnight unsplit"), (4, "more lines follow")) if r.number("marks") & bit]
     return (
         f"account {r.account}: charged {money(r.number('amount_ucu'))} for {energy(r.number('from_cwh'))} to "
         f"{energy(r.number('to_cwh'))} (register {r.number('rate')}) at {price(r.number('price'))}, tariff "
         f"{r.number('tariff')} v{r.number('version')}, {word(CAUSE, r.number('cause'))}, total charged "
-        f"{money(r.number('total_charged_ucu'))}" + "".join(", " + mark for mark in marks)
+        f"{money(r.number('total_charged_ucu'))}" + "".join(", " + mark for mark in marks) + _position(r)
     )
+
+
+def _position(r: Record) -> str:
+    """What the longer form of a charge says."""
+    if "day" not in r.fields:
+        return ""
+    day, begun = (date.fromordinal(719_163 + r.number(name)) for name in ("day", "period_day"))
+    band = f", band {r.number('band')}" if r.number("band") else ""
+    return f"; {day}{band}, step {r.number('step') + 1}, {energy(r.number('used_cwh'))} used since {begun}"
 
 
 def _held(r: Record) -> str:

@@ -1,5 +1,7 @@
 """Firmware and head-end, two implementations of SPEC sections 1, 4 and 5 that share no code, read each other's bytes."""
 
+from struct import calcsize
+
 import cbor2
 import pytest
 from hypothesis import given, settings
@@ -7,10 +9,12 @@ from hypothesis import strategies as st
 
 from firmware.base.faults import Refused
 from firmware.ledger import account_row, record, record_kinds
+from firmware.ledger.accounts import Accounts
 from firmware.sync import messages
 from firmware.sync.dispatch import Seal
 from host_tools.head_end import messages as head_end
 from host_tools.head_end.errors import BadMessage
+from host_tools.head_end.folding import fold
 from host_tools.journal_reader import AccountRow, kinds, pack_record, pack_row, parse_record, parse_row
 
 KEY = bytes(range(32))
@@ -43,7 +47,7 @@ def flat(values: dict[str, object]) -> tuple[object, ...]:
     return tuple(items)
 
 
-@pytest.mark.parametrize("kind", kinds.KINDS.values(), ids=lambda kind: str(kind.name))
+@pytest.mark.parametrize("kind", [*kinds.KINDS.values(), *kinds.LONGER.values()], ids=lambda kind: f"{kind.name}_{kind.size}")
 @settings(max_examples=30)
 @given(data=st.data())
 def test_every_kind_of_record_is_the_same_bytes_in_both(kind, data):
@@ -62,6 +66,8 @@ def test_every_kind_of_record_is_the_same_bytes_in_both(kind, data):
 def test_both_know_the_same_kinds():
     theirs = {number: record.size_of(number) for number in range(256) if record_kinds.layout_of(number) is not None}
     assert theirs == {number: 23 + kind.size for number, kind in kinds.KINDS.items()}
+    longer = {number: calcsize(record_kinds.longer_code_of(number)) for number in theirs if record_kinds.longer_code_of(number)}
+    assert longer == {number: kind.size for number, kind in kinds.LONGER.items()}
 
 
 def test_an_account_row_is_the_same_bytes_in_both():
@@ -75,6 +81,36 @@ def test_an_account_row_is_the_same_bytes_in_both():
     assert (get(data, 0, "from_4"), get(data, 0, "charged_0"), get(data, 0, "total_charged_ucu")) == (5, 6, -12)
     assert (get(data, 0, "issuer_1"), get(data, 0, "total_1"), get(data, 0, "notice_at_s")) == (2, -3, 14)
     assert (get(data, 0, "wish_reason"), get(data, 0, "seen_at_s"), get(data, 0, "order")) == (2, 16, 17)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(20_000, 20_100), st.sampled_from((1, 4, 5, 6, 7)), st.integers(0, 7), st.integers(-(10**12), 10**12), st.booleans()
+        ),
+        min_size=1,
+        max_size=12,
+    )
+)
+def test_positions_are_folded_the_same_in_both(charges):
+    """Both forms of CHARGE, in any order of days; a snapshot row of the result is the same bytes."""
+    accounts, records, total = Accounts(4), [], 0
+    values = [(record_kinds.SEGMENT, "SEGMENT", {"account": 1001, "serial": b"\1\2\3\4\5\6", "rates": 0, "from_cwh": [0] * 5})]
+    for index, (day, cause, marks, amount, longer) in enumerate(charges):
+        total += amount
+        fields = {
+            "account": 1001, "serial": b"\1\2\3\4\5\6", "rate": 0, "from_cwh": 0, "to_cwh": index + 1, "reading_at_s": 10**9 + index,
+            "tariff": 1, "version": 1, "price": 1, "amount_ucu": amount, "total_charged_ucu": total, "cause": cause, "marks": marks,
+        }  # fmt: skip
+        if longer:
+            fields |= {"day": day, "month_day": day - day % 30, "period_day": day - day % 90, "used_cwh": index, "band": 1, "step": 2}
+        values.append((record_kinds.CHARGE, "CHARGE", fields))
+    for sequence, (number, name, fields) in enumerate(values, 1):
+        records.append(parse_record(pack_record(name, sequence, 10**9, 3, 1, bytes(8), **fields)))
+        accounts.apply(number, flat(fields), sequence, 10**9)
+    row = fold(1001, records)
+    assert accounts.positions.get(0) == row.position
+    assert accounts.row_bytes(0) == pack_row(row) and parse_row(pack_row(row)) == row
 
 
 def test_the_head_end_reads_what_the_firmware_sends_up():
