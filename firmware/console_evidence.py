@@ -12,7 +12,7 @@ from firmware.ledger import record, record_kinds
 
 _FOLLOW = (
     record_kinds.DECISION, record_kinds.RELAY, record_kinds.SEEN, record_kinds.FAULT, record_kinds.NOTICE, record_kinds.ORDER,
-    record_kinds.CREDIT, record_kinds.CREDIT_REFUSED,
+    record_kinds.CREDIT, record_kinds.CREDIT_REFUSED, record_kinds.EXEMPT, record_kinds.VISIT, record_kinds.LEVEL,
 )  # fmt: skip
 
 
@@ -77,6 +77,7 @@ def facts_in_parts(supply, slot):
         parts.append({name: getattr(facts, name) for name in names})
     if policy is not None:
         parts.append({name: getattr(policy, name) for name in _POLICY})
+        parts.append({"notices": policy.notices})
         parts.append({"unimplemented": [name[:40] for name in policy.unimplemented[:4]]})
     parts[0]["ordered_on"] = bool(facts.flags & conditions.FLAG_ORDERED_ON)
     return parts
@@ -86,9 +87,9 @@ _FACTS = (
     ("available_ucu", "balance_ucu", "reading_at_s", "now_s", "clock_quality", "clock_error_s", "meters_disagree"),
     ("meter_clock_error_s", "flags", "serial_ok", "journal_sound", "tariff_valid", "enforceable", "standing", "visited"),
     ("wish", "seen", "fault", "episode_open", "notice_level", "notice_at_s", "alarm", "last_contact_s"),
-    ("throttle_ok", "brake_closed", "ordered", "valid_s", "trip_delay_s", "meter_clock_error_s_max"),
+    ("visit_ordered", "days_left", "throttle_ok", "brake_closed", "ordered", "valid_s", "trip_delay_s", "meter_clock_error_s_max"),
 )
 _POLICY = (
-    "policy", "version", "floor_ucu", "restore_ucu", "notice_period_s", "reading_fresh_s", "clock_error_max_s", "throttle_per_hour",
-    "offline_right_s", "utc_offset_min",
+    "policy", "version", "floor_ucu", "restore_ucu", "reading_fresh_s", "clock_error_max_s", "throttle_per_hour", "offline_right_s",
+    "utc_offset_min", "care_lead_days",
 )  # fmt: skip

@@ -92,7 +92,7 @@ class Gateway:
         self.refusals = Refusals()
         self.orders = OrderDesk(self, site.tariffs, site.policies, site.documents)
         self.slots = Slots(site.settings, site.models)
-        self._replay = Replay(throttle, brake, self.head_end)  # only until begin()
+        self._replay = Replay(throttle, brake, self.head_end, self.supply.notices.use, self.slots)  # only until begin()
         self.on_replayed = self._replay.on_record
 
     def on_restored(self):
@@ -347,6 +347,7 @@ class Gateway:
             pass  # no room, or the flash failed: who asks the ledger next finds out
         for slot in self.slots.jumped():
             self.billing.keep_jump(slot)
+        self.supply.notices.keep_exemptions()
 
     def on_fault(self, name, fault):
         """A task died: the event is durable before the reset."""

@@ -29,7 +29,7 @@ FLAGS_BY_ORDER = const(7)  # protected, care, exempt
 
 class OrderDesk:
     """`documents` offers `store(kind, id, version, text)`, `drop_tariff(id, version)`, `drop_older_policies(id, version)`,
-    `decode_state(bytes)`, `decode_flags(bytes)`."""
+    `decode_state(bytes)`, `decode_flags(bytes)`, `decode_report(bytes)`."""
 
     def __init__(self, gateway, tariffs, policies, documents):
         self._gateway = gateway
@@ -66,14 +66,16 @@ class OrderDesk:
         judged = orders.judge_order(
             order, number, expires_at_s, credit_number, overridden, view, policy, last, newest
         )
-        flags = self._flags_wanted(order, accounts.get(slot.row, "flags"), document)
+        wanted = self._flags_wanted(order, accounts.get(slot.row, "flags"), document)
         reason = judged.reason
-        if flags is None:
+        if wanted is None:
             reason = orders.BAD_DOCUMENT
+        if reason == orders.ACCEPTED and order == orders.REPORT:
+            reason = self._report(slot, number, document)
         if reason == orders.ACCEPTED and order == orders.RELEASE_HELD and not self._can_let_go(slot):
             reason = orders.CONDITION
         if reason == orders.ACCEPTED:
-            self._set_down(slot, order, number, flags, view, policy)
+            self._set_down(slot, order, number, wanted, view, policy)
         self._verdict(account, number, order, reason, judged.failed, credit_number, expires_at_s)
         if reason == orders.ACCEPTED:
             self._act(slot, order, number, expires_at_s, overridden)
@@ -82,24 +84,33 @@ class OrderDesk:
         """There is a register to go on from, of the meter that bills, and room to write it down."""
         return slot.last_heard is not None and self._gateway.billing.is_bound(slot) and may_cut(self._ledger)
 
+    def _report(self, slot, number, document):
+        """Reason of the verdict on a report, 0 when it counts; what it says is journalled then."""
+        try:
+            what, episode, level, at_s = self._documents.decode_report(document or b"")
+        except WireFault:
+            return orders.BAD_DOCUMENT
+        return self._gateway.supply.notices.report(slot, what, episode, level, at_s, number)
+
     def _flags_wanted(self, order, flags, document):
-        """The account's flags after this order; None when its document is no flags."""
+        """(the account's flags after this order, end of its exemption or None = stays); None when its document is no flags."""
         if order == orders.HOLD:
-            return flags | conditions.FLAG_HOLD
+            return flags | conditions.FLAG_HOLD, None
         if order == orders.RELEASE:
-            return flags & ~(conditions.FLAG_HOLD | conditions.FLAG_ORDERED_ON)
+            return flags & ~(conditions.FLAG_HOLD | conditions.FLAG_ORDERED_ON), None
         if order == orders.FLAGS:
             try:
-                wanted = self._documents.decode_flags(document) if document is not None else None
+                wanted, until_s = self._documents.decode_flags(document or b"")
             except WireFault:
-                wanted = None
-            if wanted is None or wanted & ~FLAGS_BY_ORDER:
                 return None
-            return (flags & ~FLAGS_BY_ORDER) | wanted
-        return flags
+            if wanted & ~FLAGS_BY_ORDER or until_s and not wanted & conditions.FLAG_EXEMPT:
+                return None
+            return (flags & ~FLAGS_BY_ORDER) | wanted, until_s
+        return flags, None
 
-    def _set_down(self, slot, order, number, flags, view, policy):
+    def _set_down(self, slot, order, number, wanted, view, policy):
         """What the order sets for good, journalled."""
+        flags, until_s = wanted
         if order == orders.RESTORE:
             below = policy is None or view.available_ucu is None or view.available_ucu < policy.restore_ucu
             if below:
@@ -111,6 +122,8 @@ class OrderDesk:
             flags &= ~conditions.FLAG_READING_HELD
         if flags != self._ledger.accounts.get(slot.row, "flags"):
             self._ledger.record(kinds.FLAGS, (slot.account, flags, number))
+        if until_s is not None and until_s != self._ledger.accounts.exempt_until.get(slot.account, (0,))[0]:
+            self._ledger.record(kinds.EXEMPT, (slot.account, until_s, number))  # behind its flag: torn apart it has no end
 
     def _act(self, slot, order, number, expires_at_s, overridden):
         """What follows from an accepted order now."""

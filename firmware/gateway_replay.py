@@ -1,12 +1,13 @@
 """What the hall remembers of earlier lives beside the account rows: found in the journal while it is replayed (part of the hall).
 
-Throttle, brake and the offline right to cut; of an account the jump for which it is held, what the order of its present
-cut overrode, and how far the clock was set forward since its notice.
+Throttle, brake, the offline right to cut, what care customers used; of an account the jump for which it is held, what the
+order of its present cut overrode, and how far the clock was set forward since its notice.
 
 Traps avoided: each restart holds a jumped register anew, so the first record counts; a debt that was paid counts anew; what
 may be the replay of an old message proves no contact.
 """
 
+from firmware.base import days
 from firmware.base.port import const
 from firmware.cutoff import conditions, decide
 from firmware.gateway_billing import HELD_TOO_FAR
@@ -18,7 +19,7 @@ STANDING_AWAITS_COMPARISON = const(1)
 STANDING_AWAITS_STATE = const(2)
 _REMEMBERED = (
     kinds.CREDIT, kinds.ACKED, kinds.DECISION, kinds.HELD, kinds.EPISODE, kinds.NOTICE, kinds.EVENT, kinds.SEGMENT, kinds.CLOCK,
-    kinds.BRAKE, kinds.SNAPSHOT_BEGIN, kinds.DOCUMENT, kinds.EPOCH,
+    kinds.BRAKE, kinds.SNAPSHOT_BEGIN, kinds.DOCUMENT, kinds.EPOCH, kinds.FLAGS,
 )  # fmt: skip
 _WORDS_OF_HEAD_END = (kinds.CREDIT, kinds.DOCUMENT, kinds.ACKED)
 
@@ -26,10 +27,15 @@ _WORDS_OF_HEAD_END = (kinds.CREDIT, kinds.DOCUMENT, kinds.ACKED)
 class Replay:
     """`on_record` for each record, oldest first; then `remind(slot)` for each slot, and it is done."""
 
-    def __init__(self, throttle, brake, head_end):
+    def __init__(self, throttle, brake, head_end, use, slots):
         self._throttle = throttle
         self._brake = brake
         self._head_end = head_end
+        self._use = use
+        self._utc_offset_min = slots.utc_offset_min
+        for slot in slots:
+            if slot.flags & conditions.FLAG_CARE:
+                use.watch(slot.account)
         self._overrides = {}  # account -> conditions that the order of its present cut overrode
         self._jumps = {}  # account -> (rate, register) of its held jump
         self._forward_s = {}  # account -> seconds that the clock was set forward since its notice
@@ -46,6 +52,8 @@ class Replay:
     def on_record(self, kind, values, sequence, at_s, quality):
         """One record of earlier lives."""
         if kind not in _REMEMBERED:
+            if kind == kinds.CHARGE and self._use.watches(values[0]):
+                self._use.on_total(values[0], values[10], days.day_number(values[5], self._utc_offset_min))
             return  # charges and receipts are most of a journal
         if kind == kinds.DECISION:
             self._on_decision(values, at_s)
@@ -64,6 +72,8 @@ class Replay:
                 self._forward_s[account] += forward_s(values[0], values[1])
         elif kind in (kinds.BRAKE, kinds.SNAPSHOT_BEGIN):
             self._on_brake(kind, values)
+        else:
+            self._on_care(kind, values)
         self._on_head_end(kind, values, at_s)
 
     def _on_head_end(self, kind, values, at_s):
@@ -73,6 +83,10 @@ class Replay:
             self._head_end.standing = values[2]  # its state has not come: a restart does not make our books right
         elif kind == kinds.EPOCH or kind == kinds.EVENT and values[0] == EVENT_STANDING:
             self._head_end.standing = STANDING_AWAITS_COMPARISON
+
+    def _on_care(self, kind, values):
+        if kind == kinds.FLAGS and values[1] & conditions.FLAG_CARE:
+            self._use.watch(values[0])
 
     def _on_brake(self, kind, values):
         if kind == kinds.BRAKE and not values[0]:

@@ -12,14 +12,14 @@ books as they then stand.
 
 from firmware.base import relay
 from firmware.base.port import const
-from firmware.cutoff import conditions, decide, episode, facts, supply
-from firmware.cutoff.policy import CHANNEL_ALARM, CHANNEL_HEAD_END
+from firmware.cutoff import decide, facts, supply
 from firmware.gateway_billing import CAUSE_DECISION
 from firmware.gateway_books import may_cut, note, settle
+from firmware.gateway_notices import NoticeDesk
 from firmware.ledger import record_kinds as kinds
 
 LOST_AT_ONCE = const(2)  # relay orders that may be lost before pauses begin
-DUE_BITS_SHIFT = const(25)  # room for the failed bits beside the verdict in Slot.judged
+DUE_BITS_SHIFT = const(26)  # room for the failed bits beside the verdict in Slot.judged
 
 
 class SupplyDesk:
@@ -36,6 +36,7 @@ class SupplyDesk:
         self._limits = limits
         self._facts = facts.Facts(limits)
         self._accounts_on_board = 0
+        self.notices = NoticeDesk(self, ledger, self._clock, limits)
 
     def set_size(self, accounts):
         """How many accounts the brake's share is taken of."""
@@ -56,7 +57,7 @@ class SupplyDesk:
         slot.state = supply.initial(get(row, "wish"), get(row, "wish_at_s"), *seen)
         if get(row, "wish") == facts.ON and before in _MAY_BE_OPEN:
             slot.state = supply.RESTORING
-            self._send(slot, relay.RESTORE)  # overtakes a cut of ours that is still on its way
+            self.send(slot, relay.RESTORE)  # overtakes a cut of ours that is still on its way
         else:
             self._order(slot.index, relay.STATUS)
 
@@ -64,7 +65,7 @@ class SupplyDesk:
         """Look at one account and do what follows. The caller commits nothing: all is durable on return, if flash works."""
         policy = self._policies.newest(slot.policy)
         view = self.fill(slot, policy, credited)
-        self._episode(slot, view, policy)
+        self.notices.step(slot, view, policy)
         if self._is_one_too_many(slot, view, policy):
             note(self._ledger, kinds.BRAKE, (1, self.brake.due_count, self._accounts_on_board, 0))
             view.brake_closed = True
@@ -112,11 +113,6 @@ class SupplyDesk:
         view.wish = accounts.get(row, "wish")
         view.seen = accounts.get(row, "seen") if slot.state not in _NOT_SEEN_YET else facts.UNKNOWN
         view.fault = accounts.get(row, "fault")
-        view.episode_open = bool(accounts.get(row, "episode_open"))
-        view.notice_level = accounts.get(row, "notice_level")
-        view.notice_at_s = self._notice_at_s(slot)
-        view.notice_asked = slot.notice_asked
-        view.alarm = bool(accounts.get(row, "alarm"))
         view.credited = credited
         view.last_contact_s = self._head_end.last_contact_s
         view.trip_delay_s = slot.model.trip_delay_max_min * 60
@@ -126,17 +122,8 @@ class SupplyDesk:
         view.brake_closed = self.brake.closed
         view.ordered = bool(slot.cut_order) and 0 < view.now_s < slot.cut_order_until_s
         view.override = slot.override
+        self.notices.fill(slot, view, policy)
         return view
-
-    def _notice_at_s(self, slot):
-        """When the notice was given, as our clock counts now; one of a clock that was ahead counts from the moment this is seen."""
-        at_s = self._ledger.accounts.get(slot.row, "notice_at_s")
-        if not at_s:
-            return 0
-        now_s = self._clock.state()[0]
-        if 0 < now_s < at_s + slot.notice_forward_s:
-            slot.notice_forward_s = now_s - at_s
-        return at_s + slot.notice_forward_s
 
     def on_status(self, slot, word):
         """A status word was read: what is seen is journalled when it changes, then the process goes on."""
@@ -174,8 +161,8 @@ class SupplyDesk:
         if outcome.action != relay.STATUS:
             note(self._ledger, kinds.RELAY, values)
         if outcome.action == relay.ALARM_ON:
-            self._alarm_outcome(slot, outcome)
-        elif outcome.action == relay.ALARM_OFF and outcome.phase in _FAILED and outcome.detail != relay.SUPERSEDED:
+            self.notices.on_alarm(slot, outcome)
+        elif outcome.action == relay.ALARM_OFF and outcome.phase in relay.FAILED_PHASES and outcome.detail != relay.SUPERSEDED:
             slot.notice_again_in(self._limits.supply_retry_slow_s)
         if outcome.action in (relay.CUT, relay.RESTORE):
             self._count_lost(slot, supply.event_of(outcome, slot.model), outcome)
@@ -190,7 +177,7 @@ class SupplyDesk:
     def retry(self, slot):
         """Called each second: a state that lasts too long is tried again, whatever the wall clock says."""
         if slot.notice_is_due_again():
-            self._alarm_again(slot)
+            self.notices.alarm_again(slot)
         after_s = supply.retry_after_s(slot.state, self._limits, slot.silent_turns > 0)
         if after_s and slot.ticks_in_state >= after_s:
             slot.ticks_in_state = 0
@@ -215,76 +202,6 @@ class SupplyDesk:
         if not now_s:
             return None  # an unknown clock tells nothing about tariffs: no cut, and no restore for it
         return self._billing.tariff_now(slot, now_s) is not None
-
-    def _episode(self, slot, view, policy):
-        actions = episode.step(view, policy)
-        if not actions or not may_cut(self._ledger):
-            return
-        accounts = self._ledger.accounts
-        available = view.balance_ucu if view.available_ucu is None else view.available_ucu
-        if actions & episode.OPEN:
-            slot.notice_asked = 0
-            number = (accounts.get(slot.row, "episode") + 1) & 0xFFFF
-            note(self._ledger, kinds.EPISODE, (slot.account, number, 1, available))
-        elif actions & episode.CLOSE:
-            number = accounts.get(slot.row, "episode")
-            note(self._ledger, kinds.EPISODE, (slot.account, number, 0, available))
-            slot.notice_asked = 0
-            flags = accounts.get(slot.row, "flags")
-            if flags & conditions.FLAG_ORDERED_ON:
-                note(self._ledger, kinds.FLAGS, (slot.account, flags & ~conditions.FLAG_ORDERED_ON, 0))
-        if actions & episode.NOTICE_HEAD_END:
-            slot.notice_asked |= CHANNEL_HEAD_END
-            slot.notice_sequence = self._notice(slot, view, policy, episode.HEAD_END, episode.GIVEN)
-        if actions & episode.NOTICE_ALARM:
-            slot.notice_asked |= CHANNEL_ALARM
-            if slot.model.alarm:
-                self._notice(slot, view, policy, episode.ALARM, episode.GIVEN)
-                self._send(slot, relay.ALARM_ON)
-            else:
-                self._notice(slot, view, policy, episode.ALARM, episode.FAILED)
-        if actions & episode.ALARM_OFF:
-            self._send(slot, relay.ALARM_OFF)
-        view.episode_open = bool(accounts.get(slot.row, "episode_open"))
-        view.notice_level = accounts.get(slot.row, "notice_level")
-        view.notice_at_s = self._notice_at_s(slot)
-        view.flags = accounts.get(slot.row, "flags") | slot.flags
-
-    def _notice(self, slot, view, policy, channel, outcome):
-        """Journal one NOTICE -> its sequence. Level 1 counts as given once it arrived on a channel that counts."""
-        available = view.balance_ucu if view.available_ucu is None else view.available_ucu
-        counted = 1 if episode.counts(channel, outcome, policy) else 0
-        if counted:
-            slot.notice_forward_s = 0
-        number = self._ledger.accounts.get(slot.row, "episode")
-        missing = episode.missing_ucu(view, policy)
-        values = (slot.account, number, counted, channel, outcome, available, missing)
-        return note(self._ledger, kinds.NOTICE, values)
-
-    def notice_delivered(self, slot, channel):
-        """The notice is known to have arrived."""
-        view, policy = self.facts_of(slot)
-        if policy is not None and view.episode_open and not view.notice_level:
-            self._notice(slot, view, policy, channel, episode.DELIVERED)
-
-    def _alarm_again(self, slot):
-        """An alarm that came not on is asked for anew, and one that went not out: the next notice could not be seen."""
-        slot.notice_asked &= ~CHANNEL_ALARM
-        accounts = self._ledger.accounts
-        if not accounts.get(slot.row, "alarm") and not accounts.get(slot.row, "episode_open"):
-            self._send(slot, relay.ALARM_OFF)
-
-    def _alarm_outcome(self, slot, outcome):
-        """A superseded one comes in the middle of the judgement that ordered the next: it must leave the facts alone."""
-        if outcome.phase == relay.VERIFIED and not self._clock.state()[0]:
-            slot.notice_again_in(self._limits.supply_retry_slow_s)  # without a date its period would never end
-        elif outcome.phase == relay.VERIFIED:
-            self.notice_delivered(slot, episode.ALARM)
-        elif outcome.phase in _FAILED and outcome.detail != relay.SUPERSEDED:
-            slot.notice_again_in(self._limits.supply_retry_slow_s)
-            view, policy = self.facts_of(slot)
-            if policy is not None and view.episode_open and not view.notice_level:
-                self._notice(slot, view, policy, episode.ALARM, episode.FAILED)
 
     def _act(self, slot, view, policy, decision):
         if decision.verdict == decide.CUT:
@@ -316,7 +233,7 @@ class SupplyDesk:
                 slot.state = before  # no evidence, no cut: an order may override the throttle, but not the want of room
                 return
         for action in orders:
-            self._send(slot, action)
+            self.send(slot, action)
 
     def _record_action(self, slot, action, outcome, case):
         """Journal what `action` stands for -> False only for a cut that found no room: a restore goes without its record."""
@@ -344,7 +261,7 @@ class SupplyDesk:
             note(self._ledger, kinds.FAULT, (slot.account, supply.NO_FAULT, 0))
         return True
 
-    def _send(self, slot, action):
+    def send(self, slot, action):
         """Hand an order to the bus; that it was decided and ordered stands in the journal first."""
         if action != relay.STATUS:
             note(self._ledger, kinds.RELAY, (slot.account, slot.serial, action, relay.ORDERED, 0, 0))
@@ -386,7 +303,6 @@ _MAY_BE_OPEN = (
     supply.RESTORE_LOST,
     supply.NOT_ON,
 )
-_FAILED = (relay.REFUSED, relay.GIVEN_UP, relay.DISAGREES)
 _NOT_OURS = (supply.ON, supply.ON_UNKNOWN, supply.FOUND_OFF)
 _NOT_SEEN_YET = (supply.ON_UNKNOWN, supply.OFF_UNKNOWN, supply.RESTORE_LOST)
 _RELAY_ACTION = {

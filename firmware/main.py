@@ -58,6 +58,7 @@ class Documents:
         self._store = store
         self.decode_state = messages.decode_state
         self.decode_flags = messages.decode_flags
+        self.decode_report = messages.decode_report
 
     def store(self, kind, identity, version, text):
         """Keep one document; durable before its record is journalled."""

@@ -18,6 +18,7 @@ NO_ANSWER = const(4)
 VERIFIED = const(5)
 DISAGREES = const(6)
 GIVEN_UP = const(7)
+FAILED_PHASES = (3, 7, 6)
 
 # detail of an outcome
 NO_DETAIL = const(0)

@@ -27,14 +27,15 @@ THROTTLE = const(1 << 21)
 BRAKE = const(1 << 22)
 SEEN = const(1 << 23)
 METER_CLOCK = const(1 << 24)
-TIMING = const(0x1FF << 16)
+CALENDAR = const(1 << 25)
+TIMING = const(0x3FF << 16)
 
-ALL = const((0x1FF << 16) | ((1 << 11) - 1))
+ALL = const((0x3FF << 16) | ((1 << 11) - 1))
 
-# No order reaches past these: protection and brake by design; the others because the gateway could not, or must not,
-# act at all (somebody else's purse, a policy that may protect in words it does not know, unsound books, a replaced board,
-# a relay whose state is not known).
-NEVER_OVERRIDDEN = const((1 << 1) | (1 << 6) | (1 << 8) | (1 << 9) | (1 << 10) | (1 << 22) | (1 << 23))
+# No order reaches past these: protection, brake and the calendar (a cold day is one for everybody; a new version of it can
+# open a day) by design; the others because the gateway could not, or must not, act at all (somebody else's purse, a policy
+# that may protect in words it does not know, unsound books, a replaced board, a relay whose state is not known).
+NEVER_OVERRIDDEN = const((1 << 1) | (1 << 6) | (1 << 8) | (1 << 9) | (1 << 10) | (1 << 22) | (1 << 23) | (1 << 25))
 
 FLAG_PROTECTED = const(1)
 FLAG_CARE = const(2)
@@ -42,6 +43,8 @@ FLAG_EXEMPT = const(4)
 FLAG_HOLD = const(8)
 FLAG_READING_HELD = const(16)
 FLAG_ORDERED_ON = const(32)
+FLAG_VISITED = const(64)  # in this episode
+FLAG_VISIT_ORDERED = const(128)
 
 _NAMES = (
     (MONEY, "money"),
@@ -64,6 +67,7 @@ _NAMES = (
     (BRAKE, "brake"),
     (SEEN, "seen"),
     (METER_CLOCK, "meter_clock"),
+    (CALENDAR, "calendar"),
 )
 
 

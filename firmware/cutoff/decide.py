@@ -9,8 +9,8 @@ a customer dark who has paid, so the plain balance counts then; a payment known 
 """
 
 from firmware.base.port import const
+from firmware.cutoff import calendar, hours
 from firmware.cutoff import conditions as c
-from firmware.cutoff import hours
 from firmware.cutoff.facts import CLOSED, OFF, OPEN
 
 NOTHING = const(0)
@@ -165,13 +165,12 @@ def _timing_failed(facts, policy):
     if facts.fault == _FAULT_METER_CLOCK or _meter_clock_far(facts):
         failed |= c.METER_CLOCK
     if policy is None:
-        return failed | c.FRESH | c.HOURS | c.NOTICE | c.CLOCK | c.OFFLINE
+        return failed | c.FRESH | c.HOURS | c.NOTICE | c.CLOCK | c.OFFLINE | c.CALENDAR
     if not _is_fresh(facts, policy):
         failed |= c.FRESH
-    if not _clock_known(facts, policy):
+    if not clock_known(facts, policy):
         failed |= c.CLOCK
-    if not _inside_hours(facts, policy):
-        failed |= c.HOURS
+    failed |= _hours_failed(facts, policy)
     if not _notice_complete(facts, policy):
         failed |= c.NOTICE
     if not _contact_holds(facts, policy):
@@ -183,26 +182,33 @@ def _meter_clock_far(facts):
     return facts.meter_clock_error_s is None or facts.meter_clock_error_s > facts.meter_clock_error_s_max
 
 
-def _clock_known(facts, policy):
+def clock_known(facts, policy):
+    """The time is known well enough to cut by it, or to end an exemption."""
     if facts.clock_quality < QUALITY_RTC or facts.meters_disagree or not facts.now_s:
         return False
     return facts.clock_error_s is not None and facts.clock_error_s <= policy.clock_error_max_s
 
 
-def _inside_hours(facts, policy):
+def _hours_failed(facts, policy):
     """From now until the relay may move at the latest, widened by the error of the clock."""
     if not facts.now_s:
-        return False
+        return c.HOURS if policy.calendar is None else c.HOURS | c.CALENDAR
     error_s = facts.clock_error_s or 0
     start_s = facts.now_s - error_s
     end_s = facts.now_s + facts.valid_s + facts.trip_delay_s + error_s
-    return hours.inside(policy.hours, start_s, end_s, policy.utc_offset_min)
+    failed = 0
+    if not hours.inside(policy.hours, start_s, end_s, policy.utc_offset_min):
+        failed |= c.HOURS
+    if policy.calendar is not None and not calendar.is_open(policy.calendar, start_s, end_s, policy.utc_offset_min):
+        failed |= c.CALENDAR
+    return failed
 
 
 def _notice_complete(facts, policy):
-    if not facts.episode_open or facts.notice_level < 1 or not facts.notice_at_s or not facts.now_s:
+    """The last level's notice arrived its period ago; it is given only when that of each level before it has passed."""
+    if not facts.episode_open or facts.notice_level < len(policy.notices) or not facts.notice_at_s or not facts.now_s:
         return False
-    return facts.now_s - facts.notice_at_s >= policy.notice_period_s
+    return facts.now_s - facts.notice_at_s >= policy.notices[-1][1]
 
 
 def _contact_holds(facts, policy):

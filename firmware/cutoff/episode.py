@@ -1,79 +1,141 @@
-"""Episodes and the notice inside them (design sections 2 and 5; SPEC kinds 11 and 12). Pure.
+"""Episodes, the notices inside them and the visits of care customers (design sections 2 and 5; SPEC kinds 11, 12, 26, 27). Pure.
 
-An episode opens when the available balance falls to the notice level and closes when it rises above it again: at once by
-a credit, otherwise only past a margin, so that a correction of a few coins does not ask for a second notice. All state is
-in the account row, so a restart goes on where it was; only the channels asked since the start are remembered outside it.
+An episode opens when the available balance falls to the first warning level, for a care customer also when the days left fall
+to the policy's lead time, and closes when both are over: at once by a credit, otherwise only past a margin, so that a
+correction of a few coins does not ask for a second notice. Inside it each level has one notice for each time it is crossed
+downward, again with the margin. A level's notice is given when that of the level before has been there its whole period;
+so whoever returns from silence far below gets the full sequence, and who reads the time of the last notice knows that all
+before it had theirs. All state is in the account row, so a restart goes on where it was; only the channels asked since
+the start are remembered outside it.
+
+A care customer's visit is ordered once in an episode, early: by the days left; where they are not known with the first
+level, and with the last level whatever they are.
 
 Trap avoided: a notice counts when it is known to have arrived, never when it was only sent.
 """
 
 from firmware.base.port import const
-from firmware.cutoff.policy import CHANNEL_ALARM, CHANNEL_HEAD_END
+from firmware.cutoff import hours
+from firmware.cutoff.conditions import FLAG_CARE
+from firmware.cutoff.policy import CHANNEL_ALARM, CHANNEL_HEAD_END, CHANNEL_TEXT, CHANNEL_VISIT
 
 OPEN = const(1)
 CLOSE = const(2)
 NOTICE_HEAD_END = const(4)
 NOTICE_ALARM = const(8)
 ALARM_OFF = const(16)
+RISEN = const(32)  # journal LEVEL with level_held: notices beyond it count no more
+ORDER_VISIT = const(64)
 
-HEAD_END = const(1)  # channels of SPEC kind 12
+HEAD_END = const(1)  # channels of SPEC kind 12; the policy's bit is 1 << (channel - 1)
 ALARM = const(2)
 VISIT = const(3)
+TEXT = const(4)
 GIVEN = const(1)  # outcomes of SPEC kind 12
 DELIVERED = const(2)
 FAILED = const(3)
 
 
 def step(facts, policy):
-    """What is to do now, as bits: OPEN or CLOSE first, then notices and the alarm."""
+    """What is to do now, as bits: OPEN, CLOSE or RISEN first, then notices, visit and alarm."""
     if policy is None:
         return 0
     if not facts.episode_open:
-        if facts.available_ucu is not None and facts.available_ucu <= policy.notice_ucu:
-            return OPEN | _notices(policy, 0, facts.alarm)
-        return ALARM_OFF if facts.alarm else 0
-    if _above(facts, policy):
+        if facts.available_ucu is None or facts.available_ucu > policy.notice_ucu and not _few_days(facts, policy, 0):
+            return ALARM_OFF if facts.alarm else 0
+        return OPEN | _notices(facts, policy, 0, 0) | _visit(facts, policy, 0)
+    if _is_over(facts, policy):
         return CLOSE | (ALARM_OFF if facts.alarm else 0)
-    if facts.notice_level:
-        return 0
-    return _notices(policy, facts.notice_asked, facts.alarm)
+    level, asked, actions = level_held(facts, policy), facts.notice_asked, 0
+    if level < facts.notice_level:
+        actions, asked = RISEN, 0
+    if facts.credited and facts.alarm:  # it did its work; a notice that is still to come sets it on again
+        return actions | ALARM_OFF
+    return actions | _notices(facts, policy, level, asked) | _visit(facts, policy, level)
 
 
-def counts(channel, outcome, policy):
-    """True when this NOTICE outcome completes the notice step: delivered, on a channel the policy names."""
-    if policy is None or outcome != DELIVERED:
+def level_held(facts, policy):
+    """The highest level whose notice still counts: one that available has risen above, margin and all, is to be crossed anew."""
+    level = min(facts.notice_level, len(policy.notices))
+    while level > 1 and _is_above(facts, policy, policy.notices[level - 1][0]):
+        level -= 1
+    return level
+
+
+def counts(channel, outcome, policy, level):
+    """True when this NOTICE outcome completes the notice step of `level`: delivered, on a channel the policy names for it."""
+    if policy is None or outcome != DELIVERED or not 1 <= level <= len(policy.notices):
         return False
-    if channel == HEAD_END:
-        return bool(policy.channels & CHANNEL_HEAD_END)
-    return channel == ALARM and bool(policy.channels & CHANNEL_ALARM)
+    return bool(policy.notices[level - 1][2] & 1 << (channel - 1))
 
 
 def missing_ucu(facts, policy):
     """What to pay until supply returns, quoted in every notice; 0 when nothing is missing."""
-    amount_ucu = facts.balance_ucu if facts.available_ucu is None else facts.available_ucu
-    return max(policy.restore_ucu - amount_ucu, 0)
+    return max(policy.restore_ucu - _amount_ucu(facts), 0)
 
 
-def _above(facts, policy):
-    if facts.available_ucu is None:
-        amount_ucu = facts.balance_ucu  # no reading: a payment still counts
-    else:
-        amount_ucu = facts.available_ucu
-    if facts.credited:
-        return amount_ucu > policy.notice_ucu
-    return amount_ucu > policy.notice_ucu + margin_ucu_floor(policy)
+def margin_ucu_floor(policy, level_ucu):
+    """A tenth of the way from floor to the level, rounded down: how far above it a crossing ends by itself."""
+    return (level_ucu - policy.floor_ucu) // 10
 
 
-def margin_ucu_floor(policy):
-    """A tenth of the way from floor to notice level, rounded down: how far above the level an episode ends by itself."""
-    return (policy.notice_ucu - policy.floor_ucu) // 10
+def _amount_ucu(facts):
+    return facts.balance_ucu if facts.available_ucu is None else facts.available_ucu  # no reading: a payment still counts
 
 
-def _notices(policy, asked, alarm):
+def _is_above(facts, policy, level_ucu):
+    margin_ucu = 0 if facts.credited else margin_ucu_floor(policy, level_ucu)
+    return _amount_ucu(facts) > level_ucu + margin_ucu
+
+
+def _few_days(facts, policy, margin_days):
+    """A care customer whose money lasts for the lead time at most."""
+    if not facts.flags & FLAG_CARE or not policy.care_lead_days or facts.days_left is None:
+        return False
+    return facts.days_left <= policy.care_lead_days + margin_days
+
+
+def _is_over(facts, policy):
+    if not _is_above(facts, policy, policy.notice_ucu):
+        return False
+    if facts.flags & FLAG_CARE and facts.days_left is None and not facts.credited:
+        return False  # not known just now: what began by days left goes on
+    return not _few_days(facts, policy, 0 if facts.credited else 1)
+
+
+def _pending(facts, policy, level):
+    """(level_ucu, period_s, channels) of the notice that is to be given now, or None."""
+    if level >= len(policy.notices) or facts.available_ucu is not None and facts.available_ucu > policy.notices[level][0]:
+        return None
+    if level and facts.available_ucu is None:
+        return None  # the first one stands since the episode began
+    if level and (not facts.notice_at_s or facts.now_s - facts.notice_at_s < policy.notices[level - 1][1]):
+        return None
+    if policy.notice_hours is not None:
+        if not facts.now_s or not hours.inside(policy.notice_hours, facts.now_s, facts.now_s, policy.utc_offset_min):
+            return None  # queued until the hours begin
+    return policy.notices[level]
+
+
+def _notices(facts, policy, level, asked):
+    pending = _pending(facts, policy, level)
+    if pending is None:
+        return 0
     actions = 0
-    if policy.channels & CHANNEL_HEAD_END and not asked & CHANNEL_HEAD_END:
+    channels = pending[2]
+    if channels & (CHANNEL_HEAD_END | CHANNEL_TEXT) and not asked & CHANNEL_HEAD_END:
         actions |= NOTICE_HEAD_END
-    wants_alarm = policy.channels & CHANNEL_ALARM or (policy.alarm and not alarm)
+    wants_alarm = channels & CHANNEL_ALARM or (policy.alarm and not facts.alarm)
     if wants_alarm and not asked & CHANNEL_ALARM:
         actions |= NOTICE_ALARM
+    if channels & CHANNEL_VISIT and not facts.visited and not facts.visit_ordered:
+        actions |= ORDER_VISIT
     return actions
+
+
+def _visit(facts, policy, level):
+    """ORDER_VISIT when a care customer has to be visited now."""
+    if not facts.flags & FLAG_CARE or facts.visited or facts.visit_ordered or facts.available_ucu is None:
+        return 0
+    unknown = facts.days_left is None and facts.available_ucu <= policy.notice_ucu
+    return ORDER_VISIT if unknown or _few_days(facts, policy, 0) or facts.available_ucu <= policy.notices[-1][0] else 0

@@ -40,6 +40,8 @@ class Facts:
         self.enforceable = None
         self.standing = None  # SPEC 5.3 field 12
         self.visited = False  # a visit is recorded in this episode
+        self.visit_ordered = False
+        self.days_left = None  # that a care customer's money lasts; None = not known, or no care customer
         self.wish = ON
         self.seen = UNKNOWN
         self.fault = 0

@@ -20,6 +20,7 @@ RELEASE_BRAKE = const(7)
 STATE = const(8)
 FLAGS = const(9)
 RELEASE_HELD = const(10)
+REPORT = const(11)  # of a visit, or that a notice arrived; its document is judged by the notice desk
 
 ACCEPTED = const(0)
 EXPIRED = const(1)
@@ -31,6 +32,7 @@ BAD_DOCUMENT = const(6)
 NOT_SUPPORTED = const(7)
 CLOCK_UNKNOWN = const(8)
 NO_CHANGE = const(9)
+ANOTHER_EPISODE = const(10)
 
 
 class Judgement:
@@ -63,7 +65,7 @@ def judge_order(order, number, expires_at_s, credit_number, override, facts, pol
         return Judgement(ACCEPTED if facts.flags & c.FLAG_READING_HELD else NO_CHANGE)
     if order == RELEASE_BRAKE:
         return Judgement(ACCEPTED if facts.brake_closed else NO_CHANGE)
-    if order in (RESTORE, FLAGS):
+    if order in (RESTORE, FLAGS, REPORT):
         return Judgement(ACCEPTED)
     return Judgement(NOT_SUPPORTED)
 

@@ -1,13 +1,18 @@
 """The policy document: when a customer is warned, cut and restored (design section 5; SPEC 5.6 order 6).
 
     {"policy": 1, "version": 2, "utc_offset_min": 480,
-     "notice": {"level": "5.00", "period_s": 3600, "channels": ["head_end", "alarm"]},
+     "notice": [{"level": "20.00", "period_s": 86400, "channels": ["text"]}, {"level": "5.00", "period_s": 3600, "channels": ["alarm"]}],
      "floor": "0.00", "restore": "1.00", "hours": [{"days": [1, 2, 3, 4, 5], "from": "08:00", "to": "16:00"}],
      "reading_fresh_s": 1800, "clock_error_max_s": 60, "throttle_per_hour": 10,
-     "brake": {"accounts_max": 2, "share_percent": 10, "window_s": 86400}, "offline_right_s": 259200, "alarm": true}
+     "brake": {"accounts_max": 2, "share_percent": 10, "window_s": 86400}, "offline_right_s": 259200, "alarm": true,
+     "notice_hours": [{"days": [1, 2, 3, 4, 5, 6, 7], "from": "08:00", "to": "21:00"}], "care": {"lead_days": 5},
+     "calendar": {"until": "2027-12-31", "holidays": [], "hot_days": [], "cold_days": []}}
+
+`notice` is one level or up to four, from the highest down; `notice_hours`, `care` and `calendar` may be left out: then notices
+go at any hour, a visit is ordered with the last level, and hours alone close days.
 
 A known field that is malformed or missing is refused and names itself. A field that this version does not implement
-may be one that protects somebody (hot days, a second notice), so the policy is kept and everybody under it is
+may be one that protects somebody (storm days, a social tariff), so the policy is kept and everybody under it is
 uncuttable: `unimplemented` lists what was not understood.
 """
 
@@ -15,10 +20,15 @@ from firmware.base.decimal_text import shown
 from firmware.base.document import Fields, read_document
 from firmware.base.faults import BadInput, require
 from firmware.base.port import const
+from firmware.cutoff.calendar import parse_calendar
 from firmware.cutoff.hours import WINDOWS_MAX, parse_hours
 
 CHANNEL_HEAD_END = const(1)
 CHANNEL_ALARM = const(2)
+CHANNEL_VISIT = const(4)
+CHANNEL_TEXT = const(8)
+LEVELS_MAX = const(4)
+LEAD_DAYS_MAX = const(366)
 MONEY_DIGITS = const(6)
 MONEY_UCU_MAX = 10_000_000 * 1_000_000
 ID_MAX = const(0xFFFFFFFF)
@@ -30,11 +40,12 @@ EXISTS = const(2)
 CONFLICT = const(3)
 FULL = const(4)
 
-_CHANNELS = (("head_end", CHANNEL_HEAD_END), ("alarm", CHANNEL_ALARM))
+_CHANNELS = (("head_end", CHANNEL_HEAD_END), ("alarm", CHANNEL_ALARM), ("visit", CHANNEL_VISIT), ("text", CHANNEL_TEXT))
 
 
 class Policy:
-    """One version, not changed after parsing; amounts in ucu, periods in s, `hours` as cutoff/hours.py windows."""
+    """One version, not changed after parsing; amounts in ucu, periods in s, `hours` as cutoff/hours.py windows; `notices` =
+    ((level_ucu, period_s, channels mask), ...) from the highest level down, `notice_ucu` the first level."""
 
     def same_as(self, other):
         """True when both came from the same content."""
@@ -49,8 +60,10 @@ _FIELDS = (
     "version",
     "utc_offset_min",
     "notice_ucu",
-    "notice_period_s",
-    "channels",
+    "notices",
+    "notice_hours",
+    "care_lead_days",
+    "calendar",
     "floor_ucu",
     "restore_ucu",
     "hours",
@@ -74,7 +87,17 @@ def parse_policy(text):
     policy.policy = fields.take_int("policy", 1, ID_MAX)
     policy.version = fields.take_int("version", 1, ID_MAX)
     policy.utc_offset_min = fields.take_int("utc_offset_min", -840, 840)
-    _take_notice(policy, fields.take_fields("notice"), unknown)
+    policy.notices = _take_notices(fields, unknown)
+    policy.notice_ucu = policy.notices[0][0]
+    policy.notice_hours = None
+    if fields.has("notice_hours"):
+        policy.notice_hours = parse_hours(fields.take_list("notice_hours", WINDOWS_MAX), "notice_hours", unknown)
+    policy.care_lead_days = 0
+    if fields.has("care"):
+        policy.care_lead_days = _take_care(fields.take_fields("care"), unknown)
+    policy.calendar = None
+    if fields.has("calendar"):
+        policy.calendar = parse_calendar(fields.take_fields("calendar"), unknown)
     policy.floor_ucu = _money(fields, "floor")
     policy.restore_ucu = _money(fields, "restore")
     policy.hours = parse_hours(fields.take_list("hours", WINDOWS_MAX), "hours", unknown)
@@ -89,8 +112,9 @@ def parse_policy(text):
     if policy.restore_ucu <= policy.floor_ucu:
         # equal amounts would cut and restore at one and the same balance, for ever
         raise BadInput("restore", "must be more than floor")
-    if policy.notice_ucu < policy.floor_ucu:
-        raise BadInput("notice.level", "must not be below floor: the notice comes before the cut")
+    if policy.notices[-1][0] < policy.floor_ucu:
+        name = "notice[" + str(len(policy.notices) - 1) + "].level" if len(policy.notices) > 1 else "notice.level"
+        raise BadInput(name, "must not be below floor: the notice comes before the cut")
     return policy
 
 
@@ -130,22 +154,45 @@ class PolicyBook:
         return None
 
 
-def _take_notice(policy, fields, unknown):
-    policy.notice_ucu = _money(fields, "level")
-    policy.notice_period_s = fields.take_int("period_s", 0, YEAR_S)
-    policy.channels = 0
+def _take_notices(fields, unknown):
+    """One object, or a list of them with falling levels."""
+    value = fields.take("notice")
+    if type(value) is not list:
+        return (_take_notice(Fields(value, "notice"), unknown),)
+    if not value or len(value) > LEVELS_MAX:
+        raise BadInput("notice", "must have 1 to " + str(LEVELS_MAX) + " levels, got " + str(len(value)))
+    notices = []
+    for index in range(len(value)):
+        path = "notice[" + str(index) + "]"
+        notices.append(_take_notice(Fields(value[index], path), unknown))
+        if index and notices[index][0] >= notices[index - 1][0]:
+            raise BadInput(path + ".level", "must be below the level before it")
+    return tuple(notices)
+
+
+def _take_care(fields, unknown):
+    lead_days = fields.take_int("lead_days", 0, LEAD_DAYS_MAX)
+    unknown.extend(fields.unknown())
+    return lead_days
+
+
+def _take_notice(fields, unknown):
+    level_ucu = _money(fields, "level")
+    period_s = fields.take_int("period_s", 0, YEAR_S)
+    channels = 0
     items = fields.take_list("channels", CHANNELS_MAX)
     if not items:
         raise BadInput(fields.at("channels"), "must name at least one channel")
     for index in range(len(items)):
         path = fields.at("channels") + "[" + str(index) + "]"
         bit = _channel(items[index], path)
-        if bit & policy.channels:
+        if bit & channels:
             raise BadInput(path, "stands there twice")
-        policy.channels |= bit
+        channels |= bit
         if not bit:
             unknown.append(path)
     unknown.extend(fields.unknown())
+    return level_ucu, period_s, channels
 
 
 def _channel(name, path):

@@ -114,7 +114,9 @@ class Accounts(AccountTable):
     def apply(self, kind, values, sequence, at_s):
         """Fold one record. Unknown kinds and kinds that change no account are passed over."""
         if kind == kinds.EXEMPT:
-            self.exempt_until[values[0]] = (values[1], sequence)
+            self.exempt_until.pop(values[0], None)
+            if values[1]:
+                self.exempt_until[values[0]] = (values[1], sequence)
             return
         handler = self._handlers[kind] if 0 < kind < len(self._handlers) else None
         if handler is not None:

@@ -35,8 +35,8 @@ the broker without one, counted, and comes again from the head-end's database. S
 is closed and the broker sends again.
     handler.on_credit(account, issuer, number, amount_ucu, total_ucu, at_s)
     handler.on_order(order, account, number, expires_at_s, credit_number, overridden, document)
-        document: bytes or None. Text of a tariff or policy; for orders 8 and 9 CBOR, which decode_state(document)
-        and decode_flags(document) of sync/messages.py check and read: main.py hands these two functions to the gateway.
+        document: bytes or None. Text of a tariff or policy; for orders 8, 9 and 11 CBOR, which decode_state(document),
+        decode_flags(document) and decode_report(document) of sync/messages.py check and read: main.py hands them to the gateway.
     handler.on_acks(ack)      ack: sync.messages.Ack with
         epoch, sequence, chain (b8), countersign (b8), readings, time_s, comparison, resend_sequence|None,
         resend_readings|None, fresh (bool: carries the challenge last sent, so time_s may be taken), age_ms (since that

@@ -59,7 +59,8 @@ _STATE = (
     ("parts", 1, _PARTS_MAX),
     ("rows",),
 )
-_FLAGS = (("flags", 0, _U16_MAX),)
+_FLAGS = (("flags", 0, _U16_MAX), ("until_s", 1, _U32_MAX))
+_REPORT = (("what", 1, 3), ("episode", 0, _U16_MAX), ("level", 0, _U8_MAX), ("at_s", 0, _U32_MAX))
 
 
 class Ack:
@@ -132,8 +133,16 @@ def decode_state(document):
 
 
 def decode_flags(document):
-    """Document of order 9 -> flags."""
-    return _take(cbor.decode(document, 0, len(document)), "flags", _FLAGS)[0]
+    """Document of order 9 -> (flags, end of the exemption; 0 = without end)."""
+    value = cbor.decode(document, 0, len(document))
+    ends = type(value) is dict and len(value) == len(_FLAGS)
+    values = _take(value, "flags", _FLAGS if ends else _FLAGS[:1])
+    return values[0], values[1] if ends else 0
+
+
+def decode_report(document):
+    """Document of order 11 -> (what, episode, level, at_s)."""
+    return tuple(_take(cbor.decode(document, 0, len(document)), "report", _REPORT))
 
 
 def _take(value, name, shape):

@@ -114,7 +114,7 @@ def _values(account: Row, facts: Row) -> dict[int, str]:
         notice = f"level {facts['notice_level']}, given {words.since(now_s, facts['notice_at_s'])}"
     values = {
         0: f"available {available}",
-        4: "visited" if facts["visited"] else "no visit known in this episode",
+        4: _visit(facts),
         5: f"{_HELD.get(facts['serial_ok'], 'none yet')}, {words.since(now_s, facts['reading_at_s'])}",
         10: word(words.STANDING, facts["standing"]),
         18: notice,
@@ -134,7 +134,7 @@ def _values(account: Row, facts: Row) -> dict[int, str]:
     values[9] = f"policy {facts['policy']} version {facts['version']}" + (f", not implemented: {lacks}" if lacks else "")
     values[16] = f"read {words.since(now_s, facts['reading_at_s'])}, at most {facts['reading_fresh_s']} s"
     values[17] = f"from now until {facts['valid_s'] + facts['trip_delay_s']} s later, of policy {facts['policy']}"
-    values[18] += f", period {facts['notice_period_s']} s"
+    values[18] += " of " + "; ".join(f"{n + 1}: {money(level)}, period {period} s" for n, (level, period, _) in enumerate(facts["notices"]))
     values[19] += f" of {facts['clock_error_max_s']} s"
     values[20] += f", right lasts {facts['offline_right_s']} s"
     values[21] = f"{facts['throttle_per_hour']} cuts an hour"
@@ -142,6 +142,13 @@ def _values(account: Row, facts: Row) -> dict[int, str]:
 
 
 _HELD = {True: "believed", False: "held"}
+
+
+def _visit(facts: Row) -> str:
+    if facts["visited"]:
+        return "visited"
+    text = "a visit is ordered" if facts["visit_ordered"] else "no visit known in this episode"
+    return text + ("" if facts["days_left"] is None else f", {facts['days_left']} days left at most")
 
 
 def _decided(record: Record) -> list[str]:

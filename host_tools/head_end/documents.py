@@ -10,7 +10,19 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from host_tools.head_end.amounts import parse_decimal, parse_limit, parse_price
 from host_tools.head_end.errors import BadInput
@@ -117,20 +129,60 @@ class Hours(_Open):
         return self
 
 
+def _date(text: str) -> str:
+    """Of the calendar of a policy: the gateway packs days into 16 bits."""
+    try:
+        good = len(text) == 10 and text.isascii() and date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        good = False
+    if not good or not "1970" <= text[:4] <= "2148":
+        raise ValueError("must be a date such as 2026-10-01")
+    return text
+
+
+def _span(text: str) -> str:
+    """One day, or two with a slash between."""
+    first, slash, last = text.partition("/")
+    if _date(first) > (_date(last) if slash else first):
+        raise ValueError("ends before it begins")
+    return text
+
+
+Days = Annotated[list[Annotated[StrictStr, AfterValidator(_span)]], Field(max_length=128)]
+
+
+class Calendar(_Open):
+    until: Annotated[StrictStr, AfterValidator(_date)]
+    holidays: Days = []
+    hot_days: Days = []
+    cold_days: Days = []
+
+
+class Care(_Open):
+    lead_days: Annotated[StrictInt, Field(ge=0, le=366)]
+
+
 class Brake(_Open):
     accounts_max: Annotated[StrictInt, Field(ge=0, le=100_000)]
     share_percent: Annotated[StrictInt, Field(ge=0, le=100)]
     window_s: Annotated[StrictInt, Field(ge=1, le=366 * 86_400)]
 
 
+def _as_list(value: Any) -> Any:
+    return value if isinstance(value, list) else [value]
+
+
 class Policy(_Open):
     policy: Identity
     version: Identity
     utc_offset_min: Offset
-    notice: Notice
+    notice: Annotated[list[Notice], BeforeValidator(_as_list), Field(min_length=1, max_length=4)]
     floor: StrictStr
     restore: StrictStr
-    hours: list[Hours]
+    hours: Annotated[list[Hours], Field(max_length=32)]
+    notice_hours: Annotated[list[Hours], Field(max_length=32)] | None = None
+    care: Care | None = None
+    calendar: Calendar | None = None
     reading_fresh_s: Seconds
     clock_error_max_s: Seconds
     throttle_per_hour: Annotated[StrictInt, Field(ge=0, le=10_000)]
@@ -149,9 +201,21 @@ class Policy(_Open):
         floor = parse_decimal(self.floor, 6, "floor")
         if parse_decimal(self.restore, 6, "restore") <= floor:
             raise ValueError("'restore' must be more than 'floor', or supply would be cut and restored at one balance")
-        if parse_decimal(self.notice.level, 6, "notice.level") < floor:
+        levels = [parse_decimal(notice.level, 6, "notice.level") for notice in self.notice]
+        if sorted(set(levels), reverse=True) != levels:
+            raise ValueError("each 'notice.level' must be below the one before it")
+        if levels[-1] < floor:
             raise ValueError("'notice.level' must not be below 'floor': the notice comes before the cut")
         return self
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_nulls(cls, value: Any) -> Any:
+        """A field is there or left out; null is neither."""
+        for name in ("notice_hours", "care", "calendar"):
+            if isinstance(value, dict) and name in value and value[name] is None:
+                raise ValueError(f"'{name}' must not be null: leave it out")
+        return value
 
 
 class SiteMeter(_Open):
@@ -216,6 +280,8 @@ def check(model: type[BaseModel], value: Any) -> Any:
     except ValidationError as fault:
         first = fault.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or model.__name__.lower()
+        if isinstance(value, dict) and not isinstance(value.get("notice"), list) and field.startswith("notice.0"):
+            field = "notice" + field.removeprefix("notice.0")  # it stands there alone
         sentence = _SENTENCES.get(first["type"])
         raise BadInput(field, sentence or first["msg"].removeprefix("Value error, ")) from fault
 

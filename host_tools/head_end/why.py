@@ -75,6 +75,9 @@ def _values(db: Database, record: Record) -> dict[int, str]:
     local = datetime.fromtimestamp(record.at_s, timezone.utc) + timedelta(minutes=offset)
     hours = "; ".join(f"days {','.join(map(str, h['days']))} {h['from']}-{h['to']}" for h in policy["hours"]) if policy else ""
     price_text = "kept here" if tariff else "NOT kept here"
+    notices = policy["notice"] if policy else []
+    notices = notices if isinstance(notices, list) else [notices]
+    steps = "; ".join(f"{n + 1}: {step['level']}, period {step['period_s']} s" for n, step in enumerate(notices))
     return {
         0: f"available {money(record.number('available_ucu'))}, floor {money(record.number('floor_ucu'))}",
         5: f"register {energy(record.number('register_cwh'))} read at {when(reading_at_s)}",
@@ -88,9 +91,24 @@ def _values(db: Database, record: Record) -> dict[int, str]:
             if notice_at_s
             else f"no notice in episode {record.number('episode')}"
         )
-        + (f", period {policy['notice']['period_s']} s" if policy else ""),
+        + (f", levels {steps}" if policy else ""),
         19: "clock " + words.QUALITY[record.quality],
+        25: f"local day {local:%Y-%m-%d}" + (f", {_closed(policy.get('calendar'), f'{local:%Y-%m-%d}')}" if policy else ""),
     }
+
+
+def _closed(calendar: dict[str, Any] | None, today: str) -> str:
+    """What the calendar of the policy says of a local day."""
+    if calendar is None:
+        return "there is no calendar"
+    if today > calendar["until"]:
+        return f"the calendar ended with {calendar['until']}"
+    for name in ("holidays", "hot_days", "cold_days"):
+        for span in calendar.get(name, []):
+            first, _, last = span.partition("/")
+            if first <= today <= (last or first):
+                return f"closed by {name}: {span}"
+    return f"open in the calendar until {calendar['until']}"
 
 
 def _document(db: Database, what: int, number: int, version: int) -> dict[str, Any]:

@@ -21,6 +21,15 @@ NUMBERS = (
     -841, -840, -1, 0, 1, 100, 101, 840, 841, 10_000, 10_001, 65_536, 100_000, 100_001, 31_622_400, 31_622_401, 2**32 - 1, 2**32, 1.0,
     True, None, "1",
 )  # fmt: skip
+LEVELS = tuple([{"level": level, "period_s": 60, "channels": ["text"]} for level in levels] for levels in (
+    (), ("9", "5"), ("5", "5"), ("5", "9"), ("5", "-1"), ("5", "4", "3", "2"), ("5", "4", "3", "2", "1"), ("5", "x"),
+))  # fmt: skip
+DAYS = (
+    [], ["2026-10-01"], ["2026-10-01/2026-10-08"], ["2026-10-08/2026-10-01"], ["2026-10-01/"], ["/2026-10-01"], ["2026-02-30"], ["x"],
+    [1], "2026-10-01", None, ["2026-10-01"] * 128, ["2026-10-01"] * 129, ["2149-06-05"], ["2026-10-01/2026-10-01"], ["1969-12-31"],
+)  # fmt: skip
+CALENDAR = {"until": "2027-12-31", "holidays": ["2026-10-01"], "hot_days": [], "cold_days": []}
+WHOLE = POLICY | {"calendar": CALENDAR, "care": {"lead_days": 5}, "notice_hours": POLICY["hours"]}
 CHANNELS = ([], ["head_end"], ["visit"], ["alarm", "alarm"], "alarm", ["sms"])
 CHANGES: tuple[tuple[dict[str, Any], str, tuple[Any, ...]], ...] = (
     (TARIFF, "effective", DATES),
@@ -32,6 +41,13 @@ CHANGES: tuple[tuple[dict[str, Any], str, tuple[Any, ...]], ...] = (
     *((TARIFF, name, NUMBERS) for name in ("tariff", "version", "utc_offset_min")),
     *((POLICY, name, AMOUNTS) for name in ("floor", "restore", "notice.level")),
     (POLICY, "notice.channels", CHANNELS),
+    (POLICY, "notice", (*LEVELS, {}, None, 5, [5])),
+    (WHOLE, "calendar.until", (*DATES, "2148-12-31", "2149-06-05", "2149-06-06", 5, None)),
+    *((WHOLE, "calendar." + name, DAYS) for name in ("holidays", "hot_days", "cold_days")),
+    (WHOLE, "calendar", ({}, [], None, {"until": "2027-01-01"}, {"until": "2027-01-01", "storms": []})),
+    (WHOLE, "care", ({}, [], None, {"lead_days": 5, "phone": True})),
+    (WHOLE, "care.lead_days", (*NUMBERS, 366, 367)),
+    (WHOLE, "notice_hours", ([], {}, None, [5], POLICY["hours"] * 32, POLICY["hours"] * 33)),
     (POLICY, "hours", tuple(POLICY["hours"] * count for count in (0, 1, 8, 30))),
     (POLICY, "hours.0.days", ([], [0], [8], [1, 1], [True], [7, 1])),
     (POLICY, "hours.0.from", ("24:00", "8:00", "16:00", "23:59", "00:60", "٠٨:00")),
@@ -76,6 +92,6 @@ def test_the_gateway_takes_what_the_head_end_took(document, path, values):
 
 
 def test_both_take_what_is_right():
-    for document, parse in ((TARIFF, parse_tariff), (POLICY, parse_policy)):
+    for document, parse in ((TARIFF, parse_tariff), (POLICY, parse_policy), (WHOLE, parse_policy)):
         text = taken(document)
         assert text is not None and parse(text)

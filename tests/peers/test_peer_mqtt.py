@@ -191,6 +191,8 @@ def test_storage_fault_withholds_the_puback_and_the_broker_sends_again(head_end,
         ),
         ("state", {1: 1, 2: 1, 3: 1, 4: 1, 5: [b"row"]}, {1: 1, 2: 1, 3: 1, 4: 1, 5: b"row"}),
         ("flags", {1: 0}, {1: -1}),
+        ("flags", {1: 4, 2: 1}, {1: 4, 2: 0}),
+        ("report", {1: 3, 2: 1, 3: 2, 4: 9}, {1: 4, 2: 1, 3: 2, 4: 9}),
     ],
 )
 def test_decoders_and_cddl_agree_on_what_is_lawful(rule, good, bad):
@@ -205,6 +207,7 @@ def test_decoders_and_cddl_agree_on_what_is_lawful(rule, good, bad):
         "ack": lambda data: messages.decode_ack(data, 0, len(data)),
         "state": messages.decode_state,
         "flags": messages.decode_flags,
+        "report": messages.decode_report,
     }[rule]
     check = schema(rule)
     for message, lawful in ((good, True), (bad, False), ({**good, 99: 0}, False), ({}, False), ([], False)):

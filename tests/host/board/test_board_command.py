@@ -62,7 +62,7 @@ def test_each_answer_as_json_is_complete(port):
     assert as_json(port, "events")[0]["code"] == 210
     assert as_json(port, "logs") == {"troubles": [], "last_fault": ""}
     why = as_json(port, "why", "1001")
-    assert len(why["conditions"]) == 20 and why["facts"]["policy"] == 1 and why["decision"] is None
+    assert len(why["conditions"]) == 21 and why["facts"]["policy"] == 1 and why["decision"] is None
     journal = as_json(port, "journal", "--all", "--account", "1002")
     assert journal["summary"]["sound"] and {one["account"] for one in journal["records"]} == {1002}
 

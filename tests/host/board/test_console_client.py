@@ -89,7 +89,7 @@ def test_why_of_an_account_that_is_well(board):
     evidence = read_why(board, 1002)
     text = "\n".join(evidence.text())
     assert "account 1002" in text and "nothing is to be done" in text and "floor -1000.00" in text
-    assert len(evidence.conditions()) == 20
+    assert len(evidence.conditions()) == 21
     with pytest.raises(BoardTrouble, match="no such account"):
         read_why(board, 4711)
 

@@ -34,8 +34,9 @@ def policy(**changes):
     return parse_policy(json.dumps(fields))
 
 
-POLICY = policy()
-LATER = policy(calendar={"hot_days": []})
+POLICY = policy(calendar={"until": "2026-12-31", "holidays": ["2026-12-25"]})
+HOT = {"until": "2026-12-31", "hot_days": ["2026-11-23/2026-11-24"]}
+RULES = {c.POLICY: policy(storm_days=[]), c.CALENDAR: policy(calendar=HOT), c.POLICY | c.CALENDAR: policy(storm_days=[], calendar=HOT)}
 
 
 def due_facts():
@@ -91,7 +92,7 @@ STANDING = (
     (c.JOURNAL, set_(journal_sound=False)),
     (c.TARIFF, set_(tariff_valid=False)),
     (c.ENFORCEABLE, set_(enforceable=False)),
-    (c.POLICY, None),  # broken by the policy itself
+    (c.POLICY, None),  # broken by the policy itself, as is the calendar
     (c.HEAD_END, set_(standing=2)),
 )
 TIMING = (
@@ -105,6 +106,7 @@ TIMING = (
     (c.SEEN, set_(seen=UNKNOWN)),
     (c.METER_CLOCK, set_(meter_clock_error_s=601)),
     (c.METER_CLOCK, set_(meter_clock_error_s=None)),
+    (c.CALENDAR, None),
 )
 
 
@@ -115,10 +117,10 @@ def broken(chosen):
     bits = 0
     for bit, breaker in chosen:
         bits |= bit
-        if breaker is None:
-            rules = LATER
-        else:
+        if breaker is not None:
             breaker(facts)
+    if bits & (c.POLICY | c.CALENDAR):
+        rules = RULES[bits & (c.POLICY | c.CALENDAR)]
     return facts, rules, bits
 
 
@@ -146,7 +148,7 @@ def test_every_condition_of_the_specification_is_in_the_table():
         bits |= bit
     eq(bits, c.ALL)
     eq(c.STANDING | c.TIMING, c.ALL)
-    eq(len(c.names(c.ALL)), 20)
+    eq(len(c.names(c.ALL)), 21)
 
 
 def test_supply_is_cut_when_all_conditions_hold():
@@ -351,7 +353,7 @@ def test_an_order_overrides_what_it_names_and_the_evidence_stays():
 
 
 def test_no_order_reaches_past_protection_brake_or_what_cannot_be_done():
-    eq(c.NEVER_OVERRIDDEN, c.PROTECTED | c.BRAKE | c.JOURNAL | c.ENFORCEABLE | c.POLICY | c.HEAD_END | c.SEEN)
+    eq(c.NEVER_OVERRIDDEN, c.PROTECTED | c.BRAKE | c.JOURNAL | c.ENFORCEABLE | c.POLICY | c.HEAD_END | c.SEEN | c.CALENDAR)
     for row in STANDING + TIMING:
         if row[0] & c.NEVER_OVERRIDDEN:
             facts, rules, bits = broken([row])

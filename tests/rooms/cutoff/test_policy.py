@@ -41,7 +41,8 @@ def put(document, path, value):
 def test_a_policy_is_read_to_integers():
     got = parse_policy(json.dumps(fields()))
     eq((got.policy, got.version, got.utc_offset_min), (1, 2, 480))
-    eq((got.notice_ucu, got.notice_period_s, got.channels), (5_000_000, 3600, p.CHANNEL_HEAD_END | p.CHANNEL_ALARM))
+    eq((got.notice_ucu, got.notices), (5_000_000, ((5_000_000, 3600, p.CHANNEL_HEAD_END | p.CHANNEL_ALARM),)))
+    eq((got.notice_hours, got.care_lead_days, got.calendar), (None, 0, None))
     eq((got.floor_ucu, got.restore_ucu), (-2_500_000, 1_000_000))
     eq(got.hours, ((1 << 1 | 1 << 7, 1320, 150),))
     eq((got.reading_fresh_s, got.clock_error_max_s, got.throttle_per_hour), (1800, 60, 10))
@@ -113,14 +114,70 @@ def test_every_malformed_field_names_itself():
 
 def test_fields_of_a_later_version_are_kept_and_listed_wherever_they_stand():
     document = fields()
-    document["calendar"] = {"hot_days": ["2026-07-01"], "share": 0.5}
+    document["calendar"] = {"until": "2026-12-31", "storm_days": ["2026-07-01"], "share": 0.5}
+    document["care"] = {"lead_days": 3, "phone": True}
+    document["notice_hours"] = [{"days": [1], "from": "08:00", "to": "09:00", "season": 1}]
+    document["storms"] = 0.5
     document["notice"]["second_level"] = "2.00"
     document["notice"]["channels"].append("sms")
     document["hours"][0]["season"] = "winter"
     document["brake"]["tariff"] = True
     got = parse_policy(json.dumps(document))
-    eq(got.unimplemented, ["brake.tariff", "calendar", "hours[0].season", "notice.channels[2]", "notice.second_level"])
+    names = ["brake.tariff", "calendar.share", "calendar.storm_days", "care.phone", "hours[0].season", "notice.channels[2]"]
+    eq(got.unimplemented, names + ["notice.second_level", "notice_hours[0].season", "storms"])
     eq(got.floor_ucu, -2_500_000)
+
+
+def levels(*amounts):
+    return [{"level": amount, "period_s": 60, "channels": ["text", "visit"]} for amount in amounts]
+
+
+def test_several_levels_a_calendar_notice_hours_and_care_are_read():
+    document = fields()
+    document["notice"] = levels("20.00", "5.00", "-2.50")
+    document["notice_hours"] = []
+    document["care"] = {"lead_days": 5}
+    document["calendar"] = {"until": "1970-01-11", "holidays": ["1970-01-02/1970-01-04"], "cold_days": ["1970-01-08"]}
+    got = parse_policy(json.dumps(document))
+    both = p.CHANNEL_TEXT | p.CHANNEL_VISIT
+    eq(got.notices, ((20_000_000, 60, both), (5_000_000, 60, both), (-2_500_000, 60, both)))
+    eq((got.notice_ucu, got.notice_hours, got.care_lead_days, got.unimplemented), (20_000_000, (), 5, []))
+    eq(list(got.calendar), [11, 65535, 1, 3, 7, 7])
+    document["calendar"]["cold_days"] = ["1970-01-09"]
+    eq(got.same_as(parse_policy(json.dumps(document))), False)
+
+
+def test_malformed_levels_and_calendars_name_themselves():
+    def check(name, value, field):
+        document = fields()
+        document[name] = value
+        eq(raises(BadInput, parse_policy, json.dumps(document)).field, field)
+
+    cases(
+        (
+            ("notice", [], "notice"),
+            ("notice", levels("5", "4", "3", "2", "1"), "notice"),
+            ("notice", levels("5", "5"), "notice[1].level"),
+            ("notice", levels("5", "-3"), "notice[1].level"),
+            ("notice", levels("5", "x"), "notice[1].level"),
+            ("notice", [5], "notice[0]"),
+            ("notice_hours", {}, "notice_hours"),
+            ("notice_hours", [{"days": [1], "from": "8", "to": "09:00"}], "notice_hours[0].from"),
+            ("care", 5, "care"),
+            ("care", {}, "care.lead_days"),
+            ("care", {"lead_days": 367}, "care.lead_days"),
+            ("calendar", [], "calendar"),
+            ("calendar", {}, "calendar.until"),
+            ("calendar", {"until": "2026-02-29"}, "calendar.until"),
+            ("calendar", {"until": "2199-01-01"}, "calendar.until"),
+            ("calendar", {"until": "2026-12-31", "holidays": {}}, "calendar.holidays"),
+            ("calendar", {"until": "2026-12-31", "holidays": [1]}, "calendar.holidays[0]"),
+            ("calendar", {"until": "2026-12-31", "hot_days": ["2026-7-01"]}, "calendar.hot_days[0]"),
+            ("calendar", {"until": "2026-12-31", "cold_days": ["2026-07-02/2026-07-01"]}, "calendar.cold_days[0]"),
+            ("calendar", {"until": "2026-12-31", "cold_days": ["2026-07-02/2026-07-xx"]}, "calendar.cold_days[0]"),
+        ),
+        check,
+    )
 
 
 def version(number, floor="0.00"):

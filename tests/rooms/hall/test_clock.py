@@ -25,7 +25,7 @@ async def owes(world, index=0):
     in_contact(world)
     world.credit(-COIN, index)
     eq(await until(lambda: world.row("episode_open", index)), True, "no episode")
-    world.gateway.supply.notice_delivered(world.slot(index), HEAD_END)
+    world.gateway.supply.notices.delivered(world.slot(index), HEAD_END)
 
 
 def network(world, at_s):

@@ -44,7 +44,7 @@ def test_protection_in_the_settings_is_not_ended_by_an_order():
     async def script(world):
         in_contact(world)
         world.credit(-COIN)
-        world.gateway.orders._documents.decode_flags = lambda document: 0
+        world.gateway.orders._documents.decode_flags = lambda document: (0, 0)
         world.gateway.on_order(FLAGS_ORDER, world.slot().account, 1, 0, 0, 0, b"none")
         await aio.sleep_ms(120_000)
 

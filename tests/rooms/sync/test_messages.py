@@ -91,7 +91,13 @@ def test_ack_with_wrong_fields_is_refused():
 
 def test_documents_of_orders_are_checked():
     eq(messages.decode_state(cbor.encode(STATE)), (2, 41, 1, 2, [b"row"]))
-    eq(messages.decode_flags(cbor.encode({1: 3})), 3)
+    eq(messages.decode_flags(cbor.encode({1: 3})), (3, 0))
+    eq(messages.decode_flags(cbor.encode({1: 4, 2: 9})), (4, 9))
+    eq(messages.decode_report(cbor.encode({1: 3, 2: 65_535, 3: 2, 4: 9})), (3, 65_535, 2, 9))
+    for bad in ({1: 4, 2: 0}, {1: 4, 3: 9}, {1: 4, 2: 9, 3: 9}, {2: 9}):
+        raises(WireFault, messages.decode_flags, cbor.encode(bad))
+    for bad in ({1: 0, 2: 1, 3: 0, 4: 0}, {1: 4, 2: 1, 3: 0, 4: 0}, {1: 1, 2: 1, 3: 0}, {1: 1, 2: 65_536, 3: 0, 4: 0}):
+        raises(WireFault, messages.decode_report, cbor.encode(bad))
     for bad in (
         changed(STATE, 3, 3),
         changed(STATE, 5, [1]),
