@@ -138,6 +138,14 @@ class Gateway:
         """What came of it (`at_local_s` None: no freeze); the days before it are charged -> number of the next one, 0 = enough."""
         return self.freezes.on_freeze(self.slots[reading.meter], reading, refused, at_local_s, registers)
 
+    def wants_settlement(self, reading):
+        """Number of the settlement-day register to ask for then; 0 = none."""
+        return self.freezes.wants_settlement(self.slots[reading.meter])
+
+    def on_settlement(self, reading, number, clock_s, settles, registers):
+        """That register, and the meter's clock before it was asked for -> number of the next one, 0 = enough."""
+        return self.freezes.on_settlement(self.slots[reading.meter], reading, number, clock_s, settles, registers)
+
     def on_reading(self, reading):
         """A meter answered: believe or hold, charge, judge, remember, tell -> True when it should be asked again soon."""
         slot = self.slots[reading.meter]

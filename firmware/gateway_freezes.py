@@ -12,6 +12,9 @@ or reading is of the day on which it began, and marked.
 While the newest midnight may still be frozen (the meter's clock is behind, it did not answer) the reading waits: it is not believed, and
 the meter is asked again soon. `freeze_wait_s` after the first such reading the estimate is made. A refusal ends the waiting at once.
 
+Once a day the meter is asked for its settlement-day register, too, which bears no date: its own clock says which one it is. It splits
+a midnight where no freeze did, and is journalled (MONTH): from it the month's final bill is made.
+
 Traps avoided: the last believed reading must not stay behind the register that is charged, or the way to it would look like a
 whole turn of the register; zeros of a meter that never froze have no date.
 """
@@ -20,8 +23,11 @@ from firmware.base import days
 from firmware.base.port import const
 from firmware.base.reading import Reading
 from firmware.gateway_billing import billed_registers
-from firmware.gateway_books import may_cut, settle
+from firmware.gateway_books import may_cut, note, settle
+from firmware.ledger import record_kinds as kinds
 
+SETTLING_S = const(30)  # so long before the instant it may come between the two answers
+SETTLED_S = const(2)  # and so long behind it the meter may still be busy with it
 UPWARD_MAX = const(3)  # steps back, where a midnight seems to be missing: the numbers move when the meter freezes meanwhile
 
 
@@ -36,14 +42,18 @@ class FreezeDesk:
         self._number = 0
         self._upward = 0
         self._waits = False  # the newest midnight is not settled, and its freeze may come yet
+        self._since_s = {}  # index -> last charge before the readings that brought a new day; of those in work only
 
     def first(self, slot, reading):
         """Number of the first freeze to ask for before this reading is taken, 0 = none is needed."""
         self._meter = -1
-        if not slot.model.daily_freezes or not self._can_settle(slot, reading):
-            return 0
+        self._waits = False
         behind = _day(slot, reading.at_s) - self._first_day(slot) + 1
-        if behind < 1:
+        if behind < 1 or not self._can_settle(slot, reading):
+            self._since_s.pop(slot.index, None)
+            return 0
+        self._since_s.setdefault(slot.index, self._ledger.accounts.get(slot.row, "charged_at_s"))
+        if not slot.model.daily_freezes:
             return 0
         self._meter = reading.meter
         self._number = min(behind, slot.model.daily_freezes)
@@ -61,7 +71,8 @@ class FreezeDesk:
             self._number += 1
             return self._number
         if day is not None and first_day <= day <= last_day:
-            charged = self._believable(slot, reading, day, registers) and self._charge(slot, reading, day, registers)
+            midnight_s = days.midnight_s(day, slot.utc_offset_min)
+            charged = self._believable(slot, reading, midnight_s, registers) and self._charge(slot, reading, day, registers)
             if day == last_day or not charged and not may_cut(self._ledger):
                 self._waits = False
                 return 0
@@ -70,13 +81,36 @@ class FreezeDesk:
         self._number -= 1
         return self._number
 
+    def wants_settlement(self, slot):
+        """Number of the settlement register to ask for after the freezes: on the first reading of a day. 0 = none."""
+        return 1 if slot.index in self._since_s and not self._waits and slot.model.settlements else 0
+
+    def on_settlement(self, slot, reading, number, clock_s, settles, registers):
+        """Register `number` and the meter's own clock -> number of the next one, 0 = enough."""
+        at_local_s = _settled_s(clock_s, settles, number)
+        since_s = self._since_s.get(slot.index)
+        if at_local_s is None or since_s is None:
+            return 0
+        at_s = at_local_s - slot.utc_offset_min * 60
+        # a day more than is new: what was not told yesterday is told today
+        if not since_s - days.DAY_S < at_s <= reading.at_s:
+            return 0
+        accounts = self._ledger.accounts
+        new = at_s > accounts.get(slot.row, "charged_at_s")
+        if new and self._believable(slot, reading, at_s, registers) or not new and self._was_passed(slot, at_s, registers):
+            told = [0 if value is None else value for value in registers]
+            note(self._ledger, kinds.MONTH, (slot.account, reading.serial, slot.model.rates, at_s) + tuple(told))
+            day = _midnight_day(at_local_s)
+            if new and day is not None:
+                self._charge(slot, reading, day, registers)
+            settle(self._ledger)
+        return number + 1 if number < slot.model.settlements else 0
+
     def must_wait(self, slot, reading):
         """True while this reading cannot be charged by days yet, and no estimate is due."""
-        if self._meter != reading.meter or not self._waits:
-            slot.wait_ends()
-            return False
-        if slot.waited_s() < self._wait_s_max:
+        if self._meter == reading.meter and self._waits and slot.waited_s() < self._wait_s_max:
             return True
+        self._since_s.pop(slot.index, None)
         slot.wait_ends()
         return False
 
@@ -93,13 +127,25 @@ class FreezeDesk:
         """The first day whose midnight is not settled."""
         return _day(slot, self._ledger.accounts.get(slot.row, "charged_at_s")) + 1
 
-    def _believable(self, slot, reading, day, registers):
-        """True when the meter can have shown these registers at that midnight."""
+    def _was_passed(self, slot, at_s, registers):
+        """True when these registers, of before the last charge, can have come to it since."""
+        accounts = self._ledger.accounts
+        since_cwh_max = self._billing.passable_cwh(slot, at_s, accounts.get(slot.row, "charged_at_s"))
+        first, last = billed_registers(slot.model.rates)
+        for rate in range(first, last + 1):
+            register = registers[rate]
+            if register is None or register >= slot.model.modulus_cwh:
+                return False
+            if (accounts.charged_cwh(slot.row, rate) - register) % slot.model.modulus_cwh > since_cwh_max:
+                return False
+        return True
+
+    def _believable(self, slot, reading, at_s, registers):
+        """True when the meter can have shown these registers at that moment."""
         accounts = self._ledger.accounts
         modulus_cwh = slot.model.modulus_cwh
-        midnight_s = days.midnight_s(day, slot.utc_offset_min)
-        before_cwh_max = self._billing.passable_cwh(slot, accounts.get(slot.row, "charged_at_s"), midnight_s)
-        behind_cwh_max = self._billing.passable_cwh(slot, midnight_s, reading.at_s)
+        before_cwh_max = self._billing.passable_cwh(slot, accounts.get(slot.row, "charged_at_s"), at_s)
+        behind_cwh_max = self._billing.passable_cwh(slot, at_s, reading.at_s)
         first, last = billed_registers(reading.rates)
         for rate in range(first, last + 1):
             register = registers[rate]
@@ -135,6 +181,23 @@ def _day(slot, at_s):
 def _midnight_day(at_local_s):
     """The day that a freeze of this time begins; None when it is none, or of no midnight."""
     return None if at_local_s is None or at_local_s % days.DAY_S else at_local_s // days.DAY_S
+
+
+def _settled_s(clock_s, settles, number):
+    """Local seconds of the settlement instant whose register has this number, by the meter's own clock; None when nobody can say."""
+    if clock_s is None or settles is None:
+        return None
+    year, month, _ = days.date_of_day(clock_s // days.DAY_S)
+    months = year * 12 + month - 1
+    at_s = _instant_s(months, settles)
+    if -SETTLING_S <= clock_s - at_s < SETTLED_S:
+        return None
+    return _instant_s(months - number + (1 if at_s <= clock_s else 0), settles)
+
+
+def _instant_s(months, settles):
+    """Local seconds of the settlement instant in that month, counted from month 0 of year 0; settlement days end at 28."""
+    return days.day_of_date(months // 12, months % 12 + 1, settles[0]) * days.DAY_S + settles[1] * 3600
 
 
 def _is_behind(modulus_cwh, reading, known, registers):

@@ -46,6 +46,8 @@ class FakeMeter:
         self.freezes = None  # daily freezes (local seconds, register), newest first; None = the meter has none
         self.freeze_items = {}  # data identifier -> bytes or None: what is told instead
         self.deaf_to_freezes = False
+        self.settles = None  # (day, hour) at which it keeps its register; None = it has no such thing
+        self.settlements = []  # registers, newest first
         self._watt_ms = 0
         self._seen_ms = None
 
@@ -63,8 +65,8 @@ class FakeMeter:
         """So much time, also while nobody reads it; at each of its own midnights it freezes its register."""
         while passed_ms > 0:
             step_ms = passed_ms
-            if self.freezes is not None:
-                step_ms = min(step_ms, (DAY_S - self.clock_s % DAY_S) * 1000 - getattr(self, "_clock_ms", 0))
+            if self.freezes is not None or self.settles is not None:
+                step_ms = min(step_ms, (3600 - self.clock_s % 3600) * 1000 - getattr(self, "_clock_ms", 0))
             if not self.status & 0x10:
                 self._watt_ms += self.power_w * step_ms
             self.clock_ms_passed(step_ms)
@@ -72,8 +74,15 @@ class FakeMeter:
             self._watt_ms -= whole * 36_000_000
             self.added_cwh += whole
             passed_ms -= step_ms
-            if self.freezes is not None and not self.clock_s % DAY_S and not self._clock_ms:
-                self.freezes = [(self.clock_s, self.register_cwh())] + self.freezes[:61]
+            if not self.clock_s % 3600 and not self._clock_ms:
+                self._keep()
+
+    def _keep(self):
+        """A full hour of its own clock."""
+        if self.freezes is not None and not self.clock_s % DAY_S:
+            self.freezes = [(self.clock_s, self.register_cwh())] + self.freezes[:61]
+        if self.settles == (civil(self.clock_s // DAY_S)[2], self.clock_s // 3600 % 24):
+            self.settlements = [self.register_cwh()] + self.settlements[:11]
 
     def clock_ms_passed(self, passed_ms):
         """The meter's own clock goes on."""
@@ -121,6 +130,11 @@ class FakeMeter:
             return self.freeze_items[item]
         if item >> 16 == 0x0506:
             return self._freeze(item)
+        if item == 0x04000B01 and self.settles is not None:
+            return bcd(self.settles[1], 1) + bcd(self.settles[0], 1)
+        if item & 0xFFFFFFF0 == 0x00010000 and 0 < item & 0x0F <= 12 and self.settles is not None:
+            number = item & 0x0F
+            return bcd(self.settlements[number - 1], 4) if number <= len(self.settlements) else b"\xff" * 4
         if item == 0x00010000:
             return bcd(self.register_cwh(), 4)
         if item == 0x04000503:

@@ -4,7 +4,8 @@ Two rules: an order is never kept waiting by a reading that has not begun, and a
 time-outs. What is learned goes to `sink` at once, synchronously: `on_reading(reading)`, `on_status(meter, word)`,
 `on_relay(outcome)`, `on_meter_clock(meter, local_s)`, `on_silence(meter, turns, malformed)`, `on_refused(meter, error_word)`.
 Each turn asks it `wants_clock(meter)` and `wants_freeze(reading)`: numbers of daily freezes are asked for, and told by
-`on_freeze(reading, refused, at_local_s, registers)`, until it returns 0; relay orders go between them.
+`on_freeze(reading, refused, at_local_s, registers)`, until it returns 0; relay orders go between them. Then, if it
+`wants_settlement(reading)`, the settlement-day register goes to `on_settlement(reading, number, clock_s, settles, registers)`.
 """
 
 from firmware.base import aio, questions, relay, ticks
@@ -134,6 +135,7 @@ class MeterBus:
             return
         reading = self._take(index, meter)
         await self._fetch_freezes(index, meter, reading)
+        await self._fetch_settlement(index, meter, reading)
         result = await self._asker.ask(questions.READ_STATUS, index, meter, None, 1)
         if result == ANSWERED:
             reading.status_word = self._protocol.status_word
@@ -157,6 +159,18 @@ class MeterBus:
                 return  # the reading waits
             at_local_s = protocol.freeze_s if result == ANSWERED else None
             number = self._sink.on_freeze(reading, result == REFUSED, at_local_s, protocol.registers)
+
+    async def _fetch_settlement(self, index, meter, reading):
+        number = self._sink.wants_settlement(reading)
+        if not number or await self._asker.ask(questions.READ_CLOCK, index, meter, None, 1) != ANSWERED:
+            return
+        protocol = self._protocol
+        clock_s = protocol.clock_s
+        self._sink.on_meter_clock(index, clock_s)
+        while number and not self.held:
+            if await self._asker.ask(questions.READ_SETTLEMENT, index, meter, number, self.plan.attempts(index)) != ANSWERED:
+                return
+            number = self._sink.on_settlement(reading, number, clock_s, protocol.settles, protocol.registers)
 
     def _take(self, index, meter):
         reading = Reading(index, meter.serial)

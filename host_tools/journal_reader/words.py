@@ -285,6 +285,13 @@ def _level(r: Record) -> str:
     return f"account {r.account}: risen again, notices beyond level {r.number('level')} count no more, available {available}"
 
 
+def _month(r: Record) -> str:
+    registers = r.fields["from_cwh"]
+    assert isinstance(registers, list)
+    used = registers[1 : r.number("rates") + 1] if r.number("rates") else registers[:1]
+    return f"account {r.account}: month closed {when(r.number('settled_at_s'))} at {', '.join(energy(value) for value in used)}"
+
+
 _SENTENCES = {
     kinds.EPOCH: _epoch,
     kinds.BOOT: _boot,
@@ -308,4 +315,5 @@ _SENTENCES = {
     kinds.EXEMPT: _exempt,
     kinds.VISIT: _visit,
     kinds.LEVEL: _level,
+    kinds.MONTH: _month,
 }

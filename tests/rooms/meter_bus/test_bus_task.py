@@ -49,6 +49,9 @@ class Sink:
     def wants_freeze(self, reading):
         return 0
 
+    def wants_settlement(self, reading):
+        return 0
+
     def on_meter_clock(self, meter, local_s):
         self.clocks.append((meter, local_s))
 
