@@ -3,10 +3,13 @@
 PYTHON ?= python3
 ARGS ?=
 WORKERS ?= 3
+SEEDS ?= 100
+DAYS ?= 2
+FROM ?= 0
 VENV := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test quick boards-all bench lint lock
+.PHONY: help setup demo test quick sim sim-mutants boards-all bench lint lock
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
@@ -22,6 +25,12 @@ test: setup ## every test, on both interpreters (ARGS go to pytest; WORKERS=0 ru
 
 quick: setup ## every test that is not slow, under a minute
 	@$(VENV) -m pytest -n 2 -m "not slow" $(ARGS)
+
+sim: setup ## lives of the whole firmware on a virtual clock (SEEDS=100 DAYS=2 FROM=0; ARGS="--help" lists more)
+	@$(VENV) -m tests.sim --seeds $(SEEDS) --days $(DAYS) --from $(FROM) $(ARGS)
+
+sim-mutants: setup ## does each deliberate bug get caught by it? Prints the table
+	@$(VENV) -m tests.sim --mutants --days 0.5 --from $(FROM) $(ARGS)
 
 boards-all: setup ## what `make test` leaves out: every power cut, the demo on a board, the RP2040 image (half an hour; ARGS go to pytest)
 	@$(PYTHON) -m host_tools.set_up.rp2040

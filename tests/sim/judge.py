@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 CHANGED_MIND_MS = 2_500  # a relay frame that is on the wire when the mind changes still arrives
 LIGHT_MS = 150_000  # from a payment on flash to a closed relay, in calm: stated bound
 DAY_S = 86_400
+BALANCE_AT_FLOOR = 1
 PROTECTED, CARE, EXEMPT, HOLD, READING_HELD, ORDERED_ON = 1, 2, 4, 8, 16, 32
 OVERRIDE_BIT = {"care": 4, "fresh": 16, "hours": 17, "notice": 18, "offline": 20, "throttle": 21}
 
@@ -36,7 +37,7 @@ class Judge:
         self.books = Books(offset_s=world.offset_s)
         self.cuts_ms: list[int] = []
         self.cut_accounts: dict[int, int] = {}  # account -> true time of its last cut
-        self.brake_released_ms = -1
+        self.forgiven: set[int] = set()  # due when somebody released the brake: they count when they are due anew
         self.checks = 0
         self._obliged: dict[int, int] = {}  # account -> since when light is owed
 
@@ -57,13 +58,15 @@ class Judge:
                 self._cut_decided(record, now_ms)
             elif record.kind == kinds.CREDIT:
                 self._owe_light(record.number("account"))
+                if not self._is_due(record.number("account")):
+                    self.forgiven.discard(record.number("account"))
             elif record.kind == kinds.CHARGE:
                 self._charged(record)
             elif record.kind == kinds.NOTICE and record.number("level"):
                 self._notice_counts(record)
             elif record.kind == kinds.BRAKE and not record.number("closed"):
-                self.brake_released_ms = now_ms
                 self.cut_accounts = {}
+                self.forgiven = {number for number in self.books.accounts if self._is_due(number)}
 
     def on_boot(self, image: JournalImage) -> None:
         """What the flash holds when a life begins: all that was ever durable and not pruned by right, and perhaps a little more."""
@@ -120,6 +123,10 @@ class Judge:
             worth += span * max(prices, default=0)
         return account.balance_ucu - worth
 
+    def _is_due(self, number: int) -> bool:
+        available = self.due_ucu(number)
+        return available is not None and available <= self.world.policy_in_force()["floor"]
+
     def local_day(self, at_s: int) -> int:
         return self.books.local_day(at_s)
 
@@ -148,7 +155,8 @@ class Judge:
             self.condemn(f"{who} by a meter that is not its own")
         self._cut_timing(record, account, house, policy, overridden)
         self.cuts_ms.append(now_ms)
-        self.cut_accounts[number] = now_ms
+        if record.number("reason") == BALANCE_AT_FLOOR and number not in self.forgiven:
+            self.cut_accounts[number] = now_ms  # who is cut by order alone is not due
 
     def _cut_timing(self, record: Record, account: Account, house: House, policy: dict[str, Any], overridden: frozenset[str]) -> None:
         now_ms, world = self.world.loop.now_ms, self.world
@@ -170,7 +178,8 @@ class Judge:
         window_ms = (policy["brake"]["window_s"] - 2 * error_s) * 1000
         due = {number for number, at in self.cut_accounts.items() if now_ms - at < window_ms} - {record.account}
         share = policy["brake"]["share_percent"] * len(world.houses) // 100
-        if len(due) + 1 > max(policy["brake"]["accounts_max"], share):
+        most = max(policy["brake"]["accounts_max"], share)
+        if record.number("reason") == BALANCE_AT_FLOOR and record.account not in self.forgiven and len(due) + 1 > most:
             self.condemn(f"{who}, the {len(due) + 1}th account in the brake's window, and the brake is open")
         if "offline" not in overridden and now_ms - world.word_ms > (policy["offline_right_s"] + error_s) * 1000:
             self.condemn(f"{who} {(now_ms - world.word_ms) // 1000} s after the head-end's last word")
