@@ -13,13 +13,14 @@ from firmware.base.port import const
 from firmware.cutoff import conditions, decide, episode, orders
 from firmware.cutoff.policy import CHANNEL_ALARM, CHANNEL_HEAD_END
 from firmware.cutoff.use import DailyUse
-from firmware.gateway_books import may_cut, note
+from firmware.gateway_books import may_cut, note, settle
 from firmware.ledger import record_kinds as kinds
 
 VISIT_ORDERED = const(1)  # VISIT what
 VISIT_MADE = const(2)
 NOBODY_MET = const(3)
-DELIVERED_TEXT = const(3)  # what of a report, order 11; 1 and 2 are visits
+REPORT_MADE = const(1)  # what of a report, order 11; 2 = nobody was met
+REPORT_DELIVERED = const(3)
 DAYS_UNKNOWN = const(0xFFFF)
 
 
@@ -51,10 +52,11 @@ class NoticeDesk:
             self.use.forget(slot.account)
 
     def _days_left(self, slot, view, policy):
-        if not view.now_s or policy is None or not self.use.watch(slot.account):
+        """A day begins with its first reading: behind that what was used until midnight is charged."""
+        if not view.now_s or not view.reading_at_s or policy is None or not self.use.watch(slot.account):
             return None
         total_ucu = self._ledger.accounts.get(slot.row, "total_charged_ucu")
-        self.use.on_total(slot.account, total_ucu, days.day_number(view.now_s, slot.utc_offset_min))
+        self.use.on_total(slot.account, total_ucu, days.day_number(view.reading_at_s, slot.utc_offset_min))
         if view.available_ucu is None or not 0 <= view.now_s - view.reading_at_s < days.DAY_S:
             return None  # what was used since an old reading nobody knows
         return self.use.days_left_floor(slot.account, view.available_ucu - policy.floor_ucu)
@@ -138,6 +140,7 @@ class NoticeDesk:
         for account, (until_s, sequence) in sorted(self._ledger.accounts.exempt_until.items()):
             if sequence <= self._ledger.snapshot.whole:
                 note(self._ledger, kinds.EXEMPT, (account, until_s, 0))
+                settle(self._ledger)
 
     def _notice(self, slot, view, policy, channel, outcome):
         """Journal one NOTICE of the level that is open -> its sequence; delivered on a channel that does not count it has level 0."""
@@ -167,15 +170,15 @@ class NoticeDesk:
         view, policy = self._desk.facts_of(slot)
         if not view.episode_open or number != self._ledger.accounts.get(slot.row, "episode"):
             return orders.ANOTHER_EPISODE
-        if what == DELIVERED_TEXT:
+        if what == REPORT_DELIVERED:
             if not self._is_open(view, policy) or level != view.notice_level + 1:
                 return orders.NO_CHANGE if level <= view.notice_level else orders.CONDITION
             self._notice(slot, view, policy, episode.TEXT, episode.DELIVERED)
             return 0
         if view.visited:
             return orders.NO_CHANGE
-        self._visit(slot, view, policy, what, at_s, order)
-        if what == VISIT_MADE and self._is_open(view, policy):
+        self._visit(slot, view, policy, VISIT_MADE if what == REPORT_MADE else NOBODY_MET, at_s, order)
+        if what == REPORT_MADE and self._is_open(view, policy):
             level = view.notice_level + 1
             if episode.counts(episode.VISIT, episode.DELIVERED, policy, level):
                 self._notice(slot, view, policy, episode.VISIT, episode.DELIVERED)

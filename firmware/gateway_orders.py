@@ -70,11 +70,11 @@ class OrderDesk:
         reason = judged.reason
         if wanted is None:
             reason = orders.BAD_DOCUMENT
-        if reason == orders.ACCEPTED and order == orders.REPORT:
-            reason = self._report(slot, number, document)
         if reason == orders.ACCEPTED and order == orders.RELEASE_HELD and not self._can_let_go(slot):
             reason = orders.CONDITION
-        if reason == orders.ACCEPTED:
+        if reason == orders.ACCEPTED and order == orders.REPORT:
+            reason = self._report(slot, number, document)
+        elif reason == orders.ACCEPTED:
             self._set_down(slot, order, number, wanted, view, policy)
         self._verdict(account, number, order, reason, judged.failed, credit_number, expires_at_s)
         if reason == orders.ACCEPTED:

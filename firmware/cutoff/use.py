@@ -7,7 +7,7 @@ least. All is found again in the CHARGE records when the journal is replayed, so
 Only care customers are counted, `capacity` of them at most, 90 bytes each; one without a place has no estimate, and is
 visited with the first warning.
 
-Traps avoided: midnight's charge falls into the day that begins, on both ends of the seven days; a clock that steps back
+Traps avoided: the charge that the first reading of a day brings is of the day before; a clock that steps back
 makes every difference a lie, so the account begins anew.
 """
 
