@@ -101,6 +101,11 @@ def _documents_and_answers(verb: Verb) -> None:
         document.add_argument("file", help="JSON")
     verb("why", "The evidence of the last decision or refusal.").add_argument("account")
     verb("reconcile", "Compute every balance again and name every difference.")
+    settle = verb("settle", "Close months on the meters' settlement registers: one signed correction each. Again changes nothing.")
+    settle.add_argument("account", nargs="?", help="this account only")
+    statement = verb("statement", "Opening, energy, charges, credits and closing of each month, or of each day of one.")
+    statement.add_argument("account")
+    statement.add_argument("--month", metavar="YYYY-MM", help="each day of this month")
 
 
 def _set_up(verb: Verb) -> None:

@@ -13,13 +13,15 @@ import sqlite3
 import sys
 import time
 
-from host_tools.head_end import commands, lists, show, state, tls
+from host_tools.head_end import commands, lists, months, show, state, tls
 from host_tools.head_end.arguments import parser
 from host_tools.head_end.database import Database
 from host_tools.head_end.errors import BadInput
 from host_tools.head_end.reconcile import Result, reconcile
 from host_tools.head_end.reconcile_gateways import notes
+from host_tools.head_end.reconcile_tariffs import Tariffs
 from host_tools.head_end.server import Server
+from host_tools.head_end.statement import statement
 from host_tools.head_end.why import why
 from host_tools.journal_reader import BadRecord
 from host_tools.journal_reader.words import money
@@ -170,6 +172,29 @@ def _gateway(db: Database, given: argparse.Namespace) -> int:
     return 0
 
 
+def _settle(db: Database, given: argparse.Namespace) -> int:
+    account = _account(db, given.account)
+    accounts = [int(row["account"]) for row in db.rows("SELECT account FROM accounts ORDER BY account")] if account is None else [account]
+    held = Tariffs(db).held
+    found = [month for one in accounts for month in months.correct(db, one, held, _now_s())]
+    if given.json:
+        print(json.dumps({"months": [month.as_json() for month in found]}))
+        return 0
+    show.show_rows([show.month_row(month) for month in found], show.MONTH_COLUMNS, False, "months")
+    return 0
+
+
+def _statement(db: Database, given: argparse.Namespace) -> int:
+    answer = statement(db, commands.parse_account(given.account), given.month)
+    if given.json:
+        print(json.dumps(answer.as_json()))
+        return 0
+    rows = [show.statement_row(line) for line in [*answer.lines, answer.total]]
+    show.show_rows(rows, show.STATEMENT_COLUMNS, False, f"statement of account {answer.account}")
+    show.show_lines(["note: " + sentence for sentence in answer.notes] + [f"balance now {money(answer.balance_ucu)}"])
+    return 0
+
+
 def _reconcile(db: Database, given: argparse.Namespace) -> int:
     results, others = reconcile(db)
     differences = others + [sentence for result in results for sentence in result.differences]
@@ -245,6 +270,8 @@ _COMMANDS = {
     "policy": _document,
     "why": _why,
     "reconcile": _reconcile,
+    "settle": _settle,
+    "statement": _statement,
     "gateway": _gateway,
     "account": _add_account,
     "import": _import,

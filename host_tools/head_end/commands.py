@@ -10,6 +10,7 @@ from host_tools.head_end import documents, openings, segments
 from host_tools.head_end.amounts import parse_top_up
 from host_tools.head_end.database import Database
 from host_tools.head_end.errors import BadInput
+from host_tools.head_end.months import PREFIX
 from host_tools.journal_reader.words import CONDITIONS, money
 
 ISSUER = 1
@@ -42,6 +43,8 @@ def top_up(db: Database, account_text: str, amount_text: str, reference: str, no
     account, amount_ucu = parse_account(account_text), parse_top_up(amount_text)
     if not reference.strip() or len(reference) > 200 or not reference.isprintable():
         raise BadInput("reference", "must have 1 to 200 printable characters")
+    if reference.startswith(PREFIX):
+        raise BadInput("reference", f"must not begin with {PREFIX}, corrections of month closes do")
     if not 1 <= issuer <= 0xFFFF:
         raise BadInput("issuer", f"must be from 1 to 65535, got {issuer}")
     with db.transaction():

@@ -12,6 +12,7 @@ from host_tools.head_end import reconcile_gateways
 from host_tools.head_end.database import Database
 from host_tools.head_end.folding import fold, records_of
 from host_tools.head_end.gaps import RECORDS, kept
+from host_tools.head_end.months import prove
 from host_tools.head_end.openings import beginning
 from host_tools.head_end.reconcile_tariffs import Tariffs
 from host_tools.head_end.segments import FIXED_FEE, ROLLOVER, Segment, infer
@@ -62,7 +63,10 @@ def reconcile(db: Database) -> tuple[list[Result], list[str]]:
     """Results of all accounts, and the differences of whole gateways and documents."""
     tariffs = Tariffs(db)
     accounts = [int(row["account"]) for row in db.rows("SELECT account FROM accounts ORDER BY account")]
-    return [_Account(db, account, tariffs).run() for account in accounts], tariffs.differences + reconcile_gateways.differences(db)
+    results = [_Account(db, account, tariffs).run() for account in accounts]
+    for result in results:
+        prove(db, result.account, tariffs.held, result.differences, result.notes)
+    return results, tariffs.differences + reconcile_gateways.differences(db)
 
 
 def _registers(rates: int) -> list[int]:

@@ -12,7 +12,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from host_tools.journal_reader.words import when
+from host_tools.head_end.months import Month
+from host_tools.head_end.statement import Line
+from host_tools.journal_reader.words import energy, money, when
 
 Row = dict[str, object]
 WIDE = 240  # columns when it is not a terminal: a pipe, a file, a pager
@@ -25,8 +27,11 @@ HEADINGS = {
     "words": "what happened",
 }
 NUMBERS = ("account", "number", "sequence", "epoch", "balance", "credits", "pending", "charged", "gateway says", "differences")
+MONTH_COLUMNS = ("account", "month", "meter", "energy", "final bill", "pre-settled", "correction", "issued", "not closed")
+STATEMENT_COLUMNS = ("period", "opening", "energy", "charges", "of it fees", "of it estimated", "credits", "corrections", "closing")
+MONEY = (*MONTH_COLUMNS[4:8], "opening", "charges", "of it fees", "of it estimated", "corrections", "closing")
 NOTHING = ("", "-", "none")  # a column of nothing else is left out
-MAY_FOLD = ("name", "words", "flags", "missing", "documents", "fault", "supply")
+MAY_FOLD = ("name", "words", "flags", "missing", "documents", "fault", "supply", "not closed", *MONEY[5:8], "energy")
 
 
 def show_rows(rows: list[Row], columns: tuple[str, ...], as_json: bool, name: str) -> None:
@@ -41,7 +46,7 @@ def show_rows(rows: list[Row], columns: tuple[str, ...], as_json: bool, name: st
     shown = [place for place, column in enumerate(columns) if column not in MAY_FOLD or any(line[place] not in NOTHING for line in cells)]
     for column in (columns[place] for place in shown):
         folds = column in MAY_FOLD
-        right = column in NUMBERS or column.endswith(("_cwh", "_w"))
+        right = column in NUMBERS or column in MONEY or column.endswith(("_cwh", "_w"))
         table.add_column(
             _heading(column), justify="right" if right else "left", no_wrap=not folds, overflow="fold", min_width=8 if folds else None
         )
@@ -51,6 +56,35 @@ def show_rows(rows: list[Row], columns: tuple[str, ...], as_json: bool, name: st
     with console.capture() as drawn:
         console.print(table)
     print("\n".join(line.rstrip() for line in drawn.get().splitlines()))
+
+
+def month_row(month: Month) -> Row:
+    return {
+        "account": month.account,
+        "month": month.name,
+        "meter": month.meter,
+        "energy": energy(month.energy_cwh),
+        "final bill": money(month.bill_ucu),
+        "pre-settled": money(month.presettled_ucu),
+        "correction": money(month.correction_ucu),
+        "issued": money(month.issued_ucu),
+        "not closed": month.open,
+    }
+
+
+def statement_row(line: Line) -> Row:
+    parts = sorted(line.energy_cwh.items())
+    return {
+        "period": line.period,
+        "opening": money(line.opening_ucu),
+        "energy": ", ".join((f"rate {rate}: " if rate else "") + energy(value) for rate, value in parts),
+        "charges": money(line.charges_ucu),
+        "of it fees": money(line.fees_ucu) if line.fees_ucu else "",
+        "of it estimated": money(line.estimated_ucu) if line.estimated_ucu else "",
+        "credits": money(line.credits_ucu),
+        "corrections": money(line.corrections_ucu) if line.corrections_ucu else "",
+        "closing": money(line.closing_ucu),
+    }
 
 
 def show_answer(answer: Row, as_json: bool) -> None:

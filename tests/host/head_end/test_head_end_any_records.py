@@ -48,7 +48,7 @@ def test_no_record_of_any_content_stops_the_books_or_a_command(books, seed):
         assert books.journal(books.gateway.sequence)[2] == books.gateway.sequence, kind.name
         books.sent("credits", 60_000)
     state.give(books.db, "gw-001", books.now_s)
-    for command in ("gateways", "accounts", "readings", "journal", "why 1001"):
+    for command in ("gateways", "accounts", "readings", "journal", "why 1001", "statement 1001", "settle"):
         assert books.run(*command.split()) == 0
         assert books.run(*command.split(), "--json") == 0
     assert books.run("reconcile") == 1

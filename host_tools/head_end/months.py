@@ -1,0 +1,254 @@
+"""The month close: the final bill on the meter's settlement-day registers, less what was pre-settled, is one signed correction.
+
+A gateway charges days; at the end of a month it tells the register that the meter itself kept at its settlement instant (MONTH).
+Here the month's energy is cut out of the charges at those registers and priced anew: each piece by the version that is in force
+on the day on which it began, among all that are held now, late ones too; a charge that ran over the settlement instant unsplit is
+divided at the true register, and what lies behind it is of the new month. Final bill - pre-settled = correction. It goes to the
+gateway as a credit of that amount, negative where the customer owes more, so charges and segments stay as they are and history
+is never rewritten.
+
+Corrections are found by their reference: the same command again, or another tariff that comes later still, issues the difference only.
+
+Trap avoided: registers start again; along a segment they are counted on from its beginning, so that one rollover in a month is no
+matter. Tariffs with bands or steps are taken as charged: their price is no matter of a day alone.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+
+from host_tools.head_end import openings
+from host_tools.head_end.database import Database
+from host_tools.head_end.documents import Tariff
+from host_tools.head_end.folding import records_of
+from host_tools.head_end.segments import Segment
+from host_tools.journal_reader import Record, kinds
+from host_tools.journal_reader.words import address, energy, money
+
+ISSUER = 1
+RATES_MAX = 4
+NO_ENERGY = (6, 7)  # CHARGE causes: fee, minimum
+PREFIX = "settlement:"  # of the references of corrections
+DAY_S = 86_400
+
+
+@dataclass
+class Piece:
+    """One charge on the way of its segment; `start` and `end` are counted from the segment's beginning."""
+
+    record: Record
+    start: int
+    end: int
+    began_s: int
+
+    @property
+    def unit_ucu(self) -> int:
+        """Price of 0.01 kWh of the register, as charged (with the meter's ratio)."""
+        return self.record.number("amount_ucu") // (self.end - self.start)
+
+
+@dataclass
+class Month:
+    """One month of one meter of an account."""
+
+    account: int
+    meter: str
+    name: str  # of its last day, such as 2026-10
+    since_s: int
+    settled_s: int
+    energy_cwh: int = 0
+    bill_ucu: int = 0
+    presettled_ucu: int = 0
+    issued_ucu: int = 0  # corrections that were issued for it, as charges: positive takes from the customer
+    open: str = ""  # why it cannot be closed yet
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def correction_ucu(self) -> int:
+        return self.bill_ucu - self.presettled_ucu
+
+    @property
+    def reference(self) -> str:
+        return f"{PREFIX}{self.account}:{self.settled_s}:"
+
+    def as_json(self) -> dict[str, object]:
+        names = ("account", "meter", "since_s", "settled_s", "energy_cwh", "bill_ucu", "presettled_ucu", "correction_ucu", "issued_ucu")
+        return {"month": self.name, **{name: getattr(self, name) for name in names}, "open": self.open, "notes": self.notes}
+
+
+@dataclass
+class _Way:
+    """One segment: its charges, and its settlement registers, counted from its beginning."""
+
+    segment: Segment
+    began_s: int
+    pieces: dict[int, list[Piece]] = field(default_factory=dict)  # by register
+    moved: dict[int, int] = field(default_factory=dict)
+    marks: list[tuple[int, dict[int, int]]] = field(default_factory=list)  # (settled_s, register -> place)
+
+    def add(self, record: Record, began_s: int) -> None:
+        rate, start = record.number("rate"), self.moved.get(record.number("rate"))
+        if start is None:
+            return
+        self.moved[rate] = start + self.segment.passed(record.number("from_cwh"), record.number("to_cwh"))
+        if self.moved[rate] > start:
+            self.pieces.setdefault(rate, []).append(Piece(record, start, self.moved[rate], began_s))
+
+    def pass_over(self, record: Record) -> None:
+        """Energy that was written off is in no bill."""
+        rate = record.number("rate")
+        if rate in self.moved:
+            self.moved[rate] += self.segment.passed(record.number("last_cwh"), record.number("register_cwh"))
+
+    def mark(self, settled_s: int, registers: list[int]) -> None:
+        """A MONTH record: it lies near where charging stands now."""
+        if settled_s <= self.began_s or any(settled_s == known for known, _ in self.marks):
+            return
+        places = {}
+        for rate, begin in self.segment.start.items():
+            here = (begin + self.moved[rate]) % self.segment.rollover
+            ahead = self.segment.passed(here, registers[rate])
+            places[rate] = self.moved[rate] + (ahead if ahead < self.segment.rollover // 2 else ahead - self.segment.rollover)
+        if min(places.values()) >= 0:
+            self.marks.append((settled_s, places))
+
+
+def months(db: Database, account: int, tariffs: dict[tuple[int, int], Tariff], records: list[Record] | None = None) -> list[Month]:
+    """All months of an account that have a settlement register, oldest first."""
+    known = db.row("SELECT * FROM accounts WHERE account = ?", account)
+    assert known is not None
+    found = []
+    for way in _ways(list(records_of(db, account)) if records is None else records, known["rollover_cwh"]):
+        since_s, since = way.began_s, dict.fromkeys(way.moved, 0)
+        for settled_s, places in sorted(way.marks):
+            month = Month(account, address(way.segment.serial), "", since_s, settled_s)
+            _bill(month, way, since, places, tariffs)
+            month.issued_ucu = -db.number(
+                "SELECT sum(amount_ucu) FROM credits WHERE account = ? AND substr(reference, 1, ?) = ? AND receipt != 'refused'",
+                account,
+                len(month.reference),
+                month.reference,
+            )
+            found.append(month)
+            since_s, since = settled_s, places
+    return found
+
+
+def prove(db: Database, account: int, tariffs: dict[tuple[int, int], Tariff], differences: list[str], notes: list[str]) -> None:
+    """Compute each month once more, and compare what was issued for it."""
+    for month in months(db, account, tariffs):
+        where = f"account {account}: month {month.name} of meter {month.meter}"
+        notes.extend(f"{where}: {sentence}" for sentence in month.notes)
+        bill = f"final bill {money(month.bill_ucu)}, pre-settled {money(month.presettled_ucu)}"
+        if month.open:
+            notes.append(f"{where} is not closed: {month.open}")
+        elif month.issued_ucu != month.correction_ucu:
+            said = f"{where}: {bill}, correction {money(month.correction_ucu)}"
+            if month.issued_ucu:
+                differences.append(f"{said}, issued were {money(month.issued_ucu)}")
+            else:
+                notes.append(f"{said} is not issued yet, `settle` does")
+
+
+def correct(db: Database, account: int, tariffs: dict[tuple[int, int], Tariff], now_s: int) -> list[Month]:
+    """Issue what is missing of the corrections -> all months. One transaction; the same again changes nothing."""
+    with db.transaction():
+        found = months(db, account, tariffs)
+        for month in found:
+            missing = month.correction_ucu - month.issued_ucu
+            if month.open or not missing:
+                continue
+            count = db.number("SELECT count(*) FROM credits WHERE substr(reference, 1, ?) = ?", len(month.reference), month.reference)
+            number, total_ucu = openings.last_credit(db, account, ISSUER)
+            db.run(
+                "INSERT INTO credits (account, issuer, number, amount_ucu, total_ucu, reference, at_s) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                account,
+                ISSUER,
+                number + 1,
+                -missing,
+                total_ucu - missing,
+                f"{month.reference}{count + 1}",
+                now_s,
+            )
+            month.issued_ucu += missing
+    return found
+
+
+def _ways(records: list[Record], rollover: int | None) -> Iterator[_Way]:
+    way: _Way | None = None
+    began_s = 0
+    for record in records:
+        if record.kind == kinds.SEGMENT:
+            if way is not None:
+                yield way
+            way, began_s = None, record.at_s
+            if record.octets("serial") != bytes(6):
+                registers = record.fields["from_cwh"]
+                assert isinstance(registers, list)
+                used = [0] if not record.number("rates") else list(range(1, min(record.number("rates"), RATES_MAX) + 1))
+                segment = Segment(record.octets("serial"), record.at_s, {rate: registers[rate] for rate in used})
+                segment.rollover = rollover or segment.rollover
+                way = _Way(segment, record.at_s, moved=dict.fromkeys(used, 0))
+        elif way is None or record.kind not in (kinds.CHARGE, kinds.HELD, kinds.MONTH) or record.octets("serial") != way.segment.serial:
+            continue
+        elif record.kind == kinds.MONTH:
+            told = record.fields["from_cwh"]
+            assert isinstance(told, list)
+            way.mark(record.number("settled_at_s"), told)
+        elif record.kind == kinds.HELD:
+            if record.number("why") == 0:
+                way.pass_over(record)
+        elif record.number("cause") not in NO_ENERGY:
+            way.add(record, began_s)
+            if not record.number("marks") & 4:
+                began_s = record.number("reading_at_s")
+    if way is not None:
+        yield way
+
+
+def _bill(month: Month, way: _Way, since: dict[int, int], until: dict[int, int], tariffs: dict[tuple[int, int], Tariff]) -> None:
+    offset_min = next((held.utc_offset_min for held in tariffs.values()), 0)
+    last = datetime.fromtimestamp(month.settled_s - 1, timezone.utc) + timedelta(minutes=offset_min)
+    month.name = f"{last.year:04d}-{last.month:02d}"
+    for rate, low in since.items():
+        high, billed = until[rate], 0
+        if high < low:
+            month.open = f"its register {rate} stands {energy(low - high)} before the month's beginning"
+            return
+        for piece in way.pieces.get(rate, []):
+            part = min(piece.end, high) - max(piece.start, low)
+            if part <= 0:
+                continue
+            began_s = month.since_s if piece.start < low else piece.began_s
+            price = _price(piece, began_s, tariffs)
+            billed += part
+            month.bill_ucu += part * price
+            month.presettled_ucu += part * piece.unit_ucu
+        month.energy_cwh += billed
+        if way.moved[rate] < high:
+            month.open = f"register {rate} is charged {energy(high - way.moved[rate])} short of the settlement"
+        elif billed != high - low:
+            month.notes.append(f"{energy(high - low - billed)} of register {rate} were written off")
+
+
+def _price(piece: Piece, began_s: int, tariffs: dict[tuple[int, int], Tariff]) -> int:
+    """ucu for 0.01 kWh of the register in the final bill."""
+    charged = tariffs.get((piece.record.number("tariff"), piece.record.number("version")))
+    offset_min = charged.utc_offset_min if charged is not None else 0
+    day = (datetime.fromtimestamp(began_s, timezone.utc) + timedelta(minutes=offset_min)).date().isoformat()
+    best: tuple[str, int] | None = None
+    for number, version in tariffs:
+        held = tariffs[(number, version)]
+        if number == piece.record.number("tariff") and held.effective <= day and (best is None or (held.effective, version) > best):
+            best = (held.effective, version)
+    ruling = None if best is None else tariffs[(piece.record.number("tariff"), best[1])]
+    price = ruling.price_of(piece.record.number("rate")) if ruling is not None and _is_plain(ruling) and _is_plain(charged) else None
+    told = piece.record.number("price")
+    if price is None or not told:
+        return piece.unit_ucu
+    return piece.unit_ucu // told * price
+
+
+def _is_plain(tariff: Tariff | None) -> bool:
+    """A price for each register, and nothing else: no bands, no steps."""
+    return tariff is not None and not getattr(tariff, "bands", None) and not getattr(tariff, "steps", None)
