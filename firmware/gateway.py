@@ -17,6 +17,7 @@ from firmware.cutoff.brake import Brake
 from firmware.cutoff.throttle import Throttle
 from firmware.gateway_billing import HELD_NO_VALUE, HELD_OTHER_SERIAL, NO_SERIAL, Billing
 from firmware.gateway_books import Refusals, note, settle
+from firmware.gateway_edges import EdgeWatch
 from firmware.gateway_freezes import FreezeDesk
 from firmware.gateway_orders import OrderDesk
 from firmware.gateway_replay import EVENT_STANDING, STANDING_AWAITS_COMPARISON, STANDING_AWAITS_STATE, Replay, forward_s
@@ -70,7 +71,7 @@ class HeadEnd:
 
 class Gateway:
     """Built by main.py. `site` has settings, models, tariffs, policies, documents; `doors` = (order(meter, action) -> bool of
-    the bus, wake() when something is new for the uplink, announce() when the standing changed)."""
+    the bus, wake() when something is new for the uplink, announce() when the standing changed, ask(meter) for a reading now)."""
 
     def __init__(self, ledger, site, clock, ticks_ms, doors):
         limits = site.settings.limits
@@ -81,7 +82,7 @@ class Gateway:
         self._ticks_ms = ticks_ms
         self._limits = limits
         self._settings = site.settings
-        order, self._wake, self.announce = doors
+        order, self._wake, self.announce, ask = doors
         self.uplink_events = 0
         self.billing = Billing(ledger, site.tariffs, limits)
         self.freezes = FreezeDesk(ledger, self.billing, limits)
@@ -92,6 +93,7 @@ class Gateway:
         self.refusals = Refusals()
         self.orders = OrderDesk(self, site.tariffs, site.policies, site.documents)
         self.slots = Slots(site.settings, site.models)
+        self._edges = EdgeWatch(site.tariffs, self.slots, ask)
         self._replay = Replay(throttle, brake, self.head_end, self.supply.notices.use, self.slots)  # only until begin()
         self.on_replayed = self._replay.on_record
 
@@ -345,6 +347,7 @@ class Gateway:
         """Each second: retries of supply, orders that expired, space on flash."""
         now_s = self.clock_view.stamp()[0]
         self.slots.second += 1
+        self._edges.on_tick(now_s)
         for slot in self.slots.busy():
             if slot.cut_order and now_s and now_s >= slot.cut_order_until_s:
                 self.supply.end_cut_order(slot)

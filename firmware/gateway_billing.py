@@ -30,11 +30,14 @@ HELD_OTHER_SERIAL = const(3)
 HELD_NO_VALUE = const(4)
 
 CAUSE_MIDNIGHT = const(1)
+CAUSE_EDGE = const(2)
 CAUSE_DECISION = const(3)
 CAUSE_LIMIT = const(4)
 
 MARK_UNSPLIT_MIDNIGHT = const(2)
+MARK_MORE = const(4)
 
+REGISTERS = const(5)
 NO_SERIAL = bytes(6)
 JOULES_PER_CWH = const(36_000)  # 0.01 kWh = 10 Wh
 
@@ -45,7 +48,17 @@ class Billing:
     def __init__(self, ledger, tariffs, limits):
         self._ledger = ledger
         self._tariffs = tariffs
+        self._loaded = None
         self._limits = limits
+
+    @property
+    def _rich(self):
+        """What tariffs with bands, steps or fees need: loaded when the first one is charged."""
+        if self._loaded is None:
+            from firmware.gateway_charges import RichCharges
+
+            self._loaded = RichCharges(self._ledger, self._tariffs)
+        return self._loaded
 
     def why_held(self, slot, reading):
         """0, or the reason why this reading must not be believed (HELD record)."""
@@ -203,9 +216,13 @@ class Billing:
             self._write_off_lines(slot.account, serial, lines)
             return
         priced = []
+        before, after = [0] * REGISTERS, [0] * REGISTERS
         for rate, from_cwh, to_cwh in lines:
             price = tariff.price_of(rate)
             priced.append((rate, from_cwh, to_cwh, price, (to_cwh - from_cwh) % slot.model.modulus_cwh * price))
+            before[rate], after[rate] = from_cwh, to_cwh
+        if not tariff.is_plain():
+            priced = self._rich.lines(slot, tariff, (since_s, at_s), before, after, accounts.get(slot.row, "rates"), True)
         if self._crosses_midnight(slot, since_s, at_s):
             marks |= MARK_UNSPLIT_MIDNIGHT
         self._journal(slot, priced, (serial, at_s), tariff, (CAUSE_SEGMENT_CLOSED, marks))
@@ -244,12 +261,20 @@ class Billing:
         tariff = self._tariff_of(slot, reading)
         if tariff is None:
             return None
-        return pricing.total_ucu(self._lines(slot, reading, tariff))
+        return pricing.total_ucu(self._lines(slot, tariff, reading.at_s, reading.registers, reading.rates, False))
 
-    def _lines(self, slot, reading, tariff):
+    def _lines(self, slot, tariff, at_s, registers, rates, settles):
+        """Charge lines from the last charge to these registers; with `settles` one at least, of nothing when nothing moved."""
         accounts = self._ledger.accounts
-        charged = [accounts.charged_cwh(slot.row, rate) for rate in range(len(reading.registers))]
-        return pricing.charge_lines(tariff, reading.rates, charged, reading.registers, slot.model.modulus_cwh)
+        charged = [accounts.charged_cwh(slot.row, rate) for rate in range(REGISTERS)]
+        if not tariff.is_plain():
+            span_s = (accounts.get(slot.row, "charged_at_s"), at_s)
+            return self._rich.lines(slot, tariff, span_s, charged, registers, rates, settles)
+        lines = pricing.charge_lines(tariff, rates, charged, registers, slot.model.modulus_cwh)
+        if settles and not lines:
+            rate = billed_registers(rates)[0]
+            lines = [(rate, registers[rate], registers[rate], tariff.price_of(rate), 0)]
+        return lines
 
     def due_cause(self, slot, reading, uncharged_ucu):
         """0, or why the uncharged energy must be journalled at this reading."""
@@ -259,22 +284,38 @@ class Billing:
             return CAUSE_MIDNIGHT  # bound without a clock: the first day that is known begins now
         if accounts.get(slot.row, "flags") & FLAG_READING_HELD:
             return CAUSE_DECISION
+        if self._passed_edge(slot, charged_at_s, reading.at_s):
+            return CAUSE_EDGE
         if uncharged_ucu is not None and uncharged_ucu >= self._limits.uncharged_max_ucu:
             return CAUSE_LIMIT
         return 0
+
+    def _passed_edge(self, slot, charged_at_s, at_s):
+        """True when the price changed since the last charge by the hours of the tariff."""
+        tariff = self.tariff_now(slot, charged_at_s)
+        if tariff is None or tariff.bands is None:
+            return False
+        edge_s = tariff.bands.next_edge_s(tariff.bands.counted_s(charged_at_s))
+        return edge_s is not None and edge_s <= tariff.bands.counted_s(at_s)
 
     def charge(self, slot, reading, cause):
         """Journal the uncharged energy -> amount in ucu (0: nothing to charge, no tariff, or no room for charges)."""
         tariff = self._tariff_of(slot, reading)
         if tariff is None:
             return 0
-        lines = self._lines(slot, reading, tariff)
-        if not lines and cause == CAUSE_MIDNIGHT:
-            rate = billed_registers(reading.rates)[0]
-            lines = [(rate, reading.registers[rate], reading.registers[rate], tariff.price_of(rate), 0)]
+        settles = cause in (CAUSE_MIDNIGHT, CAUSE_EDGE)
+        lines = self._lines(slot, tariff, reading.at_s, reading.registers, reading.rates, settles)
         charged_at_s = self._ledger.accounts.get(slot.row, "charged_at_s")
         marks = MARK_UNSPLIT_MIDNIGHT if self._crosses_midnight(slot, charged_at_s, reading.at_s) else 0
-        return self._journal(slot, lines, (reading.serial, reading.at_s), tariff, (cause, marks))
+        amount_ucu = self._journal(slot, lines, (reading.serial, reading.at_s), tariff, (cause, marks))
+        return amount_ucu + self._close_days(slot, reading.serial, reading.at_s)
+
+    def _close_days(self, slot, serial, until_s):
+        """Fees of the days that ended before `until_s`, once all energy up to there is charged -> what they come to."""
+        accounts = self._ledger.accounts
+        if not accounts.positions.are_kept() or accounts.get(slot.row, "charged_at_s") != until_s:
+            return 0
+        return self._rich.close_days(slot, serial, until_s)
 
     def charge_days(self, slot, serial, midnight_s, registers):
         """Journal the energy up to a frozen midnight, by the tariff of its first day, else of its last one -> False without room.
@@ -286,15 +327,10 @@ class Billing:
         tariff = self.tariff_now(slot, since_s) or self.tariff_now(slot, midnight_s - 1)
         if tariff is None:
             return True
-        offset, rates = slot.utc_offset_min, slot.model.rates
-        charged = [accounts.charged_cwh(slot.row, rate) for rate in range(len(registers))]
-        last_day = days.day_number(midnight_s - 1, offset)
-        for _, before, after, marks in pricing.split(days.day_number(since_s, offset), last_day, charged, registers, ()):
-            lines = pricing.charge_lines(tariff, rates, before, after, slot.model.modulus_cwh)
-            if not lines:
-                rate = billed_registers(rates)[0]
-                lines = [(rate, after[rate], after[rate], tariff.price_of(rate), 0)]
-            self._journal(slot, lines, (serial, midnight_s), tariff, (CAUSE_MIDNIGHT, marks))
+        lines = self._lines(slot, tariff, midnight_s, registers, slot.model.rates, True)
+        marks = MARK_UNSPLIT_MIDNIGHT if self._crosses_midnight(slot, since_s, midnight_s - 1) else 0
+        self._journal(slot, lines, (serial, midnight_s), tariff, (CAUSE_MIDNIGHT, marks))
+        self._close_days(slot, serial, midnight_s)
         return accounts.get(slot.row, "charged_at_s") == midnight_s
 
     def _journal(self, slot, lines, whose, tariff, why):
@@ -302,9 +338,15 @@ class Billing:
         serial, at_s = whose
         amount_all = 0
         total = self._ledger.accounts.get(slot.row, "total_charged_ucu")
-        for rate, from_cwh, to_cwh, price, amount in lines:
+        for line in lines:
+            rate, from_cwh, to_cwh, price, amount = line[:5]
+            cause, marks = why
+            further = ()
+            if len(line) > 5:
+                marks |= line[5] if line is lines[-1] else line[5] | MARK_MORE
+                further = self._rich.fields(tariff, line)
             values = (slot.account, serial, rate, from_cwh, to_cwh, at_s, tariff.tariff, tariff.version)
-            if not note(self._ledger, kinds.CHARGE, values + (price, amount, total + amount) + why):
+            if not note(self._ledger, kinds.CHARGE, values + (price, amount, total + amount, cause, marks) + further):
                 break  # no room for more: the meter remembers
             total += amount
             amount_all += amount

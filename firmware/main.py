@@ -142,7 +142,7 @@ class Firmware:
         self._clock = Clock(limits)
         self._clock.on_rtc(board.clock.rtc_s(), aio.now_ms())
         ledger = Ledger(board.region(), board.journal_bytes, limits, self._stamp)
-        doors = (self._order, self._wake, self._announce)
+        doors = (self._order, self._wake, self._announce, self._ask)
         self.gateway = Gateway(ledger, site, self._clock, aio.now_ms, doors)
         self._decisions = Decisions(limits.accounts_max)
         self._events = event_ring.EventRing(limits.console_events_kept)
@@ -215,6 +215,9 @@ class Firmware:
 
     def _order(self, meter, action):
         return self.bus.order(meter, action)
+
+    def _ask(self, meter):
+        self.bus.plan.ask_soon(meter, aio.now_ms())
 
     def _wake(self):
         self.sync.wake()

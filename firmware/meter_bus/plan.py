@@ -66,6 +66,11 @@ class ReadPlan:
         self._failures[meter] = min(self._failures[meter] + 1, FAILURES_MAX)
         self._due_ms[meter] = ticks.add(now_ms, pause_ms)
 
+    def ask_soon(self, meter, now_ms):
+        """Bring the next turn forward to this moment; one that does not answer keeps its back-off."""
+        if not self._failures[meter]:
+            self._due_ms[meter] = now_ms
+
     def ask_now(self, meter, now_ms):
         """Bring the next turn forward, for instance after a restore; back-off is forgotten."""
         self._failures[meter] = 0

@@ -8,11 +8,11 @@ Tariff file, JSON, strict (unknown field, missing field, bad number, too many de
 prices of the total register (bands_document.py); `steps` = the prices of the steps. Prices are currency per kWh in quotes, at most 4
 decimals. The version is valid from local midnight of `effective`. What may stand there besides:
 
-    seasons        [{"name": "summer", "from": "06-01"}, ...]: each lasts until the next begins      (calendar.py)
+    seasons        [{"name": "summer", "from": "06-01"}, ...]: each lasts until the next begins      (calendar_document.py)
     weekend        ISO weekdays, [6, 7] when left out; holidays, workdays: dates of one year after another
     month_begins   day of the month, 1 ... 28, on which a billing month begins, 1 when left out
     bands          hours of the bands of prices.bands, and what happens where an edge was missed    (bands_document.py)
-    steps          thresholds over a month or a year, surcharges on another price                   (steps.py)
+    steps          thresholds over a month or a year, surcharges on another price                   (steps_document.py)
     fee_per_day or fee_per_month, minimum_per_month: currency in quotes, at most 6 decimals         (fees.py)
 
 tariff.py   `parse_tariff(text_or_bytes) -> Tariff`: `tariff`, `version`, `effective_day`, `currency`, `utc_offset_min`, `rates` (0 = by

@@ -11,7 +11,8 @@ from firmware.base.document import Fields
 from firmware.base.faults import BadInput
 from firmware.base.port import const
 from firmware.tariff.bands import Bands
-from firmware.tariff.calendar import DAY_TYPE_NAMES, DAY_TYPES, name_index, new_name, take_names
+from firmware.tariff.calendar import DAY_TYPES
+from firmware.tariff.calendar_document import DAY_TYPE_NAMES, name_index, new_name, take_names
 from firmware.tariff.dates import QUARTERS, quarter
 
 BANDS_MAX = const(8)

@@ -26,7 +26,7 @@ LINE_AMOUNT = const(4)
 
 def charge_spans(tariff, position, spans, rates, modulus_cwh=ROLLOVER_CWH, ratio=1):
     """(lines, position after them). Registers that did not move give no line; `rates` 0 charges the total register."""
-    require(0 <= rates < REGISTERS and tariff.prices_all(rates), "tariff does not serve this meter")
+    require(0 <= rates < REGISTERS and tariff.serves(rates), "tariff does not serve this meter")
     lines = []
     for span in spans:
         position = _charge_span(lines, tariff, position, span, rates, modulus_cwh, ratio)

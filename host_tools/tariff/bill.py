@@ -76,7 +76,7 @@ def _check(terms: Terms, readings: list[Reading], rates: int) -> None:
     tariff = terms.rules.tariff
     if readings[0].at.date().isoformat() < tariff.effective:
         raise BadInput("usage", f"line {readings[0].line}: the tariff is valid from {tariff.effective} on")
-    if not terms.tariff.prices_all(rates):
+    if not terms.tariff.serves(rates):
         has = "the total register" if tariff.form != "rates" else f"{len(tariff.prices.rates or [])} rate registers"
         raise BadInput("usage", f"line 1: the tariff has prices for {has}, not for {'rate registers' if rates else 'the total register'}")
 

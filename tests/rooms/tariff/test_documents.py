@@ -158,9 +158,5 @@ def test_equal_documents_are_the_same_version_and_any_change_is_another():
     ):
         eq(base.same_as(tariff(other)), False, other)
 
-
-def test_what_the_hall_cannot_charge_serves_no_meter():
-    """Energy then waits unpriced, and nobody is cut: a price that is half understood charges nobody."""
-    documents = (text(), banded(), stepped(), text(fee_per_day="1"), text(minimum_per_month="1"))
-    eq([tariff(document).serves(0) for document in documents], [True, False, False, False, False])
-    eq([tariff(document).prices_all(0) for document in documents], [True] * 5)
+    plain = (text(), banded(), stepped(), text(fee_per_day="1"), text(minimum_per_month="1"))
+    eq([tariff(document).is_plain() for document in plain], [True, False, False, False, False])
