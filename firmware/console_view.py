@@ -4,6 +4,7 @@ import gc
 
 from firmware import console_evidence
 from firmware.base import ticks
+from firmware.cutoff import conditions
 from firmware.cutoff import view as supply_view
 from firmware.ledger import record
 from firmware.meter_bus import counters
@@ -79,6 +80,18 @@ class ConsoleView:
         get = self._gateway.ledger.accounts.get
         more = [get(slot.row, name) for name in _MORE]
         return self._supply_row(slot) + [get(slot.row, "flags") | slot.flags, slot.held] + more
+
+    def visit(self, index):
+        """One who is to be visited, or was in this episode; None for everybody else."""
+        slot = self._gateway.slots[index]
+        get = self._gateway.ledger.accounts.get
+        flags = get(slot.row, "flags") | slot.flags
+        ordered = flags & conditions.FLAG_VISIT_ORDERED
+        if not ordered and not (flags & conditions.FLAG_CARE and get(slot.row, "episode_open")):
+            return None
+        facts, policy = self._gateway.supply.facts_of(slot)
+        row = [slot.account, slot.address, facts.available_ucu, facts.days_left, 0 if policy is None else policy.care_lead_days]
+        return row + [facts.visit_ordered, facts.visited, get(slot.row, "episode"), facts.notice_level, facts.wish]
 
     def meter(self, index):
         """One meter as the bus and its last answers have it."""

@@ -36,6 +36,7 @@ class Answers:
             "status": self._status,
             "meters": self._meters,
             "accounts": self._accounts,
+            "visits": self._visits,
             "events": self._events,
             "journal": self._journal,
             "why": self._why,
@@ -66,6 +67,12 @@ class Answers:
     def _accounts(self, request):
         for index in range(self._view.count()):
             yield {"account": self._view.account(index)}
+
+    def _visits(self, request):
+        for index in range(self._view.count()):
+            row = self._view.visit(index)
+            if row is not None:
+                yield {"visit": row}
 
     def _events(self, request):
         ring = self._ring

@@ -1,4 +1,4 @@
-"""`python -m host_tools.board status|meters|accounts|events|journal|why|logs|watch [--port PORT] [--json]`."""
+"""`python -m host_tools.board status|meters|accounts|visits|events|journal|why|logs|watch [--port PORT] [--json]`."""
 
 import argparse
 import json
@@ -61,6 +61,12 @@ def _accounts(board: ConsoleClient, given: argparse.Namespace) -> int:
     return 0
 
 
+def _visits(board: ConsoleClient, given: argparse.Namespace) -> int:
+    visits = answers.visits(board)
+    _print_json(visits) if given.json else tables.show_visits(tables.terminal(), visits)
+    return 0
+
+
 def _events(board: ConsoleClient, given: argparse.Namespace) -> int:
     events = answers.events(board, given.first)
     _print_json(events) if given.json else tables.show_events(tables.terminal(), events)
@@ -118,6 +124,7 @@ _COMMANDS = {
     "status": _status,
     "meters": _meters,
     "accounts": _accounts,
+    "visits": _visits,
     "events": _events,
     "journal": _journal,
     "why": _why,

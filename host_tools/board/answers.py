@@ -12,6 +12,9 @@ ACCOUNT = (
     "account", "address", "register_cwh", "balance_ucu", "available_ucu", "age_s", "wish", "seen", "fault", "word", "flags", "held",
     "episode_open", "notice_level", "notice_at_s", "wish_reason", "wish_at_s", "total_charged_ucu", "charged_at_s",
 )  # fmt: skip
+VISIT = (
+    "account", "address", "available_ucu", "days_left", "lead_days", "ordered", "visited", "episode", "notice_level", "wish",
+)  # fmt: skip
 EVENT = ("number", "at_s", "code", "times", "account", "value")
 
 
@@ -36,6 +39,11 @@ def meters(board: ConsoleClient) -> list[Row]:
 def accounts(board: ConsoleClient) -> list[Row]:
     """One dict for each account."""
     return [named(ACCOUNT, row["account"]) for row in board.rows("accounts") if "account" in row]
+
+
+def visits(board: ConsoleClient) -> list[Row]:
+    """One dict for each account that is to be visited, or was in its present episode."""
+    return [named(VISIT, row["visit"]) for row in board.rows("visits") if "visit" in row]
 
 
 def events(board: ConsoleClient, first: int = 0) -> list[Row]:

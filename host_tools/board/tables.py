@@ -142,6 +142,17 @@ def show_accounts(out: Console, accounts: list[Row]) -> None:
     _print(out, table, accounts, "accounts")
 
 
+def show_visits(out: Console, visits: list[Row]) -> None:
+    table = _table("account", "meter", "available", "days left", "lead", "visit", "notices", "supply")
+    for one in visits:
+        available = "-" if one["available_ucu"] is None else money(one["available_ucu"])
+        days = "unknown" if one["days_left"] is None else str(one["days_left"])
+        done = "made" if one["visited"] else "ORDERED" if one["ordered"] else "not yet"
+        wished = words.WISH[one["wish"]]
+        table.add_row(str(one["account"]), one["address"], available, days, f"{one['lead_days']} d", done, str(one["notice_level"]), wished)
+    _print(out, table, visits, "visits to make")
+
+
 def show_events(out: Console, events: list[Row]) -> None:
     table = _table("#", "when", "account", "times", "what")
     for one in events:

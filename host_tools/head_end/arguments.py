@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from host_tools.head_end import commands
+from host_tools.head_end import commands, visits
 from host_tools.head_end.segments import MODELS
 
 DESCRIPTION = "The central system and its books: keeps what gateways record, books payments, sends orders, answers why."
@@ -71,6 +71,7 @@ def parser() -> argparse.ArgumentParser:
     serve.add_argument("--key", metavar="FILE", help="PEM: of that certificate")
     verb("gateways", "List gateways, how far their books are held, and what is missing.")
     verb("accounts", "List accounts as the gateways' records have them.")
+    verb("visits", "List who is to be visited before a cut, the most urgent first.")
     for name, text in (("readings", "List the last readings."), ("journal", "List the last records in plain words.")):
         listing = verb(name, text)
         listing.add_argument("account", nargs="?", help="of this account only")
@@ -92,6 +93,17 @@ def _payments_and_orders(verb: Verb) -> None:
     order.add_argument("what", choices=sorted(commands.ORDER_CODES))
     order.add_argument("--expires", type=whole, metavar="MINUTES", help="default 60 for a cut, 7 days for the others")
     order.add_argument("--override", action="append", metavar="CONDITION", help=", ".join(commands.OVERRIDES))
+
+    report = verb("report", "Report a visit, or that a text message arrived; counts in the episode that is open.")
+    report.add_argument("account")
+    report.add_argument("what", choices=sorted(visits.REPORTS))
+    report.add_argument("--level", type=whole, help="of the warning that arrived; for delivered")
+    report.add_argument("--episode", type=whole, help="default: the one that the records show open")
+    flags = verb("flags", "Protect an account, mark it for care, or exempt it, on its gateway.")
+    flags.add_argument("account")
+    for name in commands.FLAGS:
+        flags.add_argument("--" + name, action="store_true", help="left out: ended")
+    flags.add_argument("--until", metavar="DATE", help="last day of the exemption, in the policy's time; left out: without end")
 
 
 def _documents_and_answers(verb: Verb) -> None:

@@ -13,7 +13,7 @@ import sqlite3
 import sys
 import time
 
-from host_tools.head_end import commands, lists, months, show, state, tls
+from host_tools.head_end import commands, lists, months, show, state, tls, visits
 from host_tools.head_end.arguments import parser
 from host_tools.head_end.database import Database
 from host_tools.head_end.errors import BadInput
@@ -124,6 +124,23 @@ def _document(db: Database, given: argparse.Namespace) -> int:
     for warning in answer["warnings"] if isinstance(answer["warnings"], list) else []:
         print("warning: " + warning, file=sys.stderr)
     show.show_answer(answer, given.json)
+    return 0
+
+
+def _visits(db: Database, given: argparse.Namespace) -> int:
+    columns = ("account", "gateway", "name", "meter", "visit", "reported", "ordered_at_s", "days_left", "lead_days", "available", "supply")
+    show.show_rows(visits.listed(db), columns, given.json, "visits")
+    return 0
+
+
+def _report(db: Database, given: argparse.Namespace) -> int:
+    show.show_answer(visits.report(db, given.account, given.what, given.level, given.episode, _now_s()), given.json)
+    return 0
+
+
+def _flags(db: Database, given: argparse.Namespace) -> int:
+    flags = sum(bit for name, bit in commands.FLAGS.items() if getattr(given, name))
+    show.show_answer(visits.set_flags(db, given.account, flags, given.until, _now_s()), given.json)
     return 0
 
 
@@ -262,10 +279,13 @@ _COMMANDS = {
     "serve": _serve,
     "gateways": _gateways,
     "accounts": _accounts,
+    "visits": _visits,
     "readings": _readings,
     "journal": _journal,
     "topup": _top_up,
     "order": _order,
+    "report": _report,
+    "flags": _flags,
     "tariff": _document,
     "policy": _document,
     "why": _why,

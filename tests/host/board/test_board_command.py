@@ -44,6 +44,7 @@ def as_json(port: str, *words: str):
         (["status"], ["gateway   gw1 on unix, firmware", "journal   sound", "link      DOWN"]),
         (["meters"], ["210000000001", "export_1p", "2400"]),
         (["accounts"], ["1001", "1002", "1003", "available"]),
+        (["visits"], ["no visits to make"]),
         (["events"], ["firmware began"]),
         (["logs"], ["no troubles"]),
         (["why", "1001"], ["account 1001, meter 210000000001", "a cut needs all of these", "yes  account not protected"]),
@@ -60,6 +61,7 @@ def test_each_answer_as_json_is_complete(port):
     assert as_json(port, "status")["about"]["gateway"] == "gw1"
     assert len(as_json(port, "meters")) == len(as_json(port, "accounts")) == 3
     assert as_json(port, "events")[0]["code"] == 210
+    assert as_json(port, "visits") == []
     assert as_json(port, "logs") == {"troubles": [], "last_fault": ""}
     why = as_json(port, "why", "1001")
     assert len(why["conditions"]) == 21 and why["facts"]["policy"] == 1 and why["decision"] is None

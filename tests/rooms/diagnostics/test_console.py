@@ -27,7 +27,7 @@ def ask(requests, meters=2, **options):
 
 
 def test_every_line_of_an_answer_bears_its_number_and_only_the_last_one_ends_it():
-    for lines in ask([{"ask": name, "id": 7} for name in ("status", "meters", "accounts", "events", "logs", "journal")]):
+    for lines in ask([{"ask": name, "id": 7} for name in ("status", "meters", "accounts", "visits", "events", "logs", "journal")]):
         eq([line.get("re") for line in lines], [7] * len(lines))
         eq([line.get("end") for line in lines], [None] * (len(lines) - 1) + [True])
         eq("no" in lines[-1], False)
@@ -48,6 +48,22 @@ def test_meters_and_accounts_are_a_line_each():
     eq([len(row) for row in part(meters, "meter")], [19] * 3)
     eq([row[0] for row in part(accounts, "account")], [1001, 1002, 1003])
     eq([len(row) for row in part(accounts, "account")], [19] * 3)
+
+
+def test_visits_are_a_line_for_each_care_customer_in_need():
+    world = quiet(World(meters=3, flags={0: {"care": True}, 1: {"care": True}}, policies=[policy(care={"lead_days": 5})]))
+
+    async def script(world):
+        in_contact(world)
+        for index in (1, 2):
+            world.credit(30_000_000 * index, index)
+        await until(lambda: world.row("episode_open", 0) and world.slot(2).reading is not None)
+        world.credit(-60_000_000, 2)
+        return await answer(world, {"ask": "visits"})
+
+    rows = part(world.run(script), "visit")
+    eq([row[0] for row in rows], [1001], "one has money, one needs no visit")
+    eq(rows[0][3:8], [None, 5, True, False, 1])
 
 
 def test_the_journal_comes_in_pieces_with_the_chain_before_each():
