@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tests.sim.flash import PowerLost
-from tests.sim.options import policy_document, stream, tariff_document
+from tests.sim.options import date_of, policy_document, stream, tariff_document
 from tests.sim.street import House, Noise
 
 if TYPE_CHECKING:
@@ -64,6 +64,8 @@ class Actors:
             "half_open": (6 * HOUR_MS, self._half_open), "away": (8 * HOUR_MS, self._away), "orders": (3 * HOUR_MS, self._order),
             "tariffs": (12 * HOUR_MS, self._tariff), "policies": (12 * HOUR_MS, self._policy),
             "keep_power": (10 * HOUR_MS, self._keep_power), "old_messages": (2 * HOUR_MS, self._old_message),
+            "jump": (12 * HOUR_MS, self._jump), "central_clock": (10 * HOUR_MS, self._central_clock),
+            "long_offline": (10 * HOUR_MS, self._long_offline),
         }  # fmt: skip
         for kind, (mean_ms, act) in rare.items():
             if kind in self.faults:
@@ -129,14 +131,14 @@ class Actors:
         day = world.judge.local_day(world.true_s) + rng.choice((-1, 0, 1, 1))
         price = max(1, world.options.price + rng.randrange(-1_000, 3_000))
         world.know_tariff(self.versions, day, price)
-        effective = _date(day)
+        effective = date_of(day)
         for document in tariff_document(self.versions, effective, price).values():
             world.central.set_document("tariff", document)
         world.note(f"tariff version {self.versions}: {price} from {effective}")
 
     def _policy(self) -> None:
         self.policy_version += 1
-        document = policy_document(self._stream("policies"), self.policy_version)
+        document = policy_document(self._stream("policies"), self.policy_version, self.world.judge.local_day(self.world.true_s))
         self.world.know_policy(document)
         self.world.central.set_document("policy", document)
         self.world.note(f"policy version {self.policy_version}")
@@ -200,7 +202,37 @@ class Actors:
             house.relay.keep_power = True
             self._for_a_while("keep_power", lambda: setattr(house.relay, "keep_power", False))
 
+    def _jump(self) -> None:
+        house, rng = self._house("jump"), self._stream("jump")
+        house.advance(self.world.loop.now_ms)
+        if not house.held:
+            house.jump(rng.choice((-100_000, 200_000)))
+            self.world.note(f"the register of {self.world.account_of(house)} jumps")
+            self._for_a_while("jump", lambda: self._let_go(house))
+
+    def _let_go(self, house: House) -> None:
+        """The operator looks at it, and lets what is held go."""
+        world = self.world
+        number = world.account_of(house)
+        if house.held and world.judge.books.account(number).held:
+            world.released.add(number)
+            world.central.order(number, "release-held", None, [])
+            house.held = False
+        elif house.held and not world.is_over:
+            world.loop.after(30 * MINUTE_MS, lambda: self._let_go(house))
+
     # the way to the head-end
+
+    def _central_clock(self) -> None:
+        central, rng = self.world.central, self._stream("central_clock")
+        central.clock_s = rng.choice((-1, 1)) * rng.choice((4_000, 90_000, 40_000_000))
+        self.world.disturb()
+        self._for_a_while("central_clock", lambda: setattr(central, "clock_s", 0))
+
+    def _long_offline(self) -> None:
+        """Until the good day begins."""
+        self.world.broker.set_up(False)
+        self.world.loop.after(MINUTE_MS, lambda: None if self.world.healed else self._long_offline())
 
     def _link_down(self) -> None:
         self.world.broker.set_up(False)
@@ -245,11 +277,13 @@ class Actors:
         if not weather.up:
             world.broker.set_up(True)
         world.central.set_away(False)
+        world.central.clock_s = 0
         for house in world.houses:
             house.silent = False
             self._clock_right(house)
             if house.relay is not None:
                 house.relay.keep_power = False
+            self._let_go(house)
         world.disturb()
         world.note("healed")
 
@@ -292,9 +326,3 @@ def _noise(rng: random.Random) -> Noise:
             setattr(noise, name, rng.choice((0.01, 0.05, 0.2)))
     return noise
 
-
-def _date(day: int) -> str:
-    """Day number since 1970-01-01 as a date."""
-    from datetime import date, timedelta
-
-    return (date(1970, 1, 1) + timedelta(days=day)).isoformat()

@@ -16,6 +16,12 @@ ROLLOVER = 100_000_000
 CUT, RESTORE, WITHDRAWN = 1, 2, 5
 UNBOUND = bytes(6)
 REFUSED_FULL = 4
+DELIVERED = 2
+
+
+def notice_counts(record: Record) -> bool:
+    """It arrived, on a channel that counts."""
+    return record.number("level") > 0 and record.number("outcome") == DELIVERED
 
 
 @dataclass
@@ -28,6 +34,7 @@ class Account:
     charged_cwh: list[int] = field(default_factory=lambda: [0] * 5)
     energy_cwh: int = 0  # charged in all
     written_off_cwh: int = 0
+    held: bool = False
     charged_ucu: int = 0
     charged_at_s: int = 0
     credits: dict[int, tuple[int, int]] = field(default_factory=dict)  # issuer -> (number, total)
@@ -36,7 +43,7 @@ class Account:
     cut_order: int = 0
     episode: int = 0
     episode_open: bool = False
-    notice_at_ms: int | None = None  # true time of the notice that counts
+    notices_ms: dict[int, int] = field(default_factory=dict)  # level -> true time at which its notice arrived
     notice_given: int = 0  # sequence of the notice that the head-end was given
     order: int = 0
     wish_ms: int = 0
@@ -76,6 +83,7 @@ class Books:
     orders: dict[tuple[int, int], Record] = field(default_factory=dict)
     documents: set[tuple[int, int, int]] = field(default_factory=set)
     acked: int = 0
+    released: set[int] = field(default_factory=set)  # accounts of which an operator let a held register go
     offset_s: int = 0
 
     def account(self, number: int) -> Account:
@@ -174,10 +182,13 @@ class Books:
         return (at_s + self.offset_s) // 86_400
 
     def _held(self, record: Record, now_ms: int) -> Iterator[str]:
-        if record.number("why") == 0:
+        if record.number("why") != 0:
+            self.account(record.number("account")).held = record.number("why") in (1, 2)
+        else:
+            self.account(record.number("account")).held = False
             account, rate = self.account(record.number("account")), record.number("rate")
             lost = (record.number("register_cwh") - account.charged_cwh[rate]) % ROLLOVER
-            if lost:
+            if lost and record.number("account") not in self.released:
                 yield f"{lost} cwh are written off, and nobody ordered it"
             account.charged_cwh[rate] = record.number("register_cwh")
             account.written_off_cwh += lost
@@ -188,14 +199,19 @@ class Books:
         if opens == account.episode_open or record.number("episode") != wanted:
             yield f"episode {record.number('episode')} {'opens' if opens else 'closes'} in episode {account.episode}"
         account.episode, account.episode_open = record.number("episode"), opens
-        account.notice_at_ms, account.notice_given = None, 0
+        account.notices_ms, account.notice_given = {}, 0
 
     def _notice(self, record: Record, now_ms: int) -> Iterator[str]:
         account = self.account(record.number("account"))
         if record.number("channel") == 1 and record.number("outcome") == 1:
             account.notice_given = record.sequence
-        if record.number("level") and account.notice_at_ms is None:
-            account.notice_at_ms = now_ms
+        if notice_counts(record):
+            account.notices_ms.setdefault(record.number("level"), now_ms)
+        yield from ()
+
+    def _level(self, record: Record, now_ms: int) -> Iterator[str]:
+        account = self.account(record.number("account"))
+        account.notices_ms = {level: at for level, at in account.notices_ms.items() if level <= record.number("level")}
         yield from ()
 
     def _decision(self, record: Record, now_ms: int) -> Iterator[str]:
@@ -255,6 +271,7 @@ class Books:
 _FOLDS = {
     kinds.SEGMENT: Books._segment, kinds.CREDIT: Books._credit, kinds.CREDIT_REFUSED: Books._credit_refused,
     kinds.CHARGE: Books._charge, kinds.HELD: Books._held, kinds.EPISODE: Books._episode, kinds.NOTICE: Books._notice,
+    kinds.LEVEL: Books._level,
     kinds.DECISION: Books._decision, kinds.ORDER: Books._order, kinds.FLAGS: Books._flags, kinds.BRAKE: Books._brake,
     kinds.DOCUMENT: Books._document, kinds.ACKED: Books._acked, kinds.SNAPSHOT_ROW: Books._snapshot_row,
 }  # fmt: skip

@@ -31,6 +31,7 @@ class Central:
         self.away = False
         self.batch_ms = batch_ms
         self.start_s = start_s
+        self.clock_s = 0  # by how much its clock is wrong
         self._folder = folder
         self.db = Database(":memory:")
         self.db.run("UPDATE head_end SET name = 'head-end-sim', countersign_key = ?", bytes(32))  # nothing of the host's chance
@@ -43,7 +44,7 @@ class Central:
 
     @property
     def now_s(self) -> int:
-        return self.start_s + self.loop.now_ms // 1000
+        return self.start_s + self.clock_s + self.loop.now_ms // 1000
 
     # from gateways
 

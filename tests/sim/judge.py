@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from host_tools.head_end.messages import unseal
 from host_tools.journal_reader import JournalImage, Record, kinds, parse_record
-from tests.sim.books import CUT, ROLLOVER, UNBOUND, Account, Books
+from tests.sim.books import CUT, ROLLOVER, UNBOUND, Account, Books, notice_counts
+from tests.sim.options import date_of
 from tests.sim.street import House
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ CHANGED_MIND_MS = 2_500  # a relay frame that is on the wire when the mind chang
 LIGHT_MS = 150_000  # from a payment on flash to a closed relay, in calm: stated bound
 DAY_S = 86_400
 BALANCE_AT_FLOOR = 1
+QUALITY_RTC = 2
+CLOCK_RIGHT_S = 120
 PROTECTED, CARE, EXEMPT, HOLD, READING_HELD, ORDERED_ON = 1, 2, 4, 8, 16, 32
 OVERRIDE_BIT = {"care": 4, "fresh": 16, "hours": 17, "notice": 18, "offline": 20, "throttle": 21}
 
@@ -62,8 +65,8 @@ class Judge:
                     self.forgiven.discard(record.number("account"))
             elif record.kind == kinds.CHARGE:
                 self._charged(record)
-            elif record.kind == kinds.NOTICE and record.number("level"):
-                self._notice_counts(record)
+            elif record.kind == kinds.NOTICE:
+                self._notice(record)
             elif record.kind == kinds.BRAKE and not record.number("closed"):
                 self.cut_accounts = {}
                 self.forgiven = {number for number in self.books.accounts if self._is_due(number)}
@@ -153,6 +156,8 @@ class Judge:
             self.condemn(f"{who} with {available} available, the floor is {policy['floor']}")
         if account.serial != house.wire_address:
             self.condemn(f"{who} by a meter that is not its own")
+        if house.held:
+            self.condemn(f"{who}, and its register stands where no energy brought it")
         self._cut_timing(record, account, house, policy, overridden)
         self.cuts_ms.append(now_ms)
         if record.number("reason") == BALANCE_AT_FLOOR and number not in self.forgiven:
@@ -191,32 +196,47 @@ class Judge:
                 self.condemn(f"{who} by order {record.number('order')}, which has expired")
 
     def _cut_notice(self, who: str, account: Account, policy: dict[str, Any]) -> None:
-        if not account.episode_open or account.notice_at_ms is None:
-            self.condemn(f"{who} without a notice in this episode")
-            return
-        waited_ms = self.world.loop.now_ms - account.notice_at_ms
-        if waited_ms < (policy["notice"]["period_s"] - policy["clock_error_max_s"] - 2) * 1000:
-            self.condemn(f"{who} {waited_ms // 1000} s after its notice")
+        steps = policy["notices"]
+        if not account.episode_open or max(account.notices_ms, default=0) < len(steps):
+            self.condemn(f"{who} without the notices of this episode: {sorted(account.notices_ms)} of {len(steps)}")
+        waited_ms = self.world.loop.now_ms - max(account.notices_ms.values())
+        if waited_ms < (steps[-1]["period_s"] - policy["clock_error_max_s"] - 2) * 1000:
+            self.condemn(f"{who} {waited_ms // 1000} s after its last notice")
 
-    def _notice_counts(self, record: Record) -> None:
-        """A notice counts when it arrived: the alarm is lit, or the head-end holds the record."""
-        number = record.number("account")
+    def _notice(self, record: Record) -> None:
+        """A notice counts when it arrived: the alarm is lit, or the head-end holds the record. None is given outside its hours."""
+        number, policy = record.number("account"), self.world.policy_in_force()
         house, account = self.world.house_of(number), self.books.account(number)
-        if record.number("channel") == 2 and (house is None or house.relay is None or not house.relay.alarm):
-            self.condemn(f"account {number}: the notice counts by its alarm, which is not lit")
-        if record.number("channel") == 1 and not 0 < account.notice_given <= self.world.held_by_central_max:
-            self.condemn(f"account {number}: the notice {account.notice_given} counts, and the head-end never held it")
+        if notice_counts(record):
+            if record.number("channel") == 2 and (house is None or house.relay is None or not house.relay.alarm):
+                self.condemn(f"account {number}: the notice counts by its alarm, which is not lit")
+            if record.number("channel") == 1 and not 0 < account.notice_given <= self.world.held_by_central_max:
+                self.condemn(f"account {number}: the notice {account.notice_given} counts, and the head-end never held it")
+        windows = policy.get("notice_hours")
+        clock_right = record.quality >= QUALITY_RTC and abs(record.at_s - self.world.true_s) < CLOCK_RIGHT_S
+        if windows and record.number("outcome") == 1 and clock_right:
+            near = [self.world.true_s + apart_s for apart_s in (-CLOCK_RIGHT_S, 0, CLOCK_RIGHT_S)]
+            if not any(self._allowed(windows, at_s) for at_s in near):
+                self.condemn(f"account {number}: a notice is given outside its hours")
 
     def inside_hours(self, policy: dict[str, Any], start_s: int, end_s: int) -> bool:
         """Minute by minute, so that no formula is shared."""
-        return all(self._allowed(policy, at_s) for at_s in [*range(start_s, end_s, 60), end_s - 1])
+        seconds = [*range(start_s, end_s, 60), end_s - 1]
+        return all(self._allowed(policy["hours"], at_s) and not self._closed(policy, at_s) for at_s in seconds)
 
-    def _allowed(self, policy: dict[str, Any], at_s: int) -> bool:
+    def _closed(self, policy: dict[str, Any], at_s: int) -> bool:
+        """A listed day, or one behind the end of the calendar."""
+        calendar, day = policy.get("calendar"), date_of(self.local_day(at_s))
+        if calendar is None:
+            return False
+        return day > calendar["until"] or any(day in calendar[name] for name in ("holidays", "hot_days", "cold_days"))
+
+    def _allowed(self, windows: list[dict[str, Any]], at_s: int) -> bool:
         local = at_s + self.world.offset_s
         day, minute = local // DAY_S, local % DAY_S // 60
         weekday = (day + 3) % 7 + 1
         before = (weekday - 2) % 7 + 1
-        for window in policy["hours"]:
+        for window in windows:
             start, end = _minutes(window["from"]), _minutes(window["to"])
             if start < end and weekday in window["days"] and start <= minute < end:
                 return True
@@ -235,7 +255,7 @@ class Judge:
         world.note(lambda: f"meter of {number}: {command}")
         if world.loop.now_ms - account.wish_ms < CHANGED_MIND_MS:
             return
-        if (command == "trip") != account.off:
+        if (command == "trip") != account.off and not (command != "trip" and world.may_be_full()):
             self.condemn(f"account {number}: the relay is told to {command}, and the last wish is {'off' if account.off else 'on'}")
         policy = world.policy_in_force()
         order = account.cut_order

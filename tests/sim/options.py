@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from typing import Any
 
 KINDS = (
     "noise", "silence", "power", "flash_power", "rtc_lost", "rtc_wrong", "rtc_drift", "meter_clock", "meter_clock_lost",
     "link_down", "half_open", "link_cuts", "lost", "twice", "late", "slow_link", "away", "orders", "tariffs", "policies",
     "keep_power", "two_issuers", "echo", "old_messages",
+    "jump", "central_clock", "long_offline",
 )  # fmt: skip
 MODELS = (("export_1p", "export_single"), ("button_1p", "export_button"), ("three_phase_tou", "three_phase_4rate"))
 MONDAY_S = 1_790_006_400 - 1_790_006_400 % 86_400 - 3 * 86_400
@@ -83,7 +85,7 @@ def draw(seed: int, days: float, without: frozenset[str] = frozenset(), meters: 
     options.start_ticks_ms = rng.choice((0, 2**30 - 30_000_000, rng.randrange(2**30)))
     options.price = rng.choice((5_500, 1, 12_345, 9_999))
     options.limits = _limits(rng)
-    options.policy = policy_document(rng, 1)
+    options.policy = policy_document(rng, 1, (options.start_s + UTC_OFFSET_MIN * 60) // 86_400)
     options.faults = frozenset(kind for kind in KINDS if rng.random() < 0.35) - without
     return options
 
@@ -106,23 +108,38 @@ def _limits(rng: random.Random) -> dict[str, int]:
     return {name: rng.choice(values) for name, values in ranges.items() if rng.random() < 0.5}
 
 
-def policy_document(rng: random.Random, version: int) -> dict[str, Any]:
+def policy_document(rng: random.Random, version: int, today: int) -> dict[str, Any]:
     """A policy that a utility could write."""
     always = [{"days": [1, 2, 3, 4, 5, 6, 7], "from": "00:00", "to": "24:00"}]
     work = [{"days": [1, 2, 3, 4, 5], "from": "08:00", "to": "16:00"}]
     late = [{"days": [1, 2, 3, 4, 5, 6, 7], "from": "22:00", "to": "02:00"}, {"days": [6, 7], "from": "10:00", "to": "12:00"}]
     brake = {"accounts_max": rng.choice((1, 2, 8)), "share_percent": rng.choice((10, 50, 100)), "window_s": rng.choice((3_600, 86_400))}
+    ways = (["alarm"], ["head_end"], ["head_end", "alarm"])
+    notices = [
+        {"level": level, "period_s": rng.choice((0, 60, 600, 3_600)), "channels": rng.choice(ways)}
+        for level in rng.choice((("5.00",), ("2.50",), ("5.00", "2.00"), ("12.00", "5.00", "1.00")))
+    ]
+    extra: dict[str, Any] = {}
+    if rng.random() < 0.3:
+        extra["notice_hours"] = [{"days": [1, 2, 3, 4, 5, 6, 7], "from": "07:00", "to": "21:00"}]
+    if rng.random() < 0.3:
+        listed = {name: [date_of(today + rng.randrange(4))] for name in ("holidays", "hot_days", "cold_days")}
+        extra["calendar"] = {"until": date_of(today + rng.choice((1, 400))), **listed}
+    if rng.random() < 0.3:
+        extra["care"] = {"lead_days": rng.choice((1, 5))}
     return {
-        "policy": 1, "version": version, "utc_offset_min": UTC_OFFSET_MIN,
-        "notice": {
-            "level": rng.choice(("5.00", "2.50")), "period_s": rng.choice((0, 60, 600, 3_600)),
-            "channels": rng.choice((["alarm"], ["head_end"], ["head_end", "alarm"])),
-        },
+        "policy": 1, "version": version, "utc_offset_min": UTC_OFFSET_MIN, **extra,
+        "notice": notices[0] if len(notices) == 1 and rng.random() < 0.5 else notices,
         "floor": rng.choice(("0.00", "-1.00", "0.50")), "restore": rng.choice(("1.00", "2.000001")),
         "hours": rng.choice((always, always, work, late)), "reading_fresh_s": rng.choice((1_000, 1_800, 3_600)),
         "clock_error_max_s": rng.choice((60, 120)), "throttle_per_hour": rng.choice((1, 2, 10)), "brake": brake,
         "offline_right_s": rng.choice((3_600, 86_400, 259_200)), "alarm": rng.choice((True, False)),
     }  # fmt: skip
+
+
+def date_of(day: int) -> str:
+    """Day number since 1970-01-01 as a date."""
+    return (date(1970, 1, 1) + timedelta(days=day)).isoformat()
 
 
 def tariff_document(version: int, effective: str, price: int) -> dict[str, dict[str, Any]]:

@@ -61,6 +61,8 @@ class House(Meter):
         self.moved: list[tuple[int, bool]] = []
         self.plan = plan
         self.on_command = on_command
+        self.jumped_cwh = 0  # by which somebody moved its register
+        self.held = False  # it stands where no energy brought it, and nobody let that go
         self.answered_ms = -1  # when it last told its register
         self.alarm_since_ms: int | None = None
         super().__init__(cfg, 0, local_ms, speed, 2400, self._note)
@@ -79,6 +81,14 @@ class House(Meter):
     @property
     def register_cwh(self) -> int:
         return self.energy.forward.total.cwh
+
+    def jump(self, cwh: int) -> None:
+        """The register moves without energy, forwards or back, by more than any meter could pass."""
+        registers = self.energy.forward.rates[:1] or [self.energy.forward.total]
+        cwh = abs(cwh) if registers[0].cwh + cwh < 0 else cwh
+        registers[0].wms += cwh * CWH_WMS
+        self.jumped_cwh += 0 if self.energy.forward.rates else cwh
+        self.held = True
 
     def true_wms(self, now_ms: int, initially_open: bool) -> int:
         """What must have flowed since the beginning: the plan, but for the time behind an open relay."""

@@ -41,6 +41,7 @@ KEY = bytes([0x5A]) * 32
 DAY_MS = 86_400_000
 TICKS_MASK = (1 << 30) - 1
 NOTES_MAX = 40
+RESERVES_MAX = 12  # blocks that are kept for a snapshot, credits and acknowledgements
 ACCOUNT_FIRST = 1001
 # Waits that end only to look around: each is bounded by what it waits for besides, so long ones cost no reaction.
 IDLE = (
@@ -208,9 +209,15 @@ class World:
     def policy_in_force(self) -> dict[str, Any]:
         return self.policies[self.judge.books.policy_version]
 
+    @property
+    def released(self) -> set[int]:
+        return self.judge.books.released
+
     def may_be_full(self) -> bool:
         """A journal without room gives no verdict; the head-end sends the message again."""
-        return False
+        size, image = self.flash.erase_size, self.flash.image
+        used = sum(image[at : at + 4] == b"LJ01" for at in range(0, self.flash.journal_bytes, size))
+        return used >= self.options.journal_blocks - RESERVES_MAX
 
     def disturb(self) -> None:
         """Something is wrong now that excuses a late light."""
@@ -269,6 +276,7 @@ class World:
 
     def know_policy(self, document: dict[str, Any]) -> None:
         known = dict(document)
+        known["notices"] = document["notice"] if isinstance(document["notice"], list) else [document["notice"]]
         for name in ("floor", "restore"):
             whole, _, part = document[name].lstrip("-").partition(".")
             amount = int(whole) * 1_000_000 + int(part.ljust(6, "0"))
