@@ -61,8 +61,8 @@ class Replay:
             self._on_held(values)
         elif kind == kinds.SEGMENT:
             self._jumps.pop(values[0], None)
-        elif kind == kinds.CREDIT and values[0] in self._overrides:
-            self._overrides[values[0]] &= ~conditions.MONEY  # the order did not know of this payment
+        elif kind == kinds.CREDIT:
+            self._on_credit(values[0])
         elif kind == kinds.EPISODE:
             self._brake.replay_paid(values[0])
         elif kind == kinds.NOTICE and values[4] == NOTICE_DELIVERED:
@@ -75,6 +75,12 @@ class Replay:
         else:
             self._on_care(kind, values)
         self._on_head_end(kind, values, at_s)
+
+    def _on_credit(self, account):
+        """It may have ended a debt without ending the episode; when in doubt the next one is a new one: rather a brake too early."""
+        self._brake.replay_paid(account)
+        if account in self._overrides:
+            self._overrides[account] &= ~conditions.MONEY  # the order did not know of this payment
 
     def _on_head_end(self, kind, values, at_s):
         if kind in _WORDS_OF_HEAD_END and at_s:

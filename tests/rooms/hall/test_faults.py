@@ -292,6 +292,36 @@ def test_a_restart_with_silent_meters_does_not_count_old_debts_as_new():
     world.run(second)
 
 
+def test_a_restart_knows_that_a_released_debt_was_paid_and_came_anew():
+    brake = {"accounts_max": 1, "share_percent": 0, "window_s": 86_400}
+    world = World(meters=3, policies=[policy(brake=brake, hours=[])], power_w=0, poll_period_s=15)
+
+    async def first(world):
+        in_contact(world)
+        for index in range(3):
+            world.credit(50 * COIN, index)
+        for index in range(2):
+            world.credit(-51 * COIN, index)
+        await aio.sleep_ms(40_000)
+        eq(world.gateway.supply.brake.closed, True)
+        world.gateway.on_order(7, 0, 1, 0xFFFFFFFF, 0, 0, None)
+        world.credit(3 * COIN)  # above the floor, and the episode goes on
+        await aio.sleep_ms(40_000)
+        world.credit(-3 * COIN)
+        await aio.sleep_ms(40_000)
+        eq(world.gateway.supply.brake.closed, False)
+
+    async def second(world):
+        await aio.sleep_ms(40_000)
+        in_contact(world)
+        world.credit(-51 * COIN, 2)
+        await aio.sleep_ms(40_000)
+        eq(world.gateway.supply.brake.closed, True, "two new debts since the release, one before the restart")
+
+    world.run(first)
+    world.run(second)
+
+
 def test_a_full_journal_lets_readings_and_restores_go_on():
     world = World()
 
