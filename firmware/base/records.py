@@ -150,23 +150,25 @@ class Layout:
     def _find(self, field):
         if not self._places:
             self._places = {}
-        names = self.names()
-        at = offset = size = 0
-        for letter in self._code:
-            if letter < _LETTERS:
-                size = 0 if letter == _FRONT else size * 10 + letter - 0x30
-                continue
-            kind = letter
-            if letter == _S:
-                kind = _BYTES | size
-                _CODES[kind] = "<" + str(size) + "s"
-                size = 0
-            if names[at] == field:
-                self._places[field] = offset << _OFFSET | kind
-                return self._places[field]
-            at += 1
-            offset += calcsize(_CODES[kind])
-        return _fail(self._words, 0, ": no field " + str(field))
+        words, colon = self._words, self._words.find(":")
+        at = words.find(" " + field + " ", colon)
+        if at < 0 and words.endswith(" " + field):
+            at = words.rfind(" ")
+        if at < 0:
+            _fail(words, 0, ": no field " + field)
+        before = words.count(" ", colon + 2, at + 1)  # fields before this one
+        code, start, place = self._code, 1, 1
+        while before or code[place] < _LETTERS:
+            place += 1
+            if code[place - 1] >= _LETTERS:
+                before -= 1
+                start = place
+        kind = code[place]
+        if kind == _S:
+            kind = _BYTES | int(code[start:place])
+            _CODES[kind] = code[:1] + code[start : place + 1]
+        self._places[field] = calcsize(code[:start]) << _OFFSET | kind
+        return self._places[field]
 
     def _refuse(self, field, value):
         _out_of_range(value, self._words, 0, self.names().index(field))
