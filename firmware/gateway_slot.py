@@ -45,29 +45,50 @@ _CUT_UNTIL = const(21)
 _OVERRIDE = const(22)
 _WAITS = const(23)
 COLUMNS = const(24)
-_RARE = (_FORWARD, _HEARD, _HELD, _HELD_SEQUENCE, _JUMPED, _REFUSED, _NOTICE_AGAIN, _LOST, _PAUSE, _CUT_ORDER, _CUT_UNTIL, _OVERRIDE)
-_RARE += (_WAITS,)
-_INITIAL = (0, 0, None, supply.ON_UNKNOWN, 0, None, None, None, None, 0, 0, None, None, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, None)
+_FALSE = const(1)  # of what is None, False or True
+_TRUE = const(2)
+
+# how each is kept: B, H, h an array of so many bits, whose values are sure to fit (rows stay below 2 ** 15, the bus counts turns up to
+# 65535); N, Z a list, n, z a map of those that differ from their beginning, which is 0, or None for N and n
+_KEPT = b"hHBBzNNnNzznnZZBZzzzzzzn"
 
 
-def _column(number):
-    def get(slot):
-        return slot._columns[number][slot.index]
+class _Column:
+    """An attribute of every slot. A property would be six objects more, and there are seventeen of these."""
 
-    def put(slot, value):
-        slot._columns[number][slot.index] = value
+    def __init__(self, number):
+        self.number = number
 
-    return property(get, put)
+    def __get__(self, slot, owner):
+        return slot._columns[self.number][slot.index]
+
+    def __set__(self, slot, value):
+        slot._columns[self.number][slot.index] = value
 
 
-def _rare(number):
-    def get(slot):
-        return slot._columns[number].get(slot.index, _INITIAL[number])
+class _Rare:
+    """An attribute that few slots have at a time; `initial` is that of all others."""
 
-    def put(slot, value):
-        _put_rare(slot._columns[number], slot.index, value, _INITIAL[number])
+    def __init__(self, number, initial):
+        self.number = number
+        self.initial = initial
 
-    return property(get, put)
+    def __get__(self, slot, owner):
+        return slot._columns[self.number].get(slot.index, self.initial)
+
+    def __set__(self, slot, value):
+        _put_rare(slot._columns[self.number], slot.index, value, self.initial)
+
+
+def _new_column(number, count):
+    kept = chr(_KEPT[number])
+    if kept in "BHh":
+        return array(kept, bytes(count if kept == "B" else 2 * count))
+    return {} if kept in "nz" else [_initial(number)] * count
+
+
+def _initial(number):
+    return None if _KEPT[number] in b"Nn" else 0
 
 
 def _put_rare(column, index, value, initial):
@@ -85,25 +106,34 @@ class Slot:
         self._slots = slots
         self._columns = slots.columns
         self.account, self.serial, self.tariff, self.policy, self.flags = slots.meters.facts(index)
-        self.model = slots.models[index]  # flags: protected, care, exempt; they hold beside those of the account row
+        self.model = slots.models[slots.meters.model_of(index)]  # flags: protected, care, exempt; they hold beside those of the account row
 
-    row = _column(_ROW)
-    silent_turns = _column(_SILENT)
-    enforceable = _column(_ENFORCEABLE)  # None until a status word was read
-    state = _column(_STATE)
-    notice_forward_s = _rare(_FORWARD)  # how far the clock was set forward since the notice: its period is not shorter for it
-    uncharged_ucu = _column(_UNCHARGED)  # worth of the energy since the last charge, None without reading or tariff
-    held = _rare(_HELD)  # HELD reason while the present readings are not believed
-    held_sequence = _rare(_HELD_SEQUENCE)  # journal sequence of the HELD record, 0 = not written in this life
-    jumped = _rare(_JUMPED)  # (rate, register) of the reading that was held for a jump
-    read_refused = _rare(_REFUSED)  # error word while the meter refuses to tell its register
-    judged = _column(_JUDGED)  # verdict and failed bits last journalled, so that only changes are
-    notice_asked = _column(_ASKED)  # policy channel bits asked in this episode since the start
-    notice_sequence = _column(_NOTICE)  # journal sequence of the notice that the head-end has yet to confirm
-    orders_lost = _rare(_LOST)  # relay orders in a row that were never answered
-    cut_order = _rare(_CUT_ORDER)  # number of an accepted cut order
-    cut_order_until_s = _rare(_CUT_UNTIL)
-    override = _rare(_OVERRIDE)
+    row = _Column(_ROW)
+    silent_turns = _Column(_SILENT)
+    state = _Column(_STATE)
+    notice_forward_s = _Rare(_FORWARD, 0)  # how far the clock was set forward since the notice: its period is not shorter for it
+    uncharged_ucu = _Column(_UNCHARGED)  # worth of the energy since the last charge, None without reading or tariff
+    held = _Rare(_HELD, 0)  # HELD reason while the present readings are not believed
+    held_sequence = _Rare(_HELD_SEQUENCE, 0)  # journal sequence of the HELD record, 0 = not written in this life
+    jumped = _Rare(_JUMPED, None)  # (rate, register) of the reading that was held for a jump
+    read_refused = _Rare(_REFUSED, None)  # error word while the meter refuses to tell its register
+    judged = _Column(_JUDGED)  # verdict and failed bits last journalled, so that only changes are
+    notice_asked = _Column(_ASKED)  # policy channel bits asked in this episode since the start
+    notice_sequence = _Column(_NOTICE)  # journal sequence of the notice that the head-end has yet to confirm
+    orders_lost = _Rare(_LOST, 0)  # relay orders in a row that were never answered
+    cut_order = _Rare(_CUT_ORDER, 0)  # number of an accepted cut order
+    cut_order_until_s = _Rare(_CUT_UNTIL, 0)
+    override = _Rare(_OVERRIDE, 0)
+
+    @property
+    def enforceable(self):
+        """None until a status word was read."""
+        kept = self._columns[_ENFORCEABLE][self.index]
+        return kept == _TRUE if kept else None
+
+    @enforceable.setter
+    def enforceable(self, value):
+        self._columns[_ENFORCEABLE][self.index] = _TRUE if value else _FALSE
 
     @property
     def address(self):
@@ -209,10 +239,10 @@ class Slot:
     def forget(self):
         """What the account row said before is void: after a start, and when the head-end's state took its place."""
         for number in range(_READ, COLUMNS):
-            if number not in _RARE:
-                self._columns[number][self.index] = _INITIAL[number]
-            elif self.index in self._columns[number]:
-                del self._columns[number][self.index]
+            if type(self._columns[number]) is dict:
+                _put_rare(self._columns[number], self.index, None, None)
+            else:
+                self._columns[number][self.index] = _initial(number)
         self.ticks_in_state = 0
 
 
@@ -222,10 +252,10 @@ class Slots:
     def __init__(self, settings, models):
         self.meters = settings.meters
         count = len(self.meters)
-        self.models = [models[self.meters.model_of(index)] for index in range(count)]
+        self.models = models  # by their names
         self.utc_offset_min = settings.utc_offset_min
         self.second = 1
-        self.columns = [{} if number in _RARE else [_INITIAL[number]] * count for number in range(COLUMNS)]
+        self.columns = [_new_column(number, count) for number in range(COLUMNS)]
         self.columns[_SINCE] = [self.second] * count
         self._readings = [bytearray(BLOCK * _READING.size) for _ in range((count + BLOCK - 1) // BLOCK)]
         self._by_account = array("H")  # indexes in the order of account numbers
@@ -236,11 +266,11 @@ class Slots:
         self._shown = None  # the reading made last
 
     def __len__(self):
-        return len(self.models)
+        return len(self.meters)
 
     def __getitem__(self, index):
         if self._last is None or self._last.index != index:
-            if not 0 <= index < len(self.models):
+            if not 0 <= index < len(self.meters):
                 raise IndexError("no such slot")
             self._last = Slot(self, index)
         return self._last
