@@ -176,12 +176,12 @@ def correct(db: Database, account: int, tariffs: dict[tuple[int, int], Tariff], 
 
 def _ways(records: list[Record], rollover: int | None) -> Iterator[_Way]:
     way: _Way | None = None
-    began_s = 0
+    began_s = ended_s = 0
     for record in records:
         if record.kind == kinds.SEGMENT:
             if way is not None:
                 yield way
-            way, began_s = None, record.at_s
+            way, began_s, ended_s = None, record.at_s, record.at_s
             if record.octets("serial") != bytes(6):
                 registers = record.fields["from_cwh"]
                 assert isinstance(registers, list)
@@ -199,9 +199,9 @@ def _ways(records: list[Record], rollover: int | None) -> Iterator[_Way]:
             if record.number("why") == 0:
                 way.pass_over(record)
         elif record.number("cause") not in NO_ENERGY:
+            if record.number("reading_at_s") != ended_s:  # else one more register of the same span
+                began_s, ended_s = ended_s, record.number("reading_at_s")
             way.add(record, began_s)
-            if not record.number("marks") & 4:
-                began_s = record.number("reading_at_s")
     if way is not None:
         yield way
 

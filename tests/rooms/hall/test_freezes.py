@@ -1,10 +1,13 @@
 """Days charged from the meter's own midnights: the usual night, outages, and every freeze that must not be believed."""
 
+import json
+
 from firmware.base import aio
+from firmware.ledger import record_kinds as kinds
 from tests.fake_board import UTC_OFFSET_MIN, World
-from tests.hall_kit import until
+from tests.hall_kit import records, until
 from tests.kit import cases, eq
-from tests.rooms.hall.freezing import DAY_S, ESTIMATED, MIDNIGHT_S, adds_up, bound, charges, frozen, life, pass_days
+from tests.rooms.hall.freezing import DAY_S, ESTIMATED, LAYOUT, MIDNIGHT_S, adds_up, bound, charges, frozen, life, pass_days
 
 
 def world_before_midnight(before_s=60, **changes):
@@ -182,3 +185,51 @@ def test_a_relay_order_goes_between_the_freezes():
         return world.meters[0].orders.count(0x1C), world.firmware.bus.lane.busy(0, 2)
 
     eq(world.run(script), (0, False), "a meter that is closed already is looked at, and no more")
+
+
+def tariff_text(version, effective, price):
+    document = {"tariff": 1, "version": version, "effective": effective, "currency": "CNY", "utc_offset_min": UTC_OFFSET_MIN}
+    document["prices"] = {"total": price}
+    return json.dumps(document).encode()
+
+
+def versions(world):
+    """(day, version, price) of each charge at a midnight."""
+    values = [LAYOUT.unpack(raw, 11) for raw in records(world, kinds.CHARGE)]
+    return [((row[5] - MIDNIGHT_S) // DAY_S, row[7], row[8]) for row in values if row[11] == 1]
+
+
+def test_each_day_is_charged_under_the_tariff_of_its_own_day():
+    """Versions of 24 and 26 September lie in an outage; the midnight of the 22nd is day 0."""
+    world = world_before_midnight()
+    for version, effective, price in ((2, "2026-09-24", "0.7000"), (3, "2026-09-26", "0.4000")):
+        world._write("tariff_1_%d.json" % version, tariff_text(version, effective, price).decode())
+    life(world, 20)
+    pass_days(world, 6 * DAY_S + 600)
+    life(world, 60)
+    eq(versions(world), [(0, 1, 5500), (1, 1, 5500), (2, 1, 5500), (3, 2, 7000), (4, 2, 7000), (5, 3, 4000), (6, 3, 4000)])
+
+
+def test_a_tariff_that_comes_late_applies_from_the_first_day_that_is_not_settled():
+    world = world_before_midnight()
+
+    async def script(world):
+        await bound(world)
+        await aio.sleep_ms(300_000)  # day 0 is settled
+        world.gateway.on_order(5, 0, 2, 0, 0, 0, tariff_text(2, "2026-09-20", "0.7000"))
+
+    world.run(script)
+    pass_days(world, 2 * DAY_S)
+    life(world, 60)
+    eq(versions(world), [(0, 1, 5500), (1, 2, 7000), (2, 2, 7000)])
+
+
+def test_days_without_a_tariff_wait_for_one_and_are_split_from_then_on():
+    world = world_before_midnight()
+    world._write("tariff_1_1.json", tariff_text(1, "2026-09-24", "0.5500").decode())
+    life(world, 300)
+    eq(charges(world), [])
+    pass_days(world, 5 * DAY_S)
+    life(world, 60)
+    eq([(row[0], row[4]) for row in charges(world)], [(3, ESTIMATED), (4, 0), (5, 0)])
+    adds_up(world)
