@@ -19,48 +19,20 @@ _I64_MAX = 0x7FFFFFFFFFFFFFFF
 _I64_MIN = -0x8000000000000000
 _ROWS_MAX = const(64)  # of one part of a signed state
 _PARTS_MAX = const(1_000)
+_FEW = const(3)
 
 OFFLINE_PAYLOAD = cbor.encode({1: False})  # the last will
 
-# Key = place + 1. (name, lowest, highest) is a number, (name, size) bytes, (name,) is left to its decoder.
-_CREDIT = (
-    ("account", 1, ACCOUNT_MAX),
-    ("issuer", 1, _U16_MAX),
-    ("number", 1, _U32_MAX),
-    ("amount_ucu", _I64_MIN, _I64_MAX),
-    ("total_ucu", _I64_MIN, _I64_MAX),
-    ("at_s", 0, _U32_MAX),
-)
-_ORDER = (
-    ("order", 1, _U8_MAX),
-    ("account", 0, ACCOUNT_MAX),
-    ("number", 0, _U32_MAX),
-    ("expires_at_s", 0, _U32_MAX),
-    ("credit_number", 0, _U32_MAX),
-    ("overridden", 0, _U32_MAX),
-    ("document",),
-)
-_ACK = (
-    ("epoch", 0, _U32_MAX),
-    ("sequence", 0, _U32_MAX),
-    ("chain", 8),
-    ("countersign", 8),
-    ("readings", 0, _U32_MAX),
-    ("time_s", 0, _U32_MAX),
-    ("challenge",),
-    ("comparison", 0, 3),
-    ("resend_sequence",),
-    ("resend_readings",),
-)
-_STATE = (
-    ("epoch", 1, _U32_MAX),
-    ("sequence", 1, _U32_MAX),
-    ("part", 1, _PARTS_MAX),
-    ("parts", 1, _PARTS_MAX),
-    ("rows",),
-)
-_FLAGS = (("flags", 0, _U16_MAX), ("until_s", 1, _U32_MAX))
-_REPORT = (("what", 1, 3), ("episode", 0, _U16_MAX), ("level", 0, _U8_MAX), ("at_s", 0, _U32_MAX))
+# Name of the message, then its fields, each with its kind: key = place + 1. I and i, H and h, B and b are numbers of 32, 16 and 8 bits,
+# A and a those of accounts, P parts, c and C the few up to 3; the small letters begin at 0, the others at 1. q has 64 bits and a sign,
+# 8 is so many bytes, * is left to the decoder. Text stays in flash, where tuples would fill the heap.
+_CREDIT = "credit account:A issuer:H number:I amount_ucu:q total_ucu:q at_s:i"
+_ORDER = "order order:B account:a number:i expires_at_s:i credit_number:i overridden:i document:*"
+_ACK = "ack epoch:i sequence:i chain:8 countersign:8 readings:i time_s:i challenge:* comparison:c resend_sequence:* resend_readings:*"
+_STATE = "state epoch:I sequence:I part:P parts:P rows:*"
+_FLAGS = "flags flags:h"
+_FLAGS_WITH_END = "flags flags:h until_s:I"
+_REPORT = "report what:C episode:h level:b at_s:i"
 
 
 class Ack:
@@ -95,12 +67,12 @@ def encode_status(fields, challenge, counters):
 
 def decode_credit(buf, start, end):
     """down/credits -> (account, issuer, number, amount_ucu, total_ucu, at_s)."""
-    return tuple(_take(cbor.decode(buf, start, end), "credit", _CREDIT))
+    return tuple(_take(cbor.decode(buf, start, end), _CREDIT))
 
 
 def decode_order(buf, start, end):
     """down/orders -> (order, account, number, expires_at_s, credit_number, overridden, document or None)."""
-    values = _take(cbor.decode(buf, start, end), "order", _ORDER)
+    values = _take(cbor.decode(buf, start, end), _ORDER)
     if values[6] is not None and type(values[6]) is not bytes:
         raise WireFault("order.document: neither bytes nor null")
     return tuple(values)
@@ -108,19 +80,19 @@ def decode_order(buf, start, end):
 
 def decode_ack(buf, start, end):
     """down/acks -> Ack."""
-    values = _take(cbor.decode(buf, start, end), "ack", _ACK)
+    values = _take(cbor.decode(buf, start, end), _ACK)
     if values[6] is not None:
-        _check("ack", ("challenge", 8), values[6])
+        _check("ack", "challenge:8", values[6])
     if values[8] is not None:
-        _check("ack", ("resend_sequence", 1, _U32_MAX), values[8])
+        _check("ack", "resend_sequence:I", values[8])
     if values[9] is not None:
-        _check("ack", ("resend_readings", 1, _U32_MAX), values[9])
+        _check("ack", "resend_readings:I", values[9])
     return Ack(values)
 
 
 def decode_state(document):
     """Document of order 8 -> (new epoch, first sequence, part, parts, [row bytes, ...])."""
-    values = _take(cbor.decode(document, 0, len(document)), "state", _STATE)
+    values = _take(cbor.decode(document, 0, len(document)), _STATE)
     rows = values[4]
     if type(rows) is not list or len(rows) > _ROWS_MAX:
         raise WireFault("state.rows: no list of at most 64 rows")
@@ -135,34 +107,58 @@ def decode_state(document):
 def decode_flags(document):
     """Document of order 9 -> (flags, end of the exemption; 0 = without end)."""
     value = cbor.decode(document, 0, len(document))
-    ends = type(value) is dict and len(value) == len(_FLAGS)
-    values = _take(value, "flags", _FLAGS if ends else _FLAGS[:1])
+    ends = type(value) is dict and len(value) == 2
+    values = _take(value, _FLAGS_WITH_END if ends else _FLAGS)
     return values[0], values[1] if ends else 0
 
 
 def decode_report(document):
     """Document of order 11 -> (what, episode, level, at_s)."""
-    return tuple(_take(cbor.decode(document, 0, len(document)), "report", _REPORT))
+    return tuple(_take(cbor.decode(document, 0, len(document)), _REPORT))
 
 
-def _take(value, name, shape):
+def _take(value, shape):
     """Values of a map that has exactly the keys 1 ... n, in the order of `shape`, each checked."""
-    if type(value) is not dict or len(value) != len(shape):
-        raise WireFault(name + ": no map of " + str(len(shape)) + " fields")
+    fields = shape.split(" ")
+    name = fields[0]
+    if type(value) is not dict or len(value) != len(fields) - 1:
+        raise WireFault(name + ": no map of " + str(len(fields) - 1) + " fields")
     for key in value:
         if type(key) is not int:
             raise WireFault(name + ": a key is not a number")
     values = []
-    for place, field in enumerate(shape):
-        if place + 1 not in value:
-            raise WireFault(name + "." + field[0] + ": missing")
-        _check(name, field, value[place + 1])
-        values.append(value[place + 1])
+    for key in range(1, len(fields)):
+        if key not in value:
+            raise WireFault(name + "." + fields[key][:-2] + ": missing")
+        _check(name, fields[key], value[key])
+        values.append(value[key])
     return values
 
 
 def _check(name, field, value):
-    if len(field) == 3 and not (type(value) is int and field[1] <= value <= field[2]):
-        raise WireFault(name + "." + field[0] + ": no number from " + str(field[1]) + " to " + str(field[2]))
-    if len(field) == 2 and not (type(value) is bytes and len(value) == field[1]):
-        raise WireFault(name + "." + field[0] + ": not " + str(field[1]) + " bytes")
+    kind = field[-1]
+    if kind == "*":
+        return
+    if kind == "8":
+        if type(value) is not bytes or len(value) != 8:
+            raise WireFault(name + "." + field[:-2] + ": not 8 bytes")
+        return
+    lowest, highest = _range_of(kind)
+    if type(value) is not int or not lowest <= value <= highest:
+        raise WireFault(name + "." + field[:-2] + ": no number from " + str(lowest) + " to " + str(highest))
+
+
+def _range_of(kind):
+    """(lowest, highest) of a number."""
+    lowest = 0 if kind >= "a" else 1
+    if kind in "Ii":
+        return lowest, _U32_MAX
+    if kind in "Aa":
+        return lowest, ACCOUNT_MAX
+    if kind == "q":
+        return _I64_MIN, _I64_MAX
+    if kind in "Hh":
+        return lowest, _U16_MAX
+    if kind in "Bb":
+        return lowest, _U8_MAX
+    return lowest, _PARTS_MAX if kind == "P" else _FEW
