@@ -37,12 +37,21 @@ _PLUGS_MAX = const(3_000)
 _BLOCK_BYTES = 16 if sys.maxsize <= 0x7FFFFFFF else 32  # four words
 _IN_A_ROW = const(50)  # then it is no small hole any more
 # RFC 5246 section 7.2.2, RFC 8446 section 6.2: what a server may hold against us
-_ALERTS = {
-    40: "handshake failure (does it demand a client certificate?)", 42: "bad certificate", 43: "unsupported certificate",
-    44: "certificate revoked", 45: "certificate expired", 46: "certificate unknown", 48: "unknown CA", 49: "access denied",
-    70: "protocol version", 71: "insufficient security", 80: "internal error", 112: "unknown name",
-    116: "certificate required",
-}  # fmt: skip
+_ALERTS = """
+40 handshake failure (does it demand a client certificate?)
+42 bad certificate
+43 unsupported certificate
+44 certificate revoked
+45 certificate expired
+46 certificate unknown
+48 unknown CA
+49 access denied
+70 protocol version
+71 insufficient security
+80 internal error
+112 unknown name
+116 certificate required
+"""
 _NO_MEMORY = "no memory is left for it"
 _BROKEN = "the connection broke"
 # EBUSY is how MicroPython shows mbedTLS's MPI_ALLOC_FAILED
@@ -281,8 +290,18 @@ class Session:
 
 def _explained(fault, alert):
     if alert:
-        return OSError(errno.ECONNREFUSED, "the server refuses: " + _ALERTS.get(alert, "alert " + str(alert)))
+        return OSError(errno.ECONNREFUSED, "the server refuses: " + _alert_words(alert))
     return fault
+
+
+def _alert_words(alert):
+    """What an alert of the server means."""
+    mark = "\n" + str(alert) + " "
+    at = _ALERTS.find(mark)
+    if at < 0:
+        return "alert " + str(alert)
+    at += len(mark)
+    return _ALERTS[at : _ALERTS.find("\n", at)]
 
 
 def sentence(fault):
