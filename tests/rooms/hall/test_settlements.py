@@ -86,3 +86,12 @@ def test_a_meter_whose_clock_is_wrong_by_years_has_no_month():
     life(world, 300)
     eq(months(world), [])
     eq([row[4] for row in charges(world)], [ESTIMATED])
+
+
+def test_a_settlement_of_the_future_is_no_month():
+    world = world_before(FIRST_S, freezes=None, model="base_2007")
+    meter = world.meters[0]
+    meter.clock_s += 40 * DAY_S
+    meter.settlements = [meter.register_cwh()]
+    life(world, 300)
+    eq(months(world), [])
