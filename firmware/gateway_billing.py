@@ -215,6 +215,7 @@ class Billing:
         if tariff is None:
             self._write_off_lines(slot.account, serial, lines)
             return
+        self._close_days(slot, serial, since_s)
         priced = []
         before, after = [0] * REGISTERS, [0] * REGISTERS
         for rate, from_cwh, to_cwh in lines:
@@ -303,6 +304,7 @@ class Billing:
         tariff = self._tariff_of(slot, reading)
         if tariff is None:
             return 0
+        self._close_days(slot, reading.serial, self._ledger.accounts.get(slot.row, "charged_at_s"))  # a power cut left them open
         settles = cause in (CAUSE_MIDNIGHT, CAUSE_EDGE)
         lines = self._lines(slot, tariff, reading.at_s, reading.registers, reading.rates, settles)
         charged_at_s = self._ledger.accounts.get(slot.row, "charged_at_s")
@@ -327,6 +329,7 @@ class Billing:
         tariff = self.tariff_now(slot, since_s) or self.tariff_now(slot, midnight_s - 1)
         if tariff is None:
             return True
+        self._close_days(slot, serial, since_s)
         lines = self._lines(slot, tariff, midnight_s, registers, slot.model.rates, True)
         marks = MARK_UNSPLIT_MIDNIGHT if self._crosses_midnight(slot, since_s, midnight_s - 1) else 0
         self._journal(slot, lines, (serial, midnight_s), tariff, (CAUSE_MIDNIGHT, marks))

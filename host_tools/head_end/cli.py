@@ -17,8 +17,9 @@ from host_tools.head_end import commands, lists, months, show, state, tls, visit
 from host_tools.head_end.arguments import parser
 from host_tools.head_end.database import Database
 from host_tools.head_end.errors import BadInput
-from host_tools.head_end.reconcile import Result, reconcile
+from host_tools.head_end.reconcile import reconcile
 from host_tools.head_end.reconcile_gateways import notes
+from host_tools.head_end.reconcile_result import Result
 from host_tools.head_end.reconcile_tariffs import Tariffs
 from host_tools.head_end.server import Server
 from host_tools.head_end.statement import statement

@@ -24,8 +24,9 @@ from pydantic import (
     model_validator,
 )
 
-from host_tools.head_end.amounts import parse_decimal, parse_limit, parse_price
+from host_tools.head_end.amounts import parse_decimal, parse_limit
 from host_tools.head_end.errors import BadInput
+from host_tools.head_end.tariff_document import Tariff, read
 
 TEXT_MAX = 3_000  # compact JSON; with its wrapping it must fit one packet of the gateway
 Identity = Annotated[StrictInt, Field(ge=1, le=0xFFFFFFFF)]
@@ -33,66 +34,8 @@ Seconds = Annotated[StrictInt, Field(ge=0, le=366 * 86_400)]
 Offset = Annotated[StrictInt, Field(ge=-14 * 60, le=14 * 60)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
 class _Open(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True)
-
-
-class Prices(_Strict):
-    """Either one price for the total register or one for each rate register, in 0.0001 currency per kWh as text."""
-
-    total: StrictStr | None = None
-    rates: Annotated[list[StrictStr], Field(min_length=1, max_length=4)] | None = None
-
-    @field_validator("total")
-    @classmethod
-    def _check_total(cls, text: str | None) -> str | None:
-        if text is not None:
-            _as_value_error(parse_price, text, "price")
-        return text
-
-    @field_validator("rates")
-    @classmethod
-    def _check_rates(cls, texts: list[str] | None) -> list[str] | None:
-        for text in texts or []:
-            _as_value_error(parse_price, text, "price")
-        return texts
-
-    @model_validator(mode="after")
-    def _one_of_both(self) -> "Prices":
-        if len(self.model_fields_set) != 1 or (self.total is None) == (self.rates is None):
-            raise ValueError("must have either 'total' or 'rates'")
-        return self
-
-
-class Tariff(_Strict):
-    tariff: Identity
-    version: Identity
-    effective: StrictStr
-    currency: Annotated[StrictStr, Field(pattern="^[A-Z]{3}$")]
-    utc_offset_min: Offset
-    prices: Prices
-
-    @field_validator("effective")
-    @classmethod
-    def _check_date(cls, text: str) -> str:
-        try:
-            good = len(text) == 10 and text.isascii() and date.fromisoformat(text).isoformat() == text
-        except ValueError:
-            good = False
-        if not good or not "2000" <= text[:4] <= "2099":
-            raise ValueError("must be a date such as 2026-01-01")
-        return text
-
-    def price_of(self, rate: int) -> int | None:
-        """Price for a register (0 = total), None when this tariff has none."""
-        if rate == 0:
-            return None if self.prices.total is None else parse_price(self.prices.total, "price")
-        rates = self.prices.rates or []
-        return parse_price(rates[rate - 1], "price") if rate <= len(rates) else None
 
 
 class Notice(_Open):
@@ -275,6 +218,8 @@ def _no_constant(text: str) -> Any:
 
 def check(model: type[BaseModel], value: Any) -> Any:
     """An instance of `model`; BadInput names the first wrong field."""
+    if model is Tariff:
+        return read(value)
     try:
         return model.model_validate(value)
     except ValidationError as fault:

@@ -43,6 +43,12 @@ class Rules:
     def local(self, at_s: int) -> datetime:
         return datetime.fromtimestamp(at_s, self.zone)
 
+    @property
+    def is_plain(self) -> bool:
+        """A price for each register, and nothing else."""
+        rich = (self.tariff.bands, self.tariff.steps, self.tariff.fee_per_day, self.tariff.fee_per_month, self.tariff.minimum_per_month)
+        return all(part is None for part in rich)
+
     # the calendar
 
     def season(self, day: date) -> str:

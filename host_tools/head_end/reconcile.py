@@ -6,7 +6,6 @@ named with its sequence and its exact size.
 """
 
 import sqlite3
-from dataclasses import dataclass, field
 
 from host_tools.head_end import reconcile_gateways
 from host_tools.head_end.database import Database
@@ -14,49 +13,16 @@ from host_tools.head_end.folding import fold, records_of
 from host_tools.head_end.gaps import RECORDS, kept
 from host_tools.head_end.months import prove
 from host_tools.head_end.openings import beginning
+from host_tools.head_end.reconcile_charges import FIXED_FEE, MINIMUM, MORE_FOLLOWS, Standing
+from host_tools.head_end.reconcile_result import Result
 from host_tools.head_end.reconcile_tariffs import Tariffs
-from host_tools.head_end.segments import FIXED_FEE, ROLLOVER, Segment, infer
+from host_tools.head_end.segments import ROLLOVER, Segment, infer
 from host_tools.journal_reader import AccountRow, Record, kinds, parse_row
 from host_tools.journal_reader.words import CREDIT_REFUSED, address, energy, money, word
 
 MIDNIGHT = 1  # CHARGE cause
 FREEZE_CLOCK_S = 900  # a register frozen at the meter's own midnight may be so far from a reading of ours of that time
 COLUMNS = ("total_cwh", "rate1_cwh", "rate2_cwh", "rate3_cwh", "rate4_cwh")
-
-
-@dataclass
-class Result:
-    """One account. `balance_ucu` is ours, `gateway_balance_ucu` is what the gateway's records say."""
-
-    account: int
-    credits_ucu: int = 0
-    pending_ucu: int = 0
-    charged_ucu: int = 0
-    charged_cwh: int = 0
-    gateway_balance_ucu: int = 0
-    charges: int = 0
-    charges_seen_in_readings: int = 0
-    differences: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)  # what could not be checked, and why
-
-    @property
-    def balance_ucu(self) -> int:
-        return self.credits_ucu - self.charged_ucu
-
-    def as_json(self) -> dict[str, object]:
-        return {
-            "account": self.account,
-            "credits_ucu": self.credits_ucu,
-            "pending_ucu": self.pending_ucu,
-            "charged_ucu": self.charged_ucu,
-            "charged_cwh": self.charged_cwh,
-            "balance_ucu": self.balance_ucu,
-            "gateway_balance_ucu": self.gateway_balance_ucu,
-            "charges": self.charges,
-            "charges_seen_in_readings": self.charges_seen_in_readings,
-            "differences": self.differences,
-            "notes": self.notes,
-        }
 
 
 def reconcile(db: Database) -> tuple[list[Result], list[str]]:
@@ -103,6 +69,7 @@ class _Account:
         self.rollover: int | None = known["rollover_cwh"]  # of the account's meter, None = its model is not known here
         self.records: list[Record] = []
         self.own_tariffs = {int(row["tariff"]) for row in db.rows("SELECT tariff FROM account_tariffs WHERE account = ?", account)}
+        self.standing = Standing()
         self.began_s = 0  # when the energy of the next charge began
         self.states = _given_states(db, self.gateway_id)
         self.credits: dict[tuple[int, int], tuple[int, int]] = {}  # (issuer, number) -> (amount, total), by our own addition
@@ -152,6 +119,8 @@ class _Account:
         if row.serial != bytes(6):
             start = {rate: row.charged_cwh[rate] for rate in used}
             self._begin(record, row.serial, start)
+        self.standing.open(row)
+        self.began_s = row.charged_at_s
         self.result.charged_ucu = row.total_charged_ucu
         self.opening = {issuer: (number, total_ucu) for issuer, number, total_ucu in row.issuers}
         self.credited = dict(self.opening)
@@ -272,23 +241,35 @@ class _Account:
     def _charge(self, record: Record) -> None:
         rate, start, end = record.number("rate"), record.number("from_cwh"), record.number("to_cwh")
         self.result.charges += 1
-        if record.number("cause") == FIXED_FEE:
-            self.name(record, "a fixed fee, but no tariff here has one")
+        if record.number("cause") in (FIXED_FEE, MINIMUM):
+            self._day_charge(record)
             return
-        own_price, said = self.tariffs.price_of(record, self.gateway_id, self.began_s)
+        span = self.segment.passed(start, end) if self.segment else (end - start) % ROLLOVER
+        own_price, said = self.tariffs.price_of(record, self.gateway_id, self.began_s, self.standing, span)
         if record.number("tariff") not in self.own_tariffs:
             said.insert(0, f"tariff {record.number('tariff')} is not the account's, {', '.join(map(str, sorted(self.own_tariffs)))} is")
-        span = self.segment.passed(start, end) if self.segment else (end - start) % ROLLOVER
         self._charge_span(record, rate, start, end, span)
         for sentence in said:
             self.name(record, sentence)
-        self.began_s = record.number("reading_at_s")
+        if not record.number("marks") & MORE_FOLLOWS:
+            self.began_s = record.number("reading_at_s")
         amount = span * own_price
         self.result.charged_ucu += amount
         self.result.charged_cwh += span
         told, total = record.number("amount_ucu"), record.number("total_charged_ucu")
         if told != amount:
             self.name(record, f"charged {money(told)}, computed {money(amount)} for {energy(span)}, difference {told - amount} ucu")
+        self._running_total(record, total)
+
+    def _day_charge(self, record: Record) -> None:
+        """A fee of a day, or what a month came short of its minimum: no energy."""
+        amount, said = self.tariffs.day_charge(record, self.gateway_id, self.standing)
+        for sentence in said:
+            self.name(record, sentence)
+        self.result.charged_ucu += amount
+        self._running_total(record, record.number("total_charged_ucu"))
+
+    def _running_total(self, record: Record, total: int) -> None:
         gap = total - self.result.charged_ucu
         if gap != self.total_gap_ucu:
             self.name(record, f"total charged is {money(total)}, computed {money(self.result.charged_ucu)}, difference {gap} ucu")
@@ -372,6 +353,9 @@ class _Account:
             return
         if self.segment is not None and row.serial != self.segment.serial:
             self.name(record, f"snapshot has meter {address(row.serial)}, bound is {address(self.segment.serial)}")
+        differs = self.standing.differs(row)
+        if differs is not None:
+            self.name(record, differs)
         self._snapshot_credits(record, {issuer: (number, total_ucu) for issuer, number, total_ucu in row.issuers})
         gap = row.total_charged_ucu - self.result.charged_ucu
         if gap != self.total_gap_ucu:

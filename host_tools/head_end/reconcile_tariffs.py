@@ -3,7 +3,10 @@
 from datetime import datetime, timedelta, timezone
 
 from host_tools.head_end.database import Database
-from host_tools.head_end.documents import Tariff, digest
+from host_tools.head_end.documents import digest
+from host_tools.head_end.pricing import Rules
+from host_tools.head_end.reconcile_charges import Standing
+from host_tools.head_end.tariff_document import Tariff
 from host_tools.journal_reader import Record, kinds, parse_record
 from host_tools.journal_reader.words import price
 
@@ -15,6 +18,7 @@ class Tariffs:
 
     def __init__(self, db: Database) -> None:
         self.held: dict[Key, Tariff] = {}
+        self.rules: dict[Key, Rules] = {}
         self.known_since: dict[tuple[int, Key], int] = {}  # (gateway, version) -> sequence of its DOCUMENT record
         self.differences: list[str] = []
         for row in db.rows("SELECT * FROM documents ORDER BY what, id, version"):
@@ -25,7 +29,9 @@ class Tariffs:
             if row["what"] != 1:
                 continue
             try:
-                self.held[(int(row["id"]), int(row["version"]))] = Tariff.model_validate_json(text)
+                tariff = Tariff.model_validate_json(text)
+                self.held[(tariff.tariff, tariff.version)] = tariff
+                self.rules[(tariff.tariff, tariff.version)] = Rules(tariff)
             except ValueError:
                 self.differences.append(f"{name} cannot be read")
         for row in db.rows("SELECT gateway_id, raw FROM records WHERE kind = ? ORDER BY sequence", kinds.DOCUMENT):
@@ -42,18 +48,30 @@ class Tariffs:
         tariff = self.held.get((record.number("tariff"), record.number("version")))
         return tariff is not None and (record.number("reading_at_s") + 60 * tariff.utc_offset_min) % 86_400 == 0
 
-    def price_of(self, record: Record, gateway_id: int, began_s: int) -> tuple[int, list[str]]:
+    def price_of(self, record: Record, gateway_id: int, began_s: int, standing: Standing, digits: int) -> tuple[int, list[str]]:
         """(our own price for this charge, differences); the gateway's price, after naming it, when there is none here."""
         rate, told = record.number("rate"), record.number("price")
         key = (record.number("tariff"), record.number("version"))
         tariff = self.held.get(key)
-        ours = None if tariff is None else tariff.price_of(rate)
-        if tariff is None or ours is None:
+        if tariff is None or not self.rules[key].has_price(rate):
             return told, [f"tariff {key[0]} version {key[1]} has no price for register {rate} here"]
         found = self._validity(record, gateway_id, key, tariff, began_s)
+        if "day" in record.fields:
+            ours, said = standing.energy(record, self.rules[key], began_s, digits)
+            return ours, found + said
+        if not self.rules[key].is_plain:
+            return told, found + [f"the charge tells no day, band and step, tariff {key[0]} version {key[1]} needs them"]
+        ours = self.rules[key].price(rate, "", 0)
         if ours != told:
             found.append(f"price {price(told)} was charged, tariff {key[0]} version {key[1]} says {price(ours)}")
         return ours, found
+
+    def day_charge(self, record: Record, gateway_id: int, standing: Standing) -> tuple[int, list[str]]:
+        """(our own amount of a fee or minimum, differences)."""
+        key = (record.number("tariff"), record.number("version"))
+        if key not in self.rules or "day" not in record.fields:
+            return 0, [f"a fee by tariff {key[0]} version {key[1]}, which has none here"]
+        return standing.day_charge(record, self.rules[key])
 
     def _validity(self, record: Record, gateway_id: int, key: Key, tariff: Tariff, began_s: int) -> list[str]:
         """A version is valid from its day on, until a newer one that the gateway has takes over for energy that begins later."""

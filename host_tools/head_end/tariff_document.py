@@ -93,6 +93,13 @@ class Tariff(_Strict):
     fee_per_month: StrictStr | None = None
     minimum_per_month: StrictStr | None = None
 
+    def price_of(self, rate: int) -> int | None:
+        """Price of a register (0 = total) where neither band nor step decides; None when this tariff has none."""
+        if rate == 0:
+            return None if self.prices.total is None else parse_price(self.prices.total, "price")
+        rates = self.prices.rates or []
+        return parse_price(rates[rate - 1], "price") if rate <= len(rates) else None
+
     @property
     def form(self) -> str:
         return next(iter(self.prices.model_fields_set))
@@ -111,7 +118,7 @@ def faults(value: Any) -> list[Fault]:
     try:
         tariff = Tariff.model_validate(value)
     except ValidationError as wrong:
-        return [(path(error["loc"]) or "tariff document", _said(error)) for error in wrong.errors()]
+        return [(path(error["loc"]) or "tariff", _said(error)) for error in wrong.errors()]
     found = _nulls(value, "")
     for part in (_head, _calendar, _prices, _bands, _steps, _fees):
         found += part(tariff)
@@ -160,7 +167,7 @@ def _nulls(value: Any, where: str) -> list[Fault]:
 
 
 def _head(tariff: Tariff) -> list[Fault]:
-    return [] if _is_date(tariff.effective) else [("effective", f'must be a date such as "2026-01-31", got {tariff.effective!r}')]
+    return [] if _is_date(tariff.effective) else [("effective", "must be a date such as 2026-01-01")]
 
 
 def _is_date(text: str) -> bool:

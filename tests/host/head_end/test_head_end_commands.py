@@ -55,7 +55,7 @@ def test_a_protected_account_cannot_be_overridden(books, capsys):
         ({"prices": {"total": 0.55}}, "prices.total"),
         ({"prices": {}}, "prices"),
         ({"prices": {"total": "1", "rates": ["1"]}}, "prices"),
-        ({"prices": {"rates": ["-1"]}}, "prices.rates"),
+        ({"prices": {"rates": ["-1"]}}, "prices.rates[0]"),
         ({"version": "3"}, "version"),
         ({"version": True}, "version"),
         ({"effective": "2026-13-01"}, "effective"),

@@ -56,7 +56,7 @@ def test_every_fault_is_one_sentence_with_its_field(tmp_path, capsys):
     ("text", "said"),
     [
         ("{", "file: "),
-        ("[]", "tariff document: must be an object in braces"),
+        ("[]", "tariff: must be an object in braces"),
         ('{"tariff": 1, "tariff": 2}', "stands twice"),
         (None, "cannot be read"),
     ],

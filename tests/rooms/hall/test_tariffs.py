@@ -132,6 +132,22 @@ def test_days_of_silence_pay_their_fees_when_the_meter_speaks_again():
     eq([line[6] for line in lines(world) if line[0] == FEE], [0, 1, 2, 3, 4])
 
 
+def test_a_fee_that_a_power_cut_took_is_charged_before_the_next_energy():
+    world = world_with(text(fee_per_day="0.30", **LATE))
+
+    def script(world):
+        ledger = world.gateway.ledger
+        honest = ledger.record
+        ledger.record = lambda kind, values, *more: 0 if kind == kinds.CHARGE and values[11] == FEE else honest(kind, values, *more)
+        read(world, MIDNIGHT_S + 3600, 0)
+        read(world, MIDNIGHT_S + DAY_S, 100)
+
+    world.rtc.at_s = MIDNIGHT_S + 3600
+    alone(world, script)
+    later(world, (30, 150), (48, 200))
+    eq([(line[0], line[6]) for line in lines(world)], [(MIDNIGHT, 0), (FEE, 0), (MIDNIGHT, 1), (FEE, 1)])
+
+
 def test_a_fee_by_the_month_is_spread_over_its_days_and_comes_to_it():
     world = world_with(text(fee_per_month="40.00", **LATE))
     left = days.day_of_date(2026, 10, 1) - TODAY
