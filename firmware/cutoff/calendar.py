@@ -9,29 +9,10 @@ calendar: the hours are named for each weekday.
 Packed as pairs of day numbers in 16 bits, which last until 2149; the first pair is all days behind `until`.
 """
 
-from array import array
-
 from firmware.base import days
-from firmware.base.decimal_text import shown
-from firmware.base.faults import BadInput
 from firmware.base.port import const
 
-DATES_MAX = const(128)  # in each list
 DAY_MAX = const(0xFFFF)
-_LISTS = ("holidays", "hot_days", "cold_days")
-
-
-def parse_calendar(fields, unknown):
-    """Fields of a calendar -> its closed spans; unknown fields are added to `unknown`."""
-    spans = array("H")
-    spans.append(_day(fields.take("until"), fields.at("until")) + 1)
-    spans.append(DAY_MAX)
-    for name in _LISTS:
-        items = fields.take_list(name, DATES_MAX, [])
-        for index in range(len(items)):
-            _take_span(spans, items[index], fields.at(name) + "[" + str(index) + "]")
-    unknown.extend(fields.unknown())
-    return spans
 
 
 def is_open(spans, start_s, end_s, utc_offset_min):
@@ -41,24 +22,3 @@ def is_open(spans, start_s, end_s, utc_offset_min):
         if spans[index] <= last and first <= spans[index + 1]:
             return False
     return last < DAY_MAX
-
-
-def _take_span(spans, text, field):
-    if type(text) is str and len(text) == 21 and text[10] == "/":
-        first, last = _day(text[:10], field), _day(text[11:], field)
-    else:
-        first = last = _day(text, field)
-    if last < first:
-        raise BadInput(field, "ends before it begins: " + text)
-    spans.append(first)
-    spans.append(last)
-
-
-def _day(text, field):
-    if type(text) is str and len(text) == 10 and text[4] == "-" and text[7] == "-":
-        digits = text[:4] + text[5:7] + text[8:]
-        if all(char in "0123456789" for char in digits):
-            day = days.day_of_date(int(text[:4]), int(text[5:7]), int(text[8:]))
-            if day is not None and day < DAY_MAX:
-                return day
-    raise BadInput(field, 'must be a date such as "2026-10-01", got ' + shown(text))

@@ -7,9 +7,6 @@ Trap avoided: "Friday 22:00 to 02:00" holds on Saturday at 01:00 and not on Frid
 """
 
 from firmware.base import days
-from firmware.base.decimal_text import shown
-from firmware.base.document import Fields, checked_int
-from firmware.base.faults import BadInput
 from firmware.base.port import const
 
 DAY_MIN = const(1440)
@@ -29,23 +26,6 @@ def inside(windows, start_s, end_s, utc_offset_min):
     return False
 
 
-def parse_hours(items, path, unknown):
-    """List of {"days", "from", "to"} -> windows; unknown fields are added to `unknown`."""
-    windows = []
-    for index in range(len(items)):
-        fields = Fields(items[index], path + "[" + str(index) + "]")
-        mask = _days_mask(fields)
-        from_min = _minute(fields.take("from"), fields.at("from"))
-        to_min = _minute(fields.take("to"), fields.at("to"))
-        if from_min == DAY_MIN:
-            raise BadInput(fields.at("from"), 'must be a time before "24:00"')
-        if from_min == to_min:
-            raise BadInput(fields.at("to"), "must differ from `from`: an empty window says nothing")
-        windows.append((mask, from_min, to_min))
-        unknown.extend(fields.unknown())
-    return tuple(windows)
-
-
 def _reach_s(windows, at_s, utc_offset_min):
     """The furthest end of a window that contains `at_s`, or `at_s` when there is none."""
     today = days.day_number(at_s, utc_offset_min)
@@ -58,28 +38,3 @@ def _reach_s(windows, at_s, utc_offset_min):
             if mask & (1 << days.weekday(day)) and begin_s <= at_s < end_s and end_s > best_s:
                 best_s = end_s
     return best_s
-
-
-def _days_mask(fields):
-    path = fields.at("days")
-    items = fields.take_list("days", 7)
-    if not items:
-        raise BadInput(path, "must name at least one day, 1 Monday to 7 Sunday")
-    mask = 0
-    for index in range(len(items)):
-        here = path + "[" + str(index) + "]"
-        bit = 1 << checked_int(items[index], 1, 7, here)
-        if mask & bit:
-            raise BadInput(here, "stands there twice")
-        mask |= bit
-    return mask
-
-
-def _minute(text, field):
-    if type(text) is str and len(text) == 5 and text[2] == ":":
-        digits = text[:2] + text[3:]
-        if all(char in "0123456789" for char in digits):
-            hour, minute = int(text[:2]), int(text[3:])
-            if hour * 60 + minute <= DAY_MIN and minute < 60:
-                return hour * 60 + minute
-    raise BadInput(field, 'must be a time such as "08:00", got ' + shown(text))

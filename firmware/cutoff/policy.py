@@ -1,46 +1,24 @@
-"""The policy document: when a customer is warned, cut and restored (design section 5; SPEC 5.6 order 6).
+"""Policies: when a customer is warned, cut and restored (design section 5; SPEC 5.7), and the book of their newest versions.
 
-    {"policy": 1, "version": 2, "utc_offset_min": 480,
-     "notice": [{"level": "20.00", "period_s": 86400, "channels": ["text"]}, {"level": "5.00", "period_s": 3600, "channels": ["alarm"]}],
-     "floor": "0.00", "restore": "1.00", "hours": [{"days": [1, 2, 3, 4, 5], "from": "08:00", "to": "16:00"}],
-     "reading_fresh_s": 1800, "clock_error_max_s": 60, "throttle_per_hour": 10,
-     "brake": {"accounts_max": 2, "share_percent": 10, "window_s": 86400}, "offline_right_s": 259200, "alarm": true,
-     "notice_hours": [{"days": [1, 2, 3, 4, 5, 6, 7], "from": "08:00", "to": "21:00"}], "care": {"lead_days": 5},
-     "calendar": {"until": "2027-12-31", "holidays": [], "hot_days": [], "cold_days": []}}
-
-`notice` is one level or up to four, from the highest down; `notice_hours`, `care` and `calendar` may be left out: then notices
-go at any hour, a visit is ordered with the last level, and hours alone close days.
-
-A known field that is malformed or missing is refused and names itself. A field that this version does not implement
-may be one that protects somebody (storm days, a social tariff), so the policy is kept and everybody under it is
-uncuttable: `unimplemented` lists what was not understood.
+What people write is read by policy_document.py, which is loaded for that and let go again. A field that it does not
+implement may be one that protects somebody, so the policy is kept and everybody under it is uncuttable: `unimplemented`.
 """
 
-from firmware.base.decimal_text import shown
-from firmware.base.document import Fields, read_document
-from firmware.base.faults import BadInput, require
+from firmware.base.faults import require
 from firmware.base.port import const
-from firmware.cutoff.calendar import parse_calendar
-from firmware.cutoff.hours import WINDOWS_MAX, parse_hours
+from firmware.base.rare import Rare
 
 CHANNEL_HEAD_END = const(1)
 CHANNEL_ALARM = const(2)
 CHANNEL_VISIT = const(4)
 CHANNEL_TEXT = const(8)
-LEVELS_MAX = const(4)
-LEAD_DAYS_MAX = const(366)
-MONEY_DIGITS = const(6)
-MONEY_UCU_MAX = 10_000_000 * 1_000_000
-ID_MAX = const(0xFFFFFFFF)
-YEAR_S = const(31_622_400)
-CHANNELS_MAX = const(8)
 
 CREATED = const(1)
 EXISTS = const(2)
 CONFLICT = const(3)
 FULL = const(4)
 
-_CHANNELS = (("head_end", CHANNEL_HEAD_END), ("alarm", CHANNEL_ALARM), ("visit", CHANNEL_VISIT), ("text", CHANNEL_TEXT))
+_fill = Rare("firmware.cutoff.policy_document", "fill")
 
 
 class Policy:
@@ -81,40 +59,8 @@ _FIELDS = (
 
 def parse_policy(text):
     """JSON text or bytes -> Policy. BadInput names a known field that is wrong."""
-    fields = Fields(read_document(text, "policy document"))
-    unknown = []
     policy = Policy()
-    policy.policy = fields.take_int("policy", 1, ID_MAX)
-    policy.version = fields.take_int("version", 1, ID_MAX)
-    policy.utc_offset_min = fields.take_int("utc_offset_min", -840, 840)
-    policy.notices = _take_notices(fields, unknown)
-    policy.notice_ucu = policy.notices[0][0]
-    policy.notice_hours = None
-    if fields.has("notice_hours"):
-        policy.notice_hours = parse_hours(fields.take_list("notice_hours", WINDOWS_MAX), "notice_hours", unknown)
-    policy.care_lead_days = 0
-    if fields.has("care"):
-        policy.care_lead_days = _take_care(fields.take_fields("care"), unknown)
-    policy.calendar = None
-    if fields.has("calendar"):
-        policy.calendar = parse_calendar(fields.take_fields("calendar"), unknown)
-    policy.floor_ucu = _money(fields, "floor")
-    policy.restore_ucu = _money(fields, "restore")
-    policy.hours = parse_hours(fields.take_list("hours", WINDOWS_MAX), "hours", unknown)
-    policy.reading_fresh_s = fields.take_int("reading_fresh_s", 0, YEAR_S)
-    policy.clock_error_max_s = fields.take_int("clock_error_max_s", 0, YEAR_S)
-    policy.throttle_per_hour = fields.take_int("throttle_per_hour", 0, 10_000)
-    _take_brake(policy, fields.take_fields("brake"), unknown)
-    policy.offline_right_s = fields.take_int("offline_right_s", 0, ID_MAX)
-    policy.alarm = fields.take_flag("alarm")
-    unknown.extend(fields.unknown())
-    policy.unimplemented = sorted(unknown)
-    if policy.restore_ucu <= policy.floor_ucu:
-        # equal amounts would cut and restore at one and the same balance, for ever
-        raise BadInput("restore", "must be more than floor")
-    if policy.notices[-1][0] < policy.floor_ucu:
-        name = "notice[" + str(len(policy.notices) - 1) + "].level" if len(policy.notices) > 1 else "notice.level"
-        raise BadInput(name, "must not be below floor: the notice comes before the cut")
+    _fill(policy, text)
     return policy
 
 
@@ -152,67 +98,3 @@ class PolicyBook:
             if held.policy == policy_id:
                 return held
         return None
-
-
-def _take_notices(fields, unknown):
-    """One object, or a list of them with falling levels."""
-    value = fields.take("notice")
-    if type(value) is not list:
-        return (_take_notice(Fields(value, "notice"), unknown),)
-    if not value or len(value) > LEVELS_MAX:
-        raise BadInput("notice", "must have 1 to " + str(LEVELS_MAX) + " levels, got " + str(len(value)))
-    notices = []
-    for index in range(len(value)):
-        path = "notice[" + str(index) + "]"
-        notices.append(_take_notice(Fields(value[index], path), unknown))
-        if index and notices[index][0] >= notices[index - 1][0]:
-            raise BadInput(path + ".level", "must be below the level before it")
-    return tuple(notices)
-
-
-def _take_care(fields, unknown):
-    lead_days = fields.take_int("lead_days", 0, LEAD_DAYS_MAX)
-    unknown.extend(fields.unknown())
-    return lead_days
-
-
-def _take_notice(fields, unknown):
-    level_ucu = _money(fields, "level")
-    period_s = fields.take_int("period_s", 0, YEAR_S)
-    channels = 0
-    items = fields.take_list("channels", CHANNELS_MAX)
-    if not items:
-        raise BadInput(fields.at("channels"), "must name at least one channel")
-    for index in range(len(items)):
-        path = fields.at("channels") + "[" + str(index) + "]"
-        bit = _channel(items[index], path)
-        if bit & channels:
-            raise BadInput(path, "stands there twice")
-        channels |= bit
-        if not bit:
-            unknown.append(path)
-    unknown.extend(fields.unknown())
-    return level_ucu, period_s, channels
-
-
-def _channel(name, path):
-    if type(name) is not str:
-        raise BadInput(path, "must be a text in quotes, got " + shown(name))
-    for known, bit in _CHANNELS:
-        if name == known:
-            return bit
-    return 0  # a channel of a later version
-
-
-def _take_brake(policy, fields, unknown):
-    policy.brake_accounts_max = fields.take_int("accounts_max", 0, 100_000)
-    policy.brake_share_percent = fields.take_int("share_percent", 0, 100)
-    policy.brake_window_s = fields.take_int("window_s", 1, YEAR_S)
-    unknown.extend(fields.unknown())
-
-
-def _money(fields, name):
-    amount_ucu = fields.take_decimal(name, MONEY_DIGITS, negative=True)
-    if abs(amount_ucu) > MONEY_UCU_MAX:
-        raise BadInput(fields.at(name), "is more than ten million")
-    return amount_ucu

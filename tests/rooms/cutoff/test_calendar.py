@@ -2,7 +2,8 @@
 
 from firmware.base import days
 from firmware.base.document import Fields
-from firmware.cutoff.calendar import is_open, parse_calendar
+from firmware.cutoff.calendar import is_open
+from firmware.cutoff.policy_document import parse_calendar
 from tests.kit import cases, eq
 
 OFFSET_MIN = 480

@@ -5,8 +5,8 @@ from firmware.base.limits import Limits
 from firmware.cutoff import episode as e
 from firmware.cutoff.conditions import FLAG_CARE
 from firmware.cutoff.facts import Facts
-from firmware.cutoff.hours import parse_hours
 from firmware.cutoff.policy import CHANNEL_ALARM, CHANNEL_HEAD_END, CHANNEL_TEXT, CHANNEL_VISIT, Policy
+from firmware.cutoff.policy_document import parse_hours
 from tests.kit import cases, eq
 
 NOW_S = days.midnight_s(days.day_of_date(2026, 11, 24), 480) + 12 * 3600

@@ -1,7 +1,8 @@
 """Allowed hours: midnight, weekdays, edges of month and year."""
 
 from firmware.base import days
-from firmware.cutoff.hours import inside, parse_hours
+from firmware.cutoff.hours import inside
+from firmware.cutoff.policy_document import parse_hours
 from tests.kit import cases, eq
 
 OFFSET_MIN = 480
