@@ -1,11 +1,11 @@
 """Bands, steps, fees and minimum at work in the hall: edges read and missed, positions over restarts, days closed once."""
 
-from firmware.base import days
+from firmware.base import aio, days
 from firmware.base.reading import Reading
 from firmware.ledger import record_kinds as kinds
 from firmware.ledger.record import values_of
 from tests.fake_board import START_S, UTC_OFFSET_MIN, World
-from tests.hall_kit import alone, charged, records
+from tests.hall_kit import alone, charged, records, until
 from tests.kit import eq
 from tests.rooms.tariff.documents import banded, stepped, text
 
@@ -208,3 +208,33 @@ def test_a_segment_that_ends_is_charged_by_its_bands():
     world.change_model("three_phase_tou")
     later(world, (10, 300))
     eq(short(world)[-1:], [(CLOSED, 300, 10000, 0, 1)])
+
+
+def test_the_bus_reads_at_the_edge_and_not_at_the_next_turn():
+    """The edge at 23:00 is 2,800 s after the start, the turns of the meter are 900 s apart."""
+    world = world_with(banded(**LATE), poll_period_s=900)
+    edge_s = MIDNIGHT_S - 3600
+
+    async def script(world):
+        world.meters[0].silent = False  # it was while its tariff was set
+        await until(lambda: world.slot().reading is not None)
+        await until(lambda: world.row("charged_at_s") >= edge_s, within_ms=3_000_000)
+
+    world.run(script)
+    late_s = world.row("charged_at_s") - edge_s
+    eq((0 <= late_s <= 5, short(world)[-1][3:]), (True, (0, 2)), "read %d s behind the edge" % late_s)
+
+
+def test_a_silent_meter_is_not_asked_more_often_for_the_sake_of_an_edge():
+    world = world_with(banded(**LATE), poll_period_s=900)
+
+    async def script(world):
+        plan = world.firmware.bus.plan
+        world.meters[0].silent = True
+        plan.ask_now(0, aio.now_ms())
+        await until(lambda: plan.failures(0) > 4)
+        due = plan.wait_ms(aio.now_ms(), 1_000_000)
+        plan.ask_soon(0, aio.now_ms())
+        eq(plan.wait_ms(aio.now_ms(), 1_000_000), due)
+
+    world.run(script)
