@@ -98,8 +98,8 @@ def conservation_broken_by_one_unit(swap: Swap) -> None:
 def off_by_one_register(swap: Swap) -> None:
     plain = Billing._lines
 
-    def lines(billing: Any, slot: Any, reading: Any, tariff: Any) -> Any:
-        return [(rate, start, end + 1, price, amount + price) for rate, start, end, price, amount in plain(billing, slot, reading, tariff)]
+    def lines(*args: Any) -> Any:
+        return [(rate, start, end + 1, price, amount + price) for rate, start, end, price, amount in plain(*args)]
 
     swap(Billing, "_lines", lines)
 
