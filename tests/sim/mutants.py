@@ -171,7 +171,7 @@ def sync_forgotten(swap: Swap) -> None:
 
 @mutant("the relay is told before the decision is on flash")
 def act_before_store(swap: Swap) -> None:
-    plain = SupplyDesk._send
+    plain = SupplyDesk.send
 
     def send(desk: Any, slot: Any, action: int) -> None:
         desk._order(slot.index, action)
@@ -181,7 +181,7 @@ def act_before_store(swap: Swap) -> None:
         await aio.sleep_ms(5_000)
         plain(desk, slot, action)
 
-    swap(SupplyDesk, "_send", send)
+    swap(SupplyDesk, "send", send)
     swap(gateway_supply, "settle", _always(True))
 
 
@@ -343,11 +343,9 @@ def older_order_not_cancelled(swap: Swap) -> None:
 
 @mutant("the acknowledgement of the meter is taken for the movement, and a close is never asked for again")
 def restore_never_repeated(swap: Swap) -> None:
-    table = dict(supply.TABLE)
-    for pair in list(table):
-        if pair[0] in (supply.RESTORE_LOST, supply.NOT_ON, supply.RESTORING) and pair[1] != supply.SAW_CLOSED:
-            del table[pair]
-    swap(supply, "TABLE", table)
+    plain = supply.step
+    deaf = (supply.RESTORE_LOST, supply.NOT_ON, supply.RESTORING)
+    swap(supply, "step", lambda state, event: (state, ()) if state in deaf and event != supply.SAW_CLOSED else plain(state, event))
 
 
 # the way to the head-end
