@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from host_tools.head_end import commands, visits
+from host_tools.head_end.registers import SIDES
 from host_tools.head_end.segments import MODELS
 
 DESCRIPTION = "The central system and its books: keeps what gateways record, books payments, sends orders, answers why."
@@ -115,6 +116,16 @@ def _documents_and_answers(verb: Verb) -> None:
     verb("reconcile", "Compute every balance again and name every difference.")
     settle = verb("settle", "Close months on the meters' settlement registers: one signed correction each. Again changes nothing.")
     settle.add_argument("account", nargs="?", help="this account only")
+    exchange = verb("exchange", "Another meter at an account, as the gateway's settings have it; the old one's books stay.")
+    exchange.add_argument("account")
+    exchange.add_argument("meter", help="12 digits of the new one")
+    exchange.add_argument("--rollover", type=whole, metavar="KWH", help="where its register starts again, as its model says")
+    register = verb("register", "Tell the closing or opening register of a meter that was exchanged, of who moved out or in.")
+    register.add_argument("account")
+    register.add_argument("meter", help="12 digits")
+    register.add_argument("side", choices=SIDES)
+    register.add_argument("register", help="kWh as the display shows it, such as 1234.56; four by commas for a meter with rates")
+    register.add_argument("--reason", required=True, type=printable)
     statement = verb("statement", "Opening, energy, charges, credits and closing of each month, or of each day of one.")
     statement.add_argument("account")
     statement.add_argument("--month", metavar="YYYY-MM", help="each day of this month")

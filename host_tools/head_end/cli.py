@@ -13,7 +13,7 @@ import sqlite3
 import sys
 import time
 
-from host_tools.head_end import commands, lists, months, show, state, tls, visits
+from host_tools.head_end import commands, lists, months, registers, show, state, tls, visits
 from host_tools.head_end.arguments import parser
 from host_tools.head_end.database import Database
 from host_tools.head_end.errors import BadInput
@@ -202,6 +202,18 @@ def _settle(db: Database, given: argparse.Namespace) -> int:
     return 0
 
 
+def _register(db: Database, given: argparse.Namespace) -> int:
+    held = Tariffs(db).held
+    answer = registers.give(db, given.account, given.meter, given.side, given.register, given.reason, held, _now_s())
+    show.show_answer(answer, given.json)
+    return 0
+
+
+def _exchange(db: Database, given: argparse.Namespace) -> int:
+    show.show_answer(registers.exchange(db, given.account, given.meter, given.rollover, _now_s()), given.json)
+    return 0
+
+
 def _statement(db: Database, given: argparse.Namespace) -> int:
     answer = statement(db, commands.parse_account(given.account), given.month)
     if given.json:
@@ -292,6 +304,8 @@ _COMMANDS = {
     "why": _why,
     "reconcile": _reconcile,
     "settle": _settle,
+    "register": _register,
+    "exchange": _exchange,
     "statement": _statement,
     "gateway": _gateway,
     "account": _add_account,

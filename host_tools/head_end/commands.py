@@ -10,7 +10,7 @@ from host_tools.head_end import documents, openings, segments
 from host_tools.head_end.amounts import parse_top_up
 from host_tools.head_end.database import Database
 from host_tools.head_end.errors import BadInput
-from host_tools.head_end.months import PREFIX
+from host_tools.head_end.months import CORRECTIONS
 from host_tools.journal_reader.words import CONDITIONS, money
 
 ISSUER = 1
@@ -43,8 +43,8 @@ def top_up(db: Database, account_text: str, amount_text: str, reference: str, no
     account, amount_ucu = parse_account(account_text), parse_top_up(amount_text)
     if not reference.strip() or len(reference) > 200 or not reference.isprintable():
         raise BadInput("reference", "must have 1 to 200 printable characters")
-    if reference.startswith(PREFIX):
-        raise BadInput("reference", f"must not begin with {PREFIX}, corrections of month closes do")
+    if reference.startswith(CORRECTIONS):
+        raise BadInput("reference", f"must not begin with {' or '.join(CORRECTIONS)}: corrections do")
     if not 1 <= issuer <= 0xFFFF:
         raise BadInput("issuer", f"must be from 1 to 65535, got {issuer}")
     with db.transaction():
@@ -205,6 +205,19 @@ def add_gateway(db: Database, name: str, key: bytes) -> Answer:
     return {"answer": "created", "gateway": name}
 
 
+def check_meter(db: Database, gateway_id: int, account: int, meter: str, rollover_kwh: int | None) -> int | None:
+    """Where its register starts again, in 0.01 kWh; BadInput when this cannot be the account's meter."""
+    if len(meter) != 12 or not meter.isascii() or not meter.isdigit():
+        raise BadInput("meter", f"must be the 12 digits printed on the meter, got {meter!r}")
+    least_kwh, most_kwh = segments.ROLLOVER_KWH_MIN, segments.ROLLOVER_KWH_MAX
+    if rollover_kwh is not None and not least_kwh <= rollover_kwh <= most_kwh:
+        raise BadInput("rollover", f"must be from {least_kwh} to {most_kwh} kWh, got {rollover_kwh}")
+    taken = db.row("SELECT account FROM accounts WHERE gateway_id = ? AND meter = ? AND account != ?", gateway_id, meter, account)
+    if taken is not None:
+        raise BadInput("meter", f"{meter} is bound to account {taken['account']} already")
+    return None if rollover_kwh is None else 100 * rollover_kwh
+
+
 def add_account(
     db: Database,
     gateway: str,
@@ -219,22 +232,14 @@ def add_account(
     """`rollover_kwh`: where the meter's register starts again; None = not known, what was told before stays."""
     if not 1 <= account <= 0xFFFFFFFE:
         raise BadInput("account", f"must be a number from 1 to 4294967294, got {account}")
-    if len(meter) != 12 or not meter.isascii() or not meter.isdigit():
-        raise BadInput("meter", f"must be the 12 digits printed on the meter, got {meter!r}")
     for field, value in (("tariff", tariff), ("policy", policy)):
         if not 1 <= value <= 0xFFFFFFFF:
             raise BadInput(field, f"must be a number from 1, got {value}")
-    least_kwh, most_kwh = segments.ROLLOVER_KWH_MIN, segments.ROLLOVER_KWH_MAX
-    if rollover_kwh is not None and not least_kwh <= rollover_kwh <= most_kwh:
-        raise BadInput("rollover", f"must be from {least_kwh} to {most_kwh} kWh, got {rollover_kwh}")
-    rollover_cwh = None if rollover_kwh is None else 100 * rollover_kwh
     with db.transaction():
         found = db.row("SELECT id FROM gateways WHERE name = ?", gateway)
         if found is None:
             raise BadInput("gateway", f"{gateway} is unknown")
-        taken = db.row("SELECT account FROM accounts WHERE gateway_id = ? AND meter = ? AND account != ?", found["id"], meter, account)
-        if taken is not None:
-            raise BadInput("meter", f"{meter} is bound to account {taken['account']} already")
+        rollover_cwh = check_meter(db, int(found["id"]), account, meter, rollover_kwh)
         old = db.row("SELECT * FROM accounts WHERE account = ?", account)
         if old is not None:
             if (old["gateway_id"], old["meter"]) != (found["id"], meter):

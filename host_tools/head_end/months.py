@@ -29,6 +29,8 @@ ISSUER = 1
 RATES_MAX = 4
 NO_ENERGY = (6, 7)  # CHARGE causes: fee, minimum
 PREFIX = "settlement:"  # of the references of corrections
+REGISTER_PREFIX = "register:"  # and of those by a register that people told
+CORRECTIONS = (PREFIX, REGISTER_PREFIX)
 DAY_S = 86_400
 
 
@@ -77,11 +79,12 @@ class Month:
 
 
 @dataclass
-class _Way:
+class Way:
     """One segment: its charges, and its settlement registers, counted from its beginning."""
 
     segment: Segment
     began_s: int
+    ended_s: int = 0  # 0 = it goes on
     pieces: dict[int, list[Piece]] = field(default_factory=dict)  # by register
     moved: dict[int, int] = field(default_factory=dict)
     marks: list[tuple[int, dict[int, int]]] = field(default_factory=list)  # (settled_s, register -> place)
@@ -113,12 +116,10 @@ class _Way:
             self.marks.append((settled_s, places))
 
 
-def months(db: Database, account: int, tariffs: dict[tuple[int, int], Tariff], records: list[Record] | None = None) -> list[Month]:
+def months(db: Database, account: int, tariffs: dict[tuple[int, int], Tariff]) -> list[Month]:
     """All months of an account that have a settlement register, oldest first."""
-    known = db.row("SELECT * FROM accounts WHERE account = ?", account)
-    assert known is not None
     found = []
-    for way in _ways(list(records_of(db, account)) if records is None else records, known["rollover_cwh"]):
+    for way in ways(list(records_of(db, account)), rollovers(db, account)):
         since_s, since = way.began_s, dict.fromkeys(way.moved, 0)
         for settled_s, places in sorted(way.marks):
             month = Month(account, address(way.segment.serial), "", since_s, settled_s)
@@ -174,12 +175,21 @@ def correct(db: Database, account: int, tariffs: dict[tuple[int, int], Tariff], 
     return found
 
 
-def _ways(records: list[Record], rollover: int | None) -> Iterator[_Way]:
-    way: _Way | None = None
+def rollovers(db: Database, account: int) -> dict[str, int]:
+    """Where the registers of its meters start again, of those whose models are known here."""
+    rows = db.rows("SELECT meter, rollover_cwh FROM account_meters WHERE account = ?", account)
+    rows += db.rows("SELECT meter, rollover_cwh FROM accounts WHERE account = ?", account)
+    return {str(row["meter"]): int(row["rollover_cwh"]) for row in rows if row["rollover_cwh"] is not None}
+
+
+def ways(records: list[Record], known: dict[str, int]) -> Iterator[Way]:
+    """The segments of an account, oldest first; `known` tells where the registers of a meter start again."""
+    way: Way | None = None
     began_s = ended_s = 0
     for record in records:
         if record.kind == kinds.SEGMENT:
             if way is not None:
+                way.ended_s = record.at_s
                 yield way
             way, began_s, ended_s = None, record.at_s, record.at_s
             if record.octets("serial") != bytes(6):
@@ -187,8 +197,8 @@ def _ways(records: list[Record], rollover: int | None) -> Iterator[_Way]:
                 assert isinstance(registers, list)
                 used = [0] if not record.number("rates") else list(range(1, min(record.number("rates"), RATES_MAX) + 1))
                 segment = Segment(record.octets("serial"), record.at_s, {rate: registers[rate] for rate in used})
-                segment.rollover = rollover or segment.rollover
-                way = _Way(segment, record.at_s, moved=dict.fromkeys(used, 0))
+                segment.rollover = known.get(address(segment.serial), segment.rollover)
+                way = Way(segment, record.at_s, moved=dict.fromkeys(used, 0))
         elif way is None or record.kind not in (kinds.CHARGE, kinds.HELD, kinds.MONTH) or record.octets("serial") != way.segment.serial:
             continue
         elif record.kind == kinds.MONTH:
@@ -206,7 +216,7 @@ def _ways(records: list[Record], rollover: int | None) -> Iterator[_Way]:
         yield way
 
 
-def _bill(month: Month, way: _Way, since: dict[int, int], until: dict[int, int], tariffs: dict[tuple[int, int], Tariff]) -> None:
+def _bill(month: Month, way: Way, since: dict[int, int], until: dict[int, int], tariffs: dict[tuple[int, int], Tariff]) -> None:
     offset_min = next((held.utc_offset_min for held in tariffs.values()), 0)
     last = datetime.fromtimestamp(month.settled_s - 1, timezone.utc) + timedelta(minutes=offset_min)
     month.name = f"{last.year:04d}-{last.month:02d}"
@@ -242,13 +252,13 @@ def _price(piece: Piece, began_s: int, tariffs: dict[tuple[int, int], Tariff]) -
         if number == piece.record.number("tariff") and held.effective <= day and (best is None or (held.effective, version) > best):
             best = (held.effective, version)
     ruling = None if best is None else tariffs[(piece.record.number("tariff"), best[1])]
-    price = ruling.price_of(piece.record.number("rate")) if ruling is not None and _is_plain(ruling) and _is_plain(charged) else None
+    price = ruling.price_of(piece.record.number("rate")) if ruling is not None and is_plain(ruling) and is_plain(charged) else None
     told = piece.record.number("price")
     if price is None or not told:
         return piece.unit_ucu
     return piece.unit_ucu // told * price
 
 
-def _is_plain(tariff: Tariff | None) -> bool:
+def is_plain(tariff: Tariff | None) -> bool:
     """A price for each register, and nothing else: no bands, no steps."""
     return tariff is not None and not getattr(tariff, "bands", None) and not getattr(tariff, "steps", None)

@@ -7,7 +7,7 @@ named with its sequence and its exact size.
 
 import sqlite3
 
-from host_tools.head_end import reconcile_gateways
+from host_tools.head_end import reconcile_gateways, registers
 from host_tools.head_end.database import Database
 from host_tools.head_end.folding import fold, records_of
 from host_tools.head_end.gaps import RECORDS, kept
@@ -32,6 +32,7 @@ def reconcile(db: Database) -> tuple[list[Result], list[str]]:
     results = [_Account(db, account, tariffs).run() for account in accounts]
     for result in results:
         prove(db, result.account, tariffs.held, result.differences, result.notes)
+        registers.prove(db, result.account, tariffs.held, result.differences)
     return results, tariffs.differences + reconcile_gateways.differences(db)
 
 
@@ -66,7 +67,9 @@ class _Account:
         known = db.row("SELECT * FROM accounts WHERE account = ?", account)
         assert known is not None
         self.meter, self.gateway_id = str(known["meter"]), int(known["gateway_id"])
-        self.rollover: int | None = known["rollover_cwh"]  # of the account's meter, None = its model is not known here
+        self.rollovers: dict[str, int | None] = {self.meter: known["rollover_cwh"]}  # of its meters, None = the model is not known here
+        for row in db.rows("SELECT meter, rollover_cwh FROM account_meters WHERE account = ?", account):
+            self.rollovers.setdefault(str(row["meter"]), row["rollover_cwh"])
         self.records: list[Record] = []
         self.own_tariffs = {int(row["tariff"]) for row in db.rows("SELECT tariff FROM account_tariffs WHERE account = ?", account)}
         self.standing = Standing()
@@ -223,8 +226,9 @@ class _Account:
     def _begin(self, record: Record, serial: bytes, start: dict[int, int]) -> None:
         """A segment, with the rollover of the account's meter; with one that its own records show when nobody told."""
         before, self.segment = self.segment, Segment(serial, record.at_s, start)
-        if self.rollover is not None and address(serial) == self.meter:
-            self.segment.rollover = self.rollover
+        rollover = self.rollovers.get(address(serial))
+        if rollover is not None:
+            self.segment.rollover = rollover
         else:
             self.segment.rollover, said = infer(serial, (later for later in self.records if later.sequence > record.sequence))
             if said is not None:
@@ -235,7 +239,7 @@ class _Account:
             self.name(record, sentence)
 
     def _own_meter(self, record: Record, serial: bytes) -> None:
-        if serial != bytes(6) and address(serial) != self.meter:
+        if serial != bytes(6) and address(serial) not in self.rollovers:
             self.name(record, f"meter {address(serial)} is charged, the account's meter is {self.meter}")
 
     def _charge(self, record: Record) -> None:

@@ -16,12 +16,12 @@ from host_tools.head_end.database import Database
 from host_tools.head_end.errors import BadInput
 from host_tools.head_end.folding import fold, records_of
 from host_tools.head_end.gaps import RECORDS, kept
-from host_tools.head_end.months import NO_ENERGY, PREFIX
+from host_tools.head_end.months import CORRECTIONS, NO_ENERGY, rollovers
 from host_tools.head_end.openings import beginning
 from host_tools.head_end.reconcile_tariffs import Tariffs
 from host_tools.head_end.segments import ROLLOVER
 from host_tools.journal_reader import Record, kinds, parse_row
-from host_tools.journal_reader.words import money
+from host_tools.journal_reader.words import address, money
 
 MARKS = 3  # CHARGE: estimated, or a midnight that nobody split
 
@@ -94,7 +94,7 @@ def statement(db: Database, account: int, month: str | None = None) -> Statement
         notes.append("records before it are lost: the opening is the gateway's own")
     total = Line(month or "all", opening_ucu)
     lines: list[Line] = []
-    for day in _days(db, account, records, known["rollover_cwh"]):
+    for day in _days(db, account, records):
         opening_ucu = day.close(opening_ucu)
         if month is not None and day.period[:7] < month:
             total.opening_ucu = opening_ucu
@@ -114,13 +114,13 @@ def statement(db: Database, account: int, month: str | None = None) -> Statement
     return Statement(account, month, lines, total, balance_ucu, notes)
 
 
-def _days(db: Database, account: int, records: list[Record], rollover: int | None) -> list[Line]:
+def _days(db: Database, account: int, records: list[Record]) -> list[Line]:
     """One line for each local day on which something happened, in order; not yet opened and closed."""
-    offset_min = _offset_min(db, account)
+    offset_min, turns = _offset_min(db, account), rollovers(db, account)
     corrections = {
         (int(row["issuer"]), int(row["number"]))
         for row in db.rows("SELECT issuer, number, reference FROM credits WHERE account = ?", account)
-        if str(row["reference"]).startswith(PREFIX)
+        if str(row["reference"]).startswith(CORRECTIONS)
     }
     found: dict[str, Line] = {}
     totals: dict[int, tuple[int, int]] = {}  # issuer -> (number, total)
@@ -133,7 +133,8 @@ def _days(db: Database, account: int, records: list[Record], rollover: int | Non
                 totals[issuer] = max((number, total_ucu), before)
         elif record.kind == kinds.CHARGE:
             ended_s = record.number("reading_at_s") or record.at_s
-            _charge(_line(found, ended_s - 1, offset_min), record, rollover or ROLLOVER)
+            rollover = turns.get(address(record.octets("serial")), ROLLOVER)
+            _charge(_line(found, ended_s - 1, offset_min), record, rollover)
         elif record.kind == kinds.CREDIT:
             issuer, number = record.number("issuer"), record.number("number")
             before = totals.get(issuer, (0, 0))

@@ -158,7 +158,7 @@ def test_written_off_energy_is_in_no_bill(books):
 
 def test_no_payment_may_look_like_a_correction(books, capsys):
     assert books.run("topup", "1001", "5.00", "--reference", "settlement:1001:1:1") == 2
-    assert "reference: must not begin with settlement:" in capsys.readouterr().err
+    assert "reference: must not begin with settlement: or register:" in capsys.readouterr().err
 
 
 # the statement
