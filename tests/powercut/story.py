@@ -13,6 +13,7 @@ from tests.nor_ram import RamRegion
 ACCOUNTS = 2
 METER = b"\x01\x02\x03\x04\x05\x06"
 PRICE = 5_000
+DAY = 20_454  # a first day of a month
 READINGS_BLOCKS = 3
 READINGS_HELD_MIN = 5  # entries of one block, each padded to a whole unit: the ring drops whole blocks, the oldest first
 ROUNDS_MAX = 20  # of acknowledgement and housekeeping, until a full journal must have room again
@@ -146,7 +147,10 @@ class Story:
         self._charged[index] += amount
         self._balances[index] -= amount
         values = (index + 1, METER, 0, before, before + energy_cwh, 1_800_000_000, 1, 1, PRICE, amount, self._charged[index])
-        self._record(kinds.CHARGE, values + (4, 0))
+        values += (4, 0)
+        if index % 2:  # the longer form: this account has a position behind its row
+            values += (DAY, DAY, DAY, self._registers[index], 1, 0)
+        self._record(kinds.CHARGE, values)
 
     def _record(self, kind, values):
         sequence = self.ledger.journal.sequence + 1
@@ -223,6 +227,11 @@ class Witness:
             balance = ledger.accounts.balance_ucu(row) if row >= 0 else 0
             if balance != sums[index]:
                 return "balance of %d is %d, added up it is %d" % (index + 1, balance, sums[index])
+            if row >= 0 and index % 2:
+                charged = ledger.accounts.get(row, "total_charged_ucu")
+                wanted = (DAY, DAY, DAY, ledger.accounts.charged_cwh(row, 0), charged) if charged else (0, 0, 0, 0, 0)
+                if ledger.accounts.positions.get(row) != wanted:
+                    return "position of %d is %s, it should be %s" % (index + 1, ledger.accounts.positions.get(row), wanted)
         return None
 
     def _life_goes_on(self, ledger):
