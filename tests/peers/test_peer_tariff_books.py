@@ -35,11 +35,12 @@ TARIFFS = {
 }
 
 
-def lived(document: str) -> World:
+def lived(*documents: str) -> World:
     """Six weeks of lives of an hour to some days, readings at edges and past them; snapshots between."""
     world = World(limits={"uncharged_max_ucu": 20_000_000, "plausible_slack_s": 100_000_000})
     hours, register, step = 1, 1000, 0
-    give(world, document)
+    for document in documents:
+        give(world, document)
     while hours < 24 * 45:
         rows = []
         for _ in range(3 + step % 5):
@@ -52,7 +53,8 @@ def lived(document: str) -> World:
 
 
 def give(world: World, document: str) -> None:
-    alone(world, lambda world: world.gateway.on_order(5, 0, 2, 0, 0, 0, document.encode()))
+    version = json.loads(document)["version"]
+    alone(world, lambda world: world.gateway.on_order(5, 0, version, 0, 0, 0, document.encode()))
 
 
 def live(world: World, rows: list[tuple[int, int]]) -> None:
@@ -77,7 +79,7 @@ def records(world: World) -> list[bytes]:
     return found
 
 
-def differences(folder: Path, document: str, raws: list[bytes]) -> list[str]:
+def differences(folder: Path, raws: list[bytes], *documents: str) -> list[str]:
     """What the head-end finds in these records."""
     path = folder / "books.db"
     path.unlink(missing_ok=True)
@@ -87,7 +89,7 @@ def differences(folder: Path, document: str, raws: list[bytes]) -> list[str]:
     serial = next(record.octets("serial") for record in map(parse_record, raws) if record.name == "CHARGE")
     commands.add_account(db, "gw-001", account, serial[::-1].hex(), 1, 1)
     file = folder / "tariff.json"
-    for known in (json.loads(text()), json.loads(document)):
+    for known in map(json.loads, (text(), *documents)):
         file.write_text(json.dumps(known))
         commands.set_document(db, "tariff", str(file), MIDNIGHT_S)
     gateway_id = db.number("SELECT id FROM gateways")
@@ -112,7 +114,23 @@ def test_the_head_end_computes_the_same_charges(name: str, tmp_path: Path) -> No
     assert any("day" in record.fields for record in charges) == (name != "plain")
     causes = {record.number("cause") for record in charges}
     assert (6 in causes) == ("fee" in TARIFFS[name]) and (7 in causes) == (name in ("steps", "minimum"))
-    assert differences(tmp_path, TARIFFS[name], raws) == []
+    assert differences(tmp_path, raws, TARIFFS[name]) == []
+
+
+def test_versions_that_change_in_the_middle_of_periods_are_computed_the_same(tmp_path: Path) -> None:
+    """Steps with fees, dearer steps, bands with other fees, a plain price, steps by the year: each from the middle of a month on."""
+    documents = [
+        stepped(version=2, effective="2026-09-01", fee_per_day="0.30", minimum_per_month="300.00"),
+        stepped(version=3, effective="2026-10-07", fee_per_day="0.40", prices={"steps": ["0.6000", "0.7000", "0.9000"]}),
+        banded(version=4, effective="2026-10-16", fee_per_month="62.00", steps=SURCHARGED),
+        text(version=5, effective="2026-10-22"),
+        stepped({"over": "year"}, version=6, effective="2026-10-29", minimum_per_month="1000.00"),
+    ]
+    raws = records(lived(*documents))
+    charges = [record for record in map(parse_record, raws) if record.name == "CHARGE"]
+    assert {record.number("version") for record in charges} == {2, 3, 4, 5, 6}
+    assert {record.number("amount_ucu") for record in charges if record.number("cause") == 6} >= {300_000, 400_000, 2_000_000}
+    assert differences(tmp_path, raws, *documents) == []
 
 
 def changed(record: Record, **fields: Any) -> bytes:
@@ -157,5 +175,5 @@ def test_a_planted_fault_is_named(
             break
     else:
         pytest.fail("there is no such record")
-    found = differences(tmp_path, TARIFFS[name], raws)
+    found = differences(tmp_path, raws, TARIFFS[name])
     assert any(said in sentence for sentence in found), found[:5]
