@@ -32,6 +32,7 @@ UPLINK = "modem"
 WATCHDOG_MS = 8_000
 HEAP_BYTES = 256 * 1024
 ACCOUNTS_MAX = 200
+LINKED = True  # a hundred modules cost 30 KB of heap more than one
 LIMITS = (  # 4 KB on their way are more than a modem sends in a round trip, and little of this heap
     ("sync_batch_max_bytes", 1_000),
     ("mqtt_in_flight_max", 4),

@@ -40,6 +40,7 @@ UPLINK = "modem"
 WATCHDOG_MS = 8_000  # the chip's counter reaches 8.3 s
 HEAP_BYTES = 204 * KIB
 ACCOUNTS_MAX = 48  # 100 leave 47 KB when they are loaded, too little for a TLS handshake, and take 9 s to load (measured)
+LINKED = True  # a hundred modules cost 30 KB of heap more than one
 LIMITS = (  # 4 KB on their way are more than a modem sends in a round trip, and little of this heap
     ("sync_batch_max_bytes", 1_000),
     ("mqtt_in_flight_max", 4),

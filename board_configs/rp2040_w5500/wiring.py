@@ -41,6 +41,7 @@ UPLINK = "ethernet"
 WATCHDOG_MS = 8_000  # the chip's counter reaches 8.3 s
 HEAP_BYTES = 190 * KIB
 ACCOUNTS_MAX = 48  # as on rp2040_modem, which measured it
+LINKED = True  # a hundred modules cost 30 KB of heap more than one
 LIMITS = (  # 4 KB on their way are more than a modem sends in a round trip, and little of this heap
     ("sync_batch_max_bytes", 1_000),
     ("mqtt_in_flight_max", 4),

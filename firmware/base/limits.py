@@ -44,7 +44,7 @@ class Limits:
 
     # journal and readings on flash
     journal_step_bytes_max = 2_048  # one programming step; also what a snapshot may hold up a credit
-    journal_snapshot_blocks = 64  # a snapshot at least after so many blocks: bounds the replay at start-up
+    journal_snapshot_blocks = 64  # a snapshot at least after so many blocks: what is older may be reused; a start replays all that is held
     journal_credit_reserve_blocks = 4  # reserve 1 over reserve 2: space that only credits, restores and relay results may use
     snapshot_rows_per_tick = 8  # 8 rows are one step of 1.4 KB
     readings_gap_min = 500  # dropped unsent readings are journalled in pieces of at least so many

@@ -71,7 +71,7 @@ def make_application(
     models = sources.model_files(checkout)
     given = files_image.provisioned(settings, key, [Path(name).stem for name in models], board.limits)
     said = description or version.commit_description(checkout)
-    program = compile_all(sources.python_sources(board, checkout, paths.micropython_library()), board.arch)
+    program = compile_all(sources.python_sources(board, checkout, paths.micropython_library()), board.arch, board.roots)
     program |= {name: path.read_bytes() for name, path in models.items()}
     about = {"board": board.name, "firmware": FIRMWARE_VERSION, "commit": said}
     program[BUILD_FILE] = json.dumps(about, sort_keys=True).encode() + b"\n"

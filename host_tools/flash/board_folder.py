@@ -48,6 +48,7 @@ class Board:
     program_unit: int
     runtime_oldest: tuple[int, ...]
     limits: tuple[tuple[str, int], ...] = ()  # what the firmware uses there in place of its general ones
+    is_linked: bool = False  # its heap is too small for a hundred modules
     is_frozen: bool = False  # the application is part of the runtime image
     about: dict[str, Any] = field(default_factory=dict)
 
@@ -55,6 +56,11 @@ class Board:
     def has_slots(self) -> bool:
         """False: the runtime executes no ROMFS from flash; the application lies as files under /app, or is frozen."""
         return "slot_a" in self.parts
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        """Paths that stay modules when the others are linked; () = nothing is."""
+        return (f"board_configs/{self.name}/board.py", "firmware/main.py", "firmware/boot.py") if self.is_linked else ()
 
     @property
     def flash_end(self) -> int:
@@ -127,6 +133,7 @@ def _checked(name: str, folder: Path, wiring: ModuleType, about: dict[str, Any])
         program_unit=constant("PROGRAM_UNIT", int),
         runtime_oldest=constant("RUNTIME_OLDEST", tuple),
         limits=getattr(wiring, "LIMITS", ()),
+        is_linked=getattr(wiring, "LINKED", False),
         is_frozen=getattr(wiring, "APPLICATION", "") == "frozen",
         about=about,
     )

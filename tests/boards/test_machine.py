@@ -52,7 +52,7 @@ class Pty:
 
 @pytest.fixture(scope="module")
 def image():
-    return image_with_tests()
+    return image_with_tests(linked=False)  # single modules are looked at
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import random
 
 import pytest
 
-from tests.boards.board_kit import image_with_tests
+from tests.boards.board_kit import code_for_prompt, image_with_tests
 from tests.boards.power_cuts import PowerCuts, points_of, spread
 
 POINTS = 36
@@ -51,4 +51,4 @@ def test_what_was_promised_survives_a_kill_at_any_instruction(cuts):
 def test_firmware_that_promises_before_it_commits_is_found(cuts, tmp_path):
     cuts.after_the_end()
     with pytest.raises(AssertionError, match="were promised and are not in the journal"):
-        PowerCuts(tmp_path, image_with_tests(), FORGETS_TO_COMMIT).after_the_end()
+        PowerCuts(tmp_path, image_with_tests(), code_for_prompt(FORGETS_TO_COMMIT, tests=True)).after_the_end()

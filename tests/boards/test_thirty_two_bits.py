@@ -14,6 +14,7 @@ from host_tools.flash.board_folder import find_board
 from host_tools.flash.compiler import compile_all
 from host_tools.flash.names import HEAD_BYTES, number
 from host_tools.flash.romfs import build_romfs
+from host_tools.flash.sources import python_sources
 from host_tools.set_up import paths
 from tests.boards.board_kit import BoardAtPrompt
 from tests.boards.live_board import live_board
@@ -35,6 +36,11 @@ def program():
     return application.make_application(wiring.NAME, description="tests").program
 
 
+@pytest.fixture(scope="module")
+def sources():
+    return python_sources(find_board(wiring.NAME), paths.checkout(), paths.micropython_library())
+
+
 def test_meters_are_read_and_times_are_right_while_the_ticks_wrap(tmp_path):
     with live_board(tmp_path, {"ticks_ms": WRAP_MS - BEFORE_WRAP_MS}, meters=2, reply_delay_ms=20) as live:
         live.run_at_prompt('from firmware.main import main\nmain("qemu_mps2")')
@@ -52,8 +58,9 @@ def test_meters_are_read_and_times_are_right_while_the_ticks_wrap(tmp_path):
         assert live.last_fault() == ""
 
 
-def test_no_compiled_file_brings_a_float(program):
-    found = {path: kinds & {FLOAT, COMPLEX} for path, data in program.items() if path.endswith(".mpy") and (kinds := kinds_of(data))}
+def test_no_compiled_file_brings_a_float(sources):
+    compiled = compile_all(sources, find_board(wiring.NAME).arch)
+    found = {path: kinds & {FLOAT, COMPLEX} for path, data in compiled.items() if (kinds := kinds_of(data))}
     del found["firmware/base/aio_cpython.mpy"]  # no MicroPython imports it: its seconds are CPython's
     assert len(found) > 20
     assert not [path for path, wrong in found.items() if wrong]
@@ -66,12 +73,13 @@ def test_a_float_in_a_compiled_file_is_found(tmp_path):
 
 
 @pytest.mark.parametrize("test", ROOM_TESTS)
-def test_money_clock_and_books_agree_with_the_process_on_the_board(tmp_path, program, test):
+def test_money_clock_and_books_agree_with_the_process_on_the_board(tmp_path, program, sources, test):
     board = find_board(wiring.NAME)
     tests = paths.checkout() / "tests"
-    sources = {f"tests/{name}": tests / name for name in (*KIT, test)}
+    sources = sources | {f"tests/{name}": tests / name for name in (*KIT, test)}
     sources |= {f"{folder}/__init__.py": tests / "__init__.py" for folder in FOLDERS}
-    image = build_romfs(program | compile_all(sources, board.arch))
+    others = {name: data for name, data in program.items() if not name.endswith(".mpy")}
+    image = build_romfs(others | compile_all(sources, board.arch, board.roots))
     here = BoardAtPrompt(tmp_path, slot.slot_image(image, 1, board.parts["slot_a"].size, board.erase_size), heap_kb=HEAP_KB)
     module = "tests." + test.removesuffix(".py").replace("/", ".")
     try:

@@ -1,22 +1,18 @@
 """Constants folded over modules: what is folded, what must stay, and that the whole firmware still means the same.
 
-The proof for the firmware is its own tests: all rooms are folded together with their tests and run again.
+That the firmware still does the same is shown by test_linking.py, which runs the tests of all rooms folded and linked.
 """
 
 import ast
-import os
-import subprocess
-import sys
 
 import pytest
 
 from host_tools.flash.board_folder import board_names, find_board
-from host_tools.flash.compiler import folded_sources
+from host_tools.flash.compiler import compiled_texts
 from host_tools.flash.folding import fold_constants
 from host_tools.flash.sources import python_sources
 from host_tools.set_up import paths
 
-ROOMS_S = 240
 A = b"""from port import const
 ONE = const(1)
 _TWO = const(ONE + 1)
@@ -96,7 +92,7 @@ def test_a_module_by_its_alias():
 @pytest.mark.parametrize("name", board_names(paths.checkout() / "board_configs"))
 def test_the_firmware_has_no_use_left_without_its_definition(name):
     board = find_board(name)
-    texts = folded_sources(python_sources(board, paths.checkout(), paths.micropython_library()))
+    texts = compiled_texts(python_sources(board, paths.checkout(), paths.micropython_library()))
     defined = {path: _names(ast.parse(text)) for path, text in texts.items()}
     for path, text in texts.items():
         for statement in ast.walk(ast.parse(text)):
@@ -104,30 +100,6 @@ def test_the_firmware_has_no_use_left_without_its_definition(name):
                 origin = f"{(statement.module or '').replace('.', '/')}.py"
                 missing = [alias.name for alias in statement.names if origin in texts and alias.name not in defined[origin]]
                 assert not missing, f"{path} imports {missing}"
-
-
-@pytest.mark.slow
-def test_the_rooms_pass_their_tests_folded(tmp_path):
-    checkout = paths.checkout()
-    here = [*checkout.glob("firmware/**/*.py"), *checkout.glob("tests/rooms/**/*.py"), *checkout.glob("tests/*.py")]
-    here += checkout.glob("board_configs/**/*.py")
-    sources = {path.relative_to(checkout).as_posix(): path for path in here}
-    for name, text in folded_sources(sources).items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_bytes(text)
-    for models in checkout.glob("firmware/meters/models/*.json"):
-        target = tmp_path / models.relative_to(checkout)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(models.read_bytes())
-    (tmp_path / "sitecustomize.py").write_text("import builtins\nbuiltins.const = lambda value: value\n")  # the compiler's, elsewhere
-    for name in ("host_tools", "tests/vectors"):
-        (tmp_path / name).symlink_to(checkout / name)
-    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{paths.micropython_library()}"}
-    command = [sys.executable, "-m", "pytest", "--noconftest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--import-mode=importlib"]
-    ran = subprocess.run(
-        [*command, "tests/rooms"], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=ROOMS_S, check=False
-    )
-    assert ran.returncode == 0 and " passed" in ran.stdout, ran.stdout[-3_000:] + ran.stderr[-1_000:]
 
 
 def _names(tree: ast.Module) -> set[str]:
