@@ -87,7 +87,8 @@ _FACTS = (
     ("available_ucu", "balance_ucu", "reading_at_s", "now_s", "clock_quality", "clock_error_s", "meters_disagree"),
     ("meter_clock_error_s", "flags", "serial_ok", "journal_sound", "tariff_valid", "enforceable", "standing", "visited"),
     ("wish", "seen", "fault", "episode_open", "notice_level", "notice_at_s", "alarm", "last_contact_s"),
-    ("visit_ordered", "days_left", "throttle_ok", "brake_closed", "ordered", "valid_s", "trip_delay_s", "meter_clock_error_s_max"),
+    ("visit_ordered", "days_left", "emergency_ucu"),
+    ("throttle_ok", "brake_closed", "ordered", "valid_s", "trip_delay_s", "meter_clock_error_s_max"),
 )
 _POLICY = (
     "policy", "version", "floor_ucu", "restore_ucu", "reading_fresh_s", "clock_error_max_s", "throttle_per_hour", "offline_right_s",

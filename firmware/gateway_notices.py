@@ -21,6 +21,8 @@ VISIT_MADE = const(2)
 NOBODY_MET = const(3)
 REPORT_MADE = const(1)  # what of a report, order 11; 2 = nobody was met
 REPORT_DELIVERED = const(3)
+EMERGENCY_GIVEN = const(1)  # EMERGENCY what
+EMERGENCY_REPAID = const(2)
 DAYS_UNKNOWN = const(0xFFFF)
 
 
@@ -46,6 +48,8 @@ class NoticeDesk:
         view.alarm = bool(get(row, "alarm"))
         view.visited = bool(view.episode_open and flags & conditions.FLAG_VISITED)
         view.visit_ordered = bool(flags & conditions.FLAG_VISIT_ORDERED)
+        given = flags & (conditions.FLAG_EMERGENCY | conditions.FLAG_EMERGENCY_OVER) == conditions.FLAG_EMERGENCY
+        view.emergency_ucu = policy.emergency_ucu if given and view.episode_open and policy is not None else 0
         if flags & conditions.FLAG_CARE:
             view.days_left = self._days_left(slot, view, policy)
         else:
@@ -92,6 +96,10 @@ class NoticeDesk:
                 self._notice(slot, view, policy, episode.ALARM, episode.FAILED)
         if actions & episode.ORDER_VISIT:
             self._visit(slot, view, policy, VISIT_ORDERED, 0, 0)
+        if actions & (episode.GIVE_EMERGENCY | episode.EMERGENCY_REPAID):
+            number = self._ledger.accounts.get(slot.row, "episode")
+            what = EMERGENCY_GIVEN if actions & episode.GIVE_EMERGENCY else EMERGENCY_REPAID
+            note(self._ledger, kinds.EMERGENCY, (slot.account, number, what, policy.emergency_ucu, _available(view)))
         if actions & episode.ALARM_OFF:
             slot.notice_asked &= ~CHANNEL_ALARM
             self._desk.send(slot, relay.ALARM_OFF)

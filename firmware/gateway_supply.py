@@ -280,7 +280,7 @@ class SupplyDesk:
             decision.reason,
             decision.failed,
             available,
-            0 if policy is None else policy.floor_ucu,
+            0 if policy is None else decide.floor_ucu(view, policy),
             0 if register is None else register,
             view.reading_at_s,
             0 if policy is None else policy.policy,

@@ -45,6 +45,8 @@ FLAG_READING_HELD = const(16)
 FLAG_ORDERED_ON = const(32)
 FLAG_VISITED = const(64)  # in this episode
 FLAG_VISIT_ORDERED = const(128)
+FLAG_EMERGENCY = const(256)  # emergency credit was given in this episode
+FLAG_EMERGENCY_OVER = const(512)  # and repaid: it is given once
 
 _NAMES = (
     (MONEY, "money"),

@@ -69,8 +69,13 @@ def _pays_for_a_relay_found_open(facts, policy):
 
 
 def is_due(facts, policy):
-    """The available balance is known and at or below the floor."""
-    return policy is not None and facts.available_ucu is not None and facts.available_ucu <= policy.floor_ucu
+    """The available balance is known and at or below the floor, which an emergency credit lowers."""
+    return policy is not None and facts.available_ucu is not None and facts.available_ucu <= floor_ucu(facts, policy)
+
+
+def floor_ucu(facts, policy):
+    """The floor of this account now."""
+    return policy.floor_ucu - facts.emergency_ucu
 
 
 def in_force(facts):

@@ -11,12 +11,16 @@ the start are remembered outside it.
 A care customer's visit is ordered once in an episode, early: by the days left; where they are not known with the first
 level, and with the last level whatever they are.
 
+Emergency credit lowers the floor once in an episode. It moves no money: what is owed of it is how far the balance lies below
+the policy's floor, so that a payment repays it first by itself, and no balance is ever other than credits less charges.
+
 Trap avoided: a notice counts when it is known to have arrived, never when it was only sent.
 """
 
 from firmware.base.port import const
 from firmware.cutoff import hours
-from firmware.cutoff.conditions import FLAG_CARE
+from firmware.cutoff.conditions import FLAG_CARE, FLAG_EMERGENCY, FLAG_EMERGENCY_OVER
+from firmware.cutoff.facts import OFF
 from firmware.cutoff.policy import CHANNEL_ALARM, CHANNEL_HEAD_END, CHANNEL_TEXT, CHANNEL_VISIT
 
 OPEN = const(1)
@@ -26,6 +30,8 @@ NOTICE_ALARM = const(8)
 ALARM_OFF = const(16)
 RISEN = const(32)  # journal LEVEL with level_held: notices beyond it count no more
 ORDER_VISIT = const(64)
+GIVE_EMERGENCY = const(128)
+EMERGENCY_REPAID = const(256)
 
 HEAD_END = const(1)  # channels of SPEC kind 12; the policy's bit is 1 << (channel - 1)
 ALARM = const(2)
@@ -50,8 +56,10 @@ def step(facts, policy):
     if level < facts.notice_level:
         actions, asked = RISEN, 0
     if facts.credited and facts.alarm:  # it did its work; a notice that is still to come sets it on again
-        return actions | ALARM_OFF
-    return actions | _notices(facts, policy, level, asked) | _visit(facts, policy, level)
+        actions |= ALARM_OFF
+    else:
+        actions |= _notices(facts, policy, level, asked) | _visit(facts, policy, level)
+    return actions | _emergency(facts, policy)
 
 
 def level_held(facts, policy):
@@ -131,6 +139,15 @@ def _notices(facts, policy, level, asked):
     if channels & CHANNEL_VISIT and not facts.visited and not facts.visit_ordered:
         actions |= ORDER_VISIT
     return actions
+
+
+def _emergency(facts, policy):
+    """Given once in an episode, at the floor and while supply is on; what is paid next repays it before anything else."""
+    if facts.available_ucu is None or not facts.flags & FLAG_EMERGENCY:
+        at_floor = facts.available_ucu is not None and facts.available_ucu <= policy.floor_ucu
+        return GIVE_EMERGENCY if policy.emergency_ucu and at_floor and facts.wish != OFF else 0
+    over = facts.flags & FLAG_EMERGENCY_OVER or facts.available_ucu <= policy.floor_ucu
+    return 0 if over else EMERGENCY_REPAID
 
 
 def _visit(facts, policy, level):

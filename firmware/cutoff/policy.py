@@ -41,6 +41,7 @@ _FIELDS = (
     "notices",
     "notice_hours",
     "care_lead_days",
+    "emergency_ucu",
     "calendar",
     "floor_ucu",
     "restore_ucu",

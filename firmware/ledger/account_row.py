@@ -17,6 +17,8 @@ FLAG_HOLD = const(8)
 FLAG_READING_HELD = const(16)
 FLAG_VISITED = const(64)
 FLAG_VISIT_ORDERED = const(128)
+FLAG_EMERGENCY = const(256)
+FLAG_EMERGENCY_OVER = const(512)
 
 
 ROW = Layout(

@@ -9,7 +9,17 @@ here depends on one.
 from firmware.base.crc import crc32
 from firmware.base.port import const
 from firmware.ledger import record_kinds as kinds
-from firmware.ledger.account_row import FLAG_EXEMPT, FLAG_READING_HELD, FLAG_VISIT_ORDERED, FLAG_VISITED, REGISTERS, ROW, ROW_SIZE
+from firmware.ledger.account_row import (
+    FLAG_EMERGENCY,
+    FLAG_EMERGENCY_OVER,
+    FLAG_EXEMPT,
+    FLAG_READING_HELD,
+    FLAG_VISIT_ORDERED,
+    FLAG_VISITED,
+    REGISTERS,
+    ROW,
+    ROW_SIZE,
+)
 from firmware.ledger.account_table import CHARGED, FROM, ISSUER, NUMBER, TOTAL, AccountTable
 
 CREATED = const(0)  # verdicts on a credit
@@ -34,9 +44,10 @@ _ALARM_ON = const(3)
 _ALARM_OFF = const(4)
 _ORDERED = const(1)
 _NUMBERED_FOR_GATEWAY = (7, 8)  # release brake, state (SPEC 5.6)
-_VISIT_FLAGS = const(192)
+_EPISODE_FLAGS = const(0x3C0)  # visited, visit ordered, emergency credit given, repaid
 _VISIT_ORDERED = const(1)  # VISIT what
 _VISIT_MADE = const(2)
+_EMERGENCY_GIVEN = const(1)  # EMERGENCY what
 
 
 class Accounts(AccountTable):
@@ -82,6 +93,8 @@ class Accounts(AccountTable):
             None,
             self._on_visit,
             self._on_level,
+            None,
+            self._on_emergency,
         )
 
     # credits
@@ -235,7 +248,7 @@ class Accounts(AccountTable):
             self._set(row, "episode_open", values[2])
             self._set(row, "notice_level", 0)
             self._set(row, "notice_at_s", 0)
-            self._set(row, "flags", self.get(row, "flags") & ~_VISIT_FLAGS)
+            self._set(row, "flags", self.get(row, "flags") & ~_EPISODE_FLAGS)
 
     def _on_notice(self, values, at_s):
         row = self.row_of(values[0])
@@ -260,6 +273,12 @@ class Accounts(AccountTable):
         else:
             flags &= ~FLAG_VISIT_ORDERED  # nobody was met: another visit is to be ordered
         self._set(row, "flags", flags)
+
+    def _on_emergency(self, values, at_s):
+        row = self.row_of(values[0])
+        if row >= 0 and values[1] == self.get(row, "episode") and self.get(row, "episode_open"):
+            flag = FLAG_EMERGENCY if values[2] == _EMERGENCY_GIVEN else FLAG_EMERGENCY_OVER
+            self._set(row, "flags", self.get(row, "flags") | flag)
 
     def _on_decision(self, values, at_s):
         wish = _WISH_OF_VERDICT.get(values[1])

@@ -35,6 +35,7 @@ EXEMPT = const(25)
 VISIT = const(26)
 LEVEL = const(27)
 MONTH = const(28)
+EMERGENCY = const(29)
 
 FIRST_LIFE = const(1)  # EPOCH reasons
 GIVEN_BY_HEAD_END = const(2)
@@ -74,7 +75,8 @@ FAULT: account fault value
 EXEMPT: account until_s order
 VISIT: account episode what days_left lead_days available_ucu visited_at_s order
 LEVEL: account episode level available_ucu
-MONTH: account serial rates settled_at_s from_0 from_1 from_2 from_3 from_4"""
+MONTH: account serial rates settled_at_s from_0 from_1 from_2 from_3 from_4
+EMERGENCY: account episode what amount_ucu available_ucu"""
 
 # kind -> code of its fields (base/records); the place is the kind
 _CODES = (
@@ -107,8 +109,9 @@ _CODES = (
     b"<IHBHHqII",  # VISIT
     b"<IHBq",
     b"<I6sBIIIIII",  # MONTH
+    b"<IHBqq",
 )
-KINDS = const(29)
+KINDS = const(30)
 
 # of two kinds there is a longer form, which says what tariffs with bands, steps or fees need (SPEC 2): its further fields follow
 _LONGER_CHARGE = b"<I6sBIIIIIIqqBBHHHIBB"
@@ -125,7 +128,7 @@ _CLASSES = (
     b"\2\2\1\1\1\1"  # CREDIT, CREDIT_REFUSED, CHARGE, HELD, EPISODE, NOTICE
     b"\1\2\2\2\1\2"  # DECISION (but class_of looks at its verdict), RELAY, SEEN, ORDER, DOCUMENT, FLAGS
     b"\3\1\2\1\3\2"  # BRAKE, CLOCK, READINGS_GAP, EVENT, ACKED, FAULT
-    b"\2\2\1\1"  # EXEMPT, VISIT, LEVEL, MONTH
+    b"\2\2\1\1\1"  # EXEMPT, VISIT, LEVEL, MONTH, EMERGENCY
 )
 
 _RESTORING_VERDICTS = (2, 5)

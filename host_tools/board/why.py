@@ -130,7 +130,9 @@ def _values(account: Row, facts: Row) -> dict[int, str]:
     if "policy" not in facts:
         return values | {9: "no policy is here"}
     lacks = ", ".join(facts.get("unimplemented", []))
-    values[0] += f", floor {money(facts['floor_ucu'])}"
+    values[0] += f", floor {money(facts['floor_ucu'] - facts['emergency_ucu'])}"
+    if facts["emergency_ucu"]:
+        values[0] += f", with {money(facts['emergency_ucu'])} of emergency credit"
     values[9] = f"policy {facts['policy']} version {facts['version']}" + (f", not implemented: {lacks}" if lacks else "")
     values[16] = f"read {words.since(now_s, facts['reading_at_s'])}, at most {facts['reading_fresh_s']} s"
     values[17] = f"from now until {facts['valid_s'] + facts['trip_delay_s']} s later, of policy {facts['policy']}"

@@ -6,7 +6,18 @@ STANDING = {0: "sound", 1: "awaits comparison", 2: "awaits the head-end's state"
 QUALITY = {0: "unknown", 1: "from the meters", 2: "from the RTC", 3: "from the network"}
 WISH = {0: "on", 1: "OFF"}
 SEEN = {0: "unknown", 1: "on", 2: "OFF", 3: "button"}
-FLAGS = {0: "protected", 1: "care", 2: "exempt", 3: "hold", 4: "reading held", 5: "ordered on", 6: "visited", 7: "visit ordered"}
+FLAGS = {
+    0: "protected",
+    1: "care",
+    2: "exempt",
+    3: "hold",
+    4: "reading held",
+    5: "ordered on",
+    6: "visited",
+    7: "visit ordered",
+    8: "emergency",
+    9: "emergency repaid",
+}
 VERDICT_NOW = {
     0: "nothing is to be done",
     1: "would be cut now",

@@ -125,6 +125,7 @@ class Policy(_Open):
     hours: Annotated[list[Hours], Field(max_length=32)]
     notice_hours: Annotated[list[Hours], Field(max_length=32)] | None = None
     care: Care | None = None
+    emergency: StrictStr | None = None
     calendar: Calendar | None = None
     reading_fresh_s: Seconds
     clock_error_max_s: Seconds
@@ -133,10 +134,11 @@ class Policy(_Open):
     offline_right_s: Annotated[StrictInt, Field(ge=0, le=0xFFFFFFFF)]
     alarm: StrictBool
 
-    @field_validator("floor", "restore")
+    @field_validator("floor", "restore", "emergency")
     @classmethod
-    def _check_money(cls, text: str) -> str:
-        _as_value_error(parse_limit, text)
+    def _check_money(cls, text: str | None) -> str | None:
+        if text is not None:
+            _as_value_error(parse_limit, text)
         return text
 
     @model_validator(mode="after")
@@ -144,6 +146,8 @@ class Policy(_Open):
         floor = parse_decimal(self.floor, 6, "floor")
         if parse_decimal(self.restore, 6, "restore") <= floor:
             raise ValueError("'restore' must be more than 'floor', or supply would be cut and restored at one balance")
+        if self.emergency is not None and parse_decimal(self.emergency, 6, "emergency") < 0:
+            raise ValueError("'emergency' must not be negative")
         levels = [parse_decimal(notice.level, 6, "notice.level") for notice in self.notice]
         if sorted(set(levels), reverse=True) != levels:
             raise ValueError("each 'notice.level' must be below the one before it")
@@ -155,7 +159,7 @@ class Policy(_Open):
     @classmethod
     def _no_nulls(cls, value: Any) -> Any:
         """A field is there or left out; null is neither."""
-        for name in ("notice_hours", "care", "calendar"):
+        for name in ("notice_hours", "care", "calendar", "emergency"):
             if isinstance(value, dict) and name in value and value[name] is None:
                 raise ValueError(f"'{name}' must not be null: leave it out")
         return value

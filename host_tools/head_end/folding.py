@@ -9,7 +9,7 @@ from host_tools.head_end.database import Database
 from host_tools.journal_reader import AccountRow, BadRecord, Record, kinds, parse_record, parse_row
 
 HELD_FLAG = 16  # SPEC 4, bit 4: HELD records move it, FLAGS records do not
-VISITED, VISIT_ORDERED = 64, 128  # of the episode that is open
+VISITED, VISIT_ORDERED, EMERGENCY, EMERGENCY_OVER = 64, 128, 256, 512  # of the episode that is open
 REGISTERS = 5  # total and four rates; a record of another one charges nothing that this account has
 DELIVERED = 2
 FIXED_FEE, MINIMUM = 6, 7
@@ -93,7 +93,7 @@ def _held(row: AccountRow, r: Record) -> None:
 def _episode(row: AccountRow, r: Record) -> None:
     row.episode, row.episode_open = r.number("episode"), r.number("open")
     row.notice_level, row.notice_at_s = 0, 0
-    row.flags &= ~(VISITED | VISIT_ORDERED)
+    row.flags &= ~(VISITED | VISIT_ORDERED | EMERGENCY | EMERGENCY_OVER)
 
 
 def _notice(row: AccountRow, r: Record) -> None:
@@ -138,6 +138,11 @@ def _visit(row: AccountRow, r: Record) -> None:
         row.flags &= ~VISIT_ORDERED
 
 
+def _emergency(row: AccountRow, r: Record) -> None:
+    if row.episode_open and r.number("episode") == row.episode:
+        row.flags |= EMERGENCY if r.number("what") == 1 else EMERGENCY_OVER
+
+
 def _level(row: AccountRow, r: Record) -> None:
     row.notice_level = min(row.notice_level, r.number("level"))
 
@@ -157,4 +162,5 @@ _STEPS = {
     kinds.FAULT: _fault,
     kinds.VISIT: _visit,
     kinds.LEVEL: _level,
+    kinds.EMERGENCY: _emergency,
 }

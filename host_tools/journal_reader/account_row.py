@@ -8,7 +8,18 @@ ROW_SIZE = struct.calcsize(_CODE)  # 146 bytes
 _POSITION = "<HHHIq"
 LONGER_ROW_SIZE = ROW_SIZE + struct.calcsize(_POSITION)  # 164 bytes
 
-FLAG_NAMES = ("protected", "care", "exempt", "hold", "reading held", "ordered on", "visited", "visit ordered")
+FLAG_NAMES = (
+    "protected",
+    "care",
+    "exempt",
+    "hold",
+    "reading held",
+    "ordered on",
+    "visited",
+    "visit ordered",
+    "emergency",
+    "emergency repaid",
+)
 
 
 @dataclass

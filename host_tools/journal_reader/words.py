@@ -280,6 +280,12 @@ def _visit(r: Record) -> str:
     return text + f", {when(r.number('visited_at_s'))}, reported by order {r.number('order')}"
 
 
+def _emergency(r: Record) -> str:
+    what = word({1: "given", 2: "repaid"}, r.number("what"))
+    amount, available = money(r.number("amount_ucu")), money(r.number("available_ucu"))
+    return f"account {r.account}: emergency credit of {amount} {what} in episode {r.number('episode')}, available {available}"
+
+
 def _level(r: Record) -> str:
     available = money(r.number("available_ucu"))
     return f"account {r.account}: risen again, notices beyond level {r.number('level')} count no more, available {available}"
@@ -315,5 +321,6 @@ _SENTENCES = {
     kinds.EXEMPT: _exempt,
     kinds.VISIT: _visit,
     kinds.LEVEL: _level,
+    kinds.EMERGENCY: _emergency,
     kinds.MONTH: _month,
 }

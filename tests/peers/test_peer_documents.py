@@ -45,6 +45,7 @@ CHANGES: tuple[tuple[dict[str, Any], str, tuple[Any, ...]], ...] = (
     (WHOLE, "calendar.until", (*DATES, "2148-12-31", "2149-06-05", "2149-06-06", 5, None)),
     *((WHOLE, "calendar." + name, DAYS) for name in ("holidays", "hot_days", "cold_days")),
     (WHOLE, "calendar", ({}, [], None, {"until": "2027-01-01"}, {"until": "2027-01-01", "storms": []})),
+    (POLICY, "emergency", (*AMOUNTS, None, 5)),
     (WHOLE, "care", ({}, [], None, {"lead_days": 5, "phone": True})),
     (WHOLE, "care.lead_days", (*NUMBERS, 366, 367)),
     (WHOLE, "notice_hours", ([], {}, None, [5], POLICY["hours"] * 32, POLICY["hours"] * 33)),

@@ -269,3 +269,15 @@ def test_an_order_without_override_obeys_every_condition():
         facts.ordered = True
         got = d.decide(facts, rules)
         eq((got.verdict, got.failed), (d.NOT_PERMITTED if bits & c.STANDING else d.DELAYED, bits), str(c.names(bits)))
+
+
+def test_emergency_credit_lowers_the_floor_and_not_the_restore_amount():
+    facts = due_facts()
+    facts.emergency_ucu = 2_000_000
+    for available_ucu, want in ((0, d.NOTHING), (-1_999_999, d.NOTHING), (-2_000_000, d.CUT)):
+        facts.available_ucu = available_ucu
+        eq(d.decide(facts, POLICY).verdict, want, str(available_ucu))
+    facts.wish = OFF
+    for available_ucu, want in ((999_999, d.NOTHING), (1_000_000, d.RESTORE)):
+        facts.available_ucu = facts.balance_ucu = available_ucu
+        eq(d.decide(facts, POLICY).verdict, want, str(available_ucu))

@@ -3,8 +3,8 @@
 from firmware.base import days
 from firmware.base.limits import Limits
 from firmware.cutoff import episode as e
-from firmware.cutoff.conditions import FLAG_CARE
-from firmware.cutoff.facts import Facts
+from firmware.cutoff.conditions import FLAG_CARE, FLAG_EMERGENCY, FLAG_EMERGENCY_OVER
+from firmware.cutoff.facts import OFF, Facts
 from firmware.cutoff.policy import CHANNEL_ALARM, CHANNEL_HEAD_END, CHANNEL_TEXT, CHANNEL_VISIT, Policy
 from firmware.cutoff.policy_document import parse_hours
 from tests.kit import cases, eq
@@ -23,6 +23,7 @@ def policy(channels=CHANNEL_HEAD_END | CHANNEL_ALARM, alarm=True, notices=None, 
     rules.alarm = alarm
     rules.notice_hours = None
     rules.care_lead_days = 0
+    rules.emergency_ucu = 0
     rules.utc_offset_min = 480
     for name in more:
         setattr(rules, name, more[name])
@@ -283,3 +284,29 @@ def test_an_episode_that_began_by_days_left_ends_by_them():
         ),
         check,
     )
+
+
+def test_emergency_credit_is_given_once_in_an_episode_at_the_floor():
+    rules = policy(emergency_ucu=5 * COIN)
+    given, over = FLAG_EMERGENCY, FLAG_EMERGENCY | FLAG_EMERGENCY_OVER
+
+    def check(available_ucu, flags, more, want):
+        view = facts(available_ucu, True, notice_level=1, notice_at_s=NOW_S, flags=flags, **more)
+        eq(e.step(view, rules), want)
+
+    cases(
+        (
+            (1, 0, {}, 0),
+            (0, 0, {}, e.GIVE_EMERGENCY),
+            (-9, 0, {"wish": OFF}, 0),
+            (None, 0, {}, 0),
+            (0, given, {}, 0),
+            (-3, given, {"credited": True}, 0),
+            (1, given, {"credited": True}, e.EMERGENCY_REPAID),
+            (1, over, {}, 0),
+            (-1, over, {}, 0),
+        ),
+        check,
+    )
+    eq(e.step(facts(0, True, notice_level=1), policy()), 0, "the policy has none")
+    eq(e.step(facts(0), rules), e.OPEN | BOTH, "first the episode, then the credit")

@@ -1,5 +1,7 @@
 """Care customers and exemptions through the whole firmware: the visit comes in time, counts in its episode, and an exemption ends."""
 
+import json
+
 from firmware.base import aio
 from firmware.cutoff import conditions, supply
 from firmware.ledger import record_kinds as kinds
@@ -11,6 +13,7 @@ from tests.kit import eq
 COIN = 1_000_000
 DAY_S = 86_400
 TRIP = 0x1A
+POLICY_ORDER = 6
 FLAGS_ORDER = 9
 REPORT_ORDER = 11
 MADE = 2
@@ -194,5 +197,41 @@ def test_a_holiday_and_the_end_of_the_calendar_delay_a_cut_and_a_new_version_ope
             await aio.sleep_ms(30_000)
             eq(told(world, kinds.DECISION)[-1][1:4], (4, 1, conditions.CALENDAR))
             eq(world.meters[0].orders.count(TRIP), 0)
+            text = json.dumps(policy(version=2, calendar={"until": "2026-12-31", "holidays": ["2026-09-22"]})).encode()
+            world.gateway.on_order(POLICY_ORDER, 0, 2, 0xFFFFFFFF, 0, 0, text)
+            in_contact(world)
+            eq(await until(lambda: world.row("seen") == supply.OPEN, 60_000), True, "the day is open now")
 
         world.run(script)
+
+
+def test_emergency_credit_keeps_the_light_on_once_and_a_payment_repays_it_first():
+    world = World(policies=[policy(emergency="5.00", restore="1.00")], power_w=0)
+
+    async def script(world):
+        in_contact(world)
+        world.credit(COIN)
+        await read(world)
+        await until(lambda: world.row("notice_level") == 1, 60_000)
+        world.credit(-2 * COIN)
+        await aio.sleep_ms(60_000)
+        eq((world.meters[0].orders.count(TRIP), world.row("flags")), (0, conditions.FLAG_EMERGENCY))
+        eq(world.balance(), -COIN, "it moves no money")
+        world.credit(3 * COIN)
+        eq(world.row("flags"), conditions.FLAG_EMERGENCY | conditions.FLAG_EMERGENCY_OVER)
+        world.credit(-2 * COIN)
+        in_contact(world)
+        eq(await until(lambda: world.row("seen") == supply.OPEN, 60_000), True, "given twice in one episode")
+
+    world.run(script)
+    eq([values[1:] for values in told(world, kinds.EMERGENCY)], [(1, 1, 5 * COIN, -COIN), (1, 2, 5 * COIN, 2 * COIN)])
+
+    async def used_up(world):
+        in_contact(world)
+        world.credit(30 * COIN)
+        world.credit(-36 * COIN)
+        eq(await until(lambda: world.row("seen") == supply.CLOSED, 60_000), True)
+        eq(await until(lambda: world.row("seen") == supply.OPEN, 90_000), True, "used up, and never cut")
+        eq((world.row("episode"), told(world, kinds.DECISION)[-1][5]), (2, -5 * COIN), "the floor of the evidence")
+
+    world.run(used_up)
