@@ -15,7 +15,7 @@ from host_tools.head_end.reconcile import reconcile
 from host_tools.journal_reader import Record, pack_record, parse_record
 from tests.fake_board import UTC_OFFSET_MIN, World
 from tests.hall_kit import alone
-from tests.rooms.tariff.documents import HUNAN_THRESHOLDS, banded, stepped, text
+from tests.rooms.tariff.documents import HUNAN_THRESHOLDS, SEASONS, banded, stepped, text
 
 LATE = {"version": 2, "effective": "2026-09-01"}
 FIRST_DAY = days.day_of_date(2026, 9, 22)
@@ -32,12 +32,18 @@ TARIFFS = {
     "fee": text(fee_per_day="0.30", **LATE),
     "minimum": text(minimum_per_month="900.00", **LATE),
     "plain": text(**LATE),
+    "rates": text(
+        prices={"rates": ["1.0000", "0.8000", "0.5000", "0.2000"]}, steps=SURCHARGED, seasons=SEASONS, fee_per_day="0.30", **LATE
+    ),
 }
 
 
 def lived(*documents: str) -> World:
     """Six weeks of lives of an hour to some days, readings at edges and past them; snapshots between."""
-    world = World(limits={"uncharged_max_ucu": 20_000_000, "plausible_slack_s": 100_000_000})
+    rated = '"rates"' in documents[0]
+    world = World(
+        model="three_phase_tou" if rated else "export_1p", limits={"uncharged_max_ucu": 20_000_000, "plausible_slack_s": 100_000_000}
+    )
     hours, register, step = 1, 1000, 0
     for document in documents:
         give(world, document)
@@ -48,7 +54,7 @@ def lived(*documents: str) -> World:
             hours += (1, 3, 7, 2, 11, 24, 1, 5, 53, 9)[step % 10]
             register += (0, 37, 410, 93, 5, 2204, 0, 1811)[step % 8]
             step += 1
-        live(world, rows)
+        live(world, rows, 4 if rated else 0)
     return world
 
 
@@ -57,14 +63,16 @@ def give(world: World, document: str) -> None:
     alone(world, lambda world: world.gateway.on_order(5, 0, version, 0, 0, 0, document.encode()))
 
 
-def live(world: World, rows: list[tuple[int, int]]) -> None:
+def live(world: World, rows: list[tuple[int, int]], rates: int) -> None:
     world.rtc.at_s = MIDNIGHT_S + rows[0][0] * 3600
 
     def script(world: World) -> None:
         for hours, register in rows:
             reading = Reading(0, world.slot().serial)
-            reading.at_s, reading.quality, reading.rates, reading.status_word = MIDNIGHT_S + hours * 3600, 3, 0, 0
+            reading.at_s, reading.quality, reading.rates, reading.status_word = MIDNIGHT_S + hours * 3600, 3, rates, 0
             reading.registers[0] = register
+            for rate in range(1, rates + 1):
+                reading.registers[rate] = register // (rate + 1)
             world.gateway.on_reading(reading)
             world.gateway.ledger.on_tick()
 
