@@ -39,8 +39,9 @@ The composition that gateway.py and main.py use (store: synchronous; raises Stor
         SEGMENT creates or rebinds: charged = from registers, charged_at_s = the record's time, held flag cleared.
         CHARGE sets charged_<rate> and charged_at_s when its serial is the row's (not for cause 6, fixed fee), total_charged always.
         HELD why 1-4 sets flag bit 4; why 0 clears it and moves charged_<rate> to register_cwh.
-        VISIT moves flag bits 6 and 7, EMERGENCY sets 8 and 9, LEVEL lowers notice_level; EPISODE clears all of it. EXEMPT keeps accounts.exempt_until, which no
-            row and no snapshot holds: keep it in the journal by writing it again when snapshot.whole has passed its record.
+        VISIT moves flag bits 6 and 7, EMERGENCY sets 8 and 9, LEVEL lowers notice_level; EPISODE clears all of it.
+        EXEMPT keeps accounts.exempt_until, which no row and no snapshot holds: keep it in the journal by writing it
+            again when snapshot.whole has passed its record.
         NOTICE moves notice_level / notice_at_s only when outcome is 2 (delivered) and level is higher than the row's: write level 0
             for a notice that does not complete the step (another channel, only given).   EPISODE resets both.
         DECISION verdict 1 -> wish OFF; 2 and 5 -> wish ON; 3 and 4 change nothing.
