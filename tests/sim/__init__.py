@@ -1,7 +1,18 @@
 """Simulation: the whole firmware under one seed on a virtual clock, with faults, and judges that do not believe it (design section 9).
 
-    python -m tests.sim --seeds 100 --from 0 --days 2        many runs; the first failure prints how to repeat it
-    python -m tests.sim --mutants                             does each deliberate bug get caught?
+    python -m tests.sim --seeds 100 --from 0 --days 2     many runs (`make sim`); the first failure prints how to repeat it
+    python -m tests.sim ... --shrink                       leaves out kinds of fault while it still fails
+    python -m tests.sim --mutants --days 0.5               does each deliberate bug get caught? (`make sim-mutants`)
+    python -m tests.sim.exhaustive                         every order of events for one account
 
-What lives longer than one life of the firmware is in world.py; actors and faults are drawn in options.py; judge*.py decide.
+    loop.py      the scheduler behind firmware/base/aio        options.py   what a run is made of, drawn from its seed
+    world.py     board, lives, files; the composition           actors.py    households, operator, and all that breaks
+    flash.py     NOR that tears; tells what became durable      street.py    load curves, meters, the pair between
+    link.py      link and MQTT broker                           central.py   the real head-end's logic on SQLite in memory
+    books.py     a second fold of the records                   judge.py     truth against records, promises and relays
+    story.py     faults, healing, demanded convergence          mutants.py   deliberate bugs for the judges
+
+Each actor draws from a stream of its own, named by seed and actor, so leaving one out leaves the others as they were.
+What is patched in the firmware: how long idle tasks wait before they look around (world.IDLE), and the period of its tick, whose
+seconds are then counted by its ticks. Nothing else; no code of the firmware judges itself here.
 """

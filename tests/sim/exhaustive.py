@@ -41,7 +41,7 @@ START_CWH = 1_000
 OVERRIDDEN = 1 << 18 | 1 << 20  # notice, offline
 MESSAGES = ("credit 1", "credit 2", "cut", "restore")
 AMOUNTS = {1: COIN, 2: 20 * COIN}
-TURNS_MAX, WAITS_MAX, DOUBLES_MAX = 1, 1, 1
+TURNS_MAX, WAITS_MAX, DOUBLES_MAX, LOST_MAX = 1, 1, 1, 1  # of each on one path
 TRIP, ALARM_BIT, OPEN_BITS = 0x1A, 0x80, 0x50
 
 
@@ -99,7 +99,7 @@ class Cell:
         self.boots = 0
         self.crashes = 0
         self.given = dict.fromkeys(MESSAGES, 0)
-        self.turns = self.waits = 0
+        self.turns = self.waits = self.lost = 0
         self.relay_open = self.alarm = False
         self.register_cwh = START_CWH
         self.firmware: Firmware | None = None
@@ -148,7 +148,8 @@ class Cell:
         names += ["wait"] if self.waits < WAITS_MAX else []
         assert self.firmware is not None
         if len(self.firmware.bus.lane):
-            names += ["serve", "serve, answer lost", "serve, command lost"]
+            names += ["serve"]
+            names += ["serve, answer lost", "serve, command lost"] if self.lost < LOST_MAX else []
         return names
 
     def act(self, name: str) -> None:
@@ -168,6 +169,7 @@ class Cell:
             for _ in range(61):
                 gateway.on_tick()
         else:
+            self.lost += name != "serve"
             self._serve(name)
 
     def _message(self, gateway: Any, name: str) -> None:
@@ -250,8 +252,8 @@ class Cell:
         row = (ours.flags, tuple(sorted(ours.credits.items())), ours.charged_ucu, ours.episode_open, tuple(ours.notices_ms))
         row += (ours.off, ours.order)
         process = (slot.state, slot.cut_order, slot.override, slot.orders_lost, slot.held, slot.notice_asked, slot.reading is None)
-        world = (self.relay_open, self.alarm, self.register_cwh, tuple(self.given.values()), self.turns, self.waits, self.crashes)
-        return (row, process, lane, world)
+        world = (self.relay_open, self.alarm, self.register_cwh, tuple(self.given.values()), self.turns, self.waits)
+        return (row, process, lane, world, self.lost, self.crashes)
 
     def end_well(self) -> None:
         """The undisturbed rest: everything comes, everything is served; then there is light, and the balance is right."""
