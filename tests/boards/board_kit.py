@@ -12,10 +12,11 @@ from host_tools.emulator.flash_file import FlashFile
 from host_tools.emulator.machine import CONSOLE, SOCKET, Machine
 from host_tools.flash import application, files_image, slot
 from host_tools.flash.board_folder import find_board
-from host_tools.flash.compiler import compile_all, compiled_texts
+from host_tools.flash.compiler import compile_all
 from host_tools.flash.linking import LINKED
 from host_tools.flash.romfs import build_romfs
 from host_tools.flash.sources import python_sources
+from host_tools.flash.texts import compiled_texts
 from host_tools.set_up import paths
 
 ANSWER_S = 60

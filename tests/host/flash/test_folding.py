@@ -8,9 +8,9 @@ import ast
 import pytest
 
 from host_tools.flash.board_folder import board_names, find_board
-from host_tools.flash.compiler import compiled_texts
 from host_tools.flash.folding import fold_constants
 from host_tools.flash.sources import python_sources
+from host_tools.flash.texts import compiled_texts
 from host_tools.set_up import paths
 
 A = b"""from port import const

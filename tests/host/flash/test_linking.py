@@ -12,9 +12,9 @@ import pytest
 
 from host_tools.flash import where
 from host_tools.flash.board_folder import board_names, find_board
-from host_tools.flash.compiler import compiled_texts, linked_lines
 from host_tools.flash.linking import LINKED, link
 from host_tools.flash.sources import python_sources
+from host_tools.flash.texts import compiled_texts, linked_lines
 from host_tools.set_up import paths
 
 ROOMS_S = 300
