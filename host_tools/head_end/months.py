@@ -10,18 +10,20 @@ is never rewritten.
 Corrections are found by their reference: the same command again, or another tariff that comes later still, issues the difference only.
 
 Trap avoided: registers start again; along a segment they are counted on from its beginning, so that one rollover in a month is no
-matter. Tariffs with bands or steps are taken as charged: their price is no matter of a day alone.
+matter. Steps are counted anew along the month, so energy that fell into the wrong month moves through the right steps. Tariffs with
+bands are taken as charged: what flowed in which hour no settlement register tells.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 
 from host_tools.head_end import openings
 from host_tools.head_end.database import Database
-from host_tools.head_end.documents import Tariff
 from host_tools.head_end.folding import records_of
+from host_tools.head_end.pricing import NOWHERE, Position, Rules
 from host_tools.head_end.segments import Segment
+from host_tools.head_end.tariff_document import Tariff
 from host_tools.journal_reader import Record, kinds
 from host_tools.journal_reader.words import address, energy, money
 
@@ -47,6 +49,19 @@ class Piece:
     def unit_ucu(self) -> int:
         """Price of 0.01 kWh of the register, as charged (with the meter's ratio)."""
         return self.record.number("amount_ucu") // (self.end - self.start)
+
+    @property
+    def ratio(self) -> int:
+        """Of the transformers before the meter; a price of nothing does not tell it."""
+        price = self.record.number("price")
+        return self.unit_ucu // price if price else 1
+
+    def position_at(self, place: int) -> Position:
+        """Where the account stood in its step period when the register came to `place`, as the charge says."""
+        if "used_cwh" not in self.record.fields or not self.record.number("period_day"):
+            return NOWHERE
+        used_cwh = self.record.number("used_cwh") - (self.end - place) * self.ratio
+        return date(1970, 1, 1) + timedelta(days=self.record.number("period_day")), max(0, used_cwh)
 
 
 @dataclass
@@ -85,7 +100,7 @@ class Way:
     segment: Segment
     began_s: int
     ended_s: int = 0  # 0 = it goes on
-    pieces: dict[int, list[Piece]] = field(default_factory=dict)  # by register
+    pieces: list[Piece] = field(default_factory=list)
     moved: dict[int, int] = field(default_factory=dict)
     marks: list[tuple[int, dict[int, int]]] = field(default_factory=list)  # (settled_s, register -> place)
 
@@ -95,7 +110,7 @@ class Way:
             return
         self.moved[rate] = start + self.segment.passed(record.number("from_cwh"), record.number("to_cwh"))
         if self.moved[rate] > start:
-            self.pieces.setdefault(rate, []).append(Piece(record, start, self.moved[rate], began_s))
+            self.pieces.append(Piece(record, start, self.moved[rate], began_s))
 
     def pass_over(self, record: Record) -> None:
         """Energy that was written off is in no bill."""
@@ -221,44 +236,51 @@ def _bill(month: Month, way: Way, since: dict[int, int], until: dict[int, int], 
     last = datetime.fromtimestamp(month.settled_s - 1, timezone.utc) + timedelta(minutes=offset_min)
     month.name = f"{last.year:04d}-{last.month:02d}"
     for rate, low in since.items():
-        high, billed = until[rate], 0
-        if high < low:
-            month.open = f"its register {rate} stands {energy(low - high)} before the month's beginning"
+        if until[rate] < low:
+            month.open = f"its register {rate} stands {energy(low - until[rate])} before the month's beginning"
             return
-        for piece in way.pieces.get(rate, []):
-            part = min(piece.end, high) - max(piece.start, low)
-            if part <= 0:
-                continue
-            began_s = month.since_s if piece.start < low else piece.began_s
-            price = _price(piece, began_s, tariffs)
-            billed += part
-            month.bill_ucu += part * price
-            month.presettled_ucu += part * piece.unit_ucu
-        month.energy_cwh += billed
-        if way.moved[rate] < high:
-            month.open = f"register {rate} is charged {energy(high - way.moved[rate])} short of the settlement"
-        elif billed != high - low:
-            month.notes.append(f"{energy(high - low - billed)} of register {rate} were written off")
+        if way.moved[rate] < until[rate]:
+            month.open = f"register {rate} is charged {energy(until[rate] - way.moved[rate])} short of the settlement"
+    position: Position | None = None
+    billed = dict.fromkeys(since, 0)
+    for piece in way.pieces:
+        rate = piece.record.number("rate")
+        low, high = max(piece.start, since[rate]), min(piece.end, until[rate])
+        if high <= low:
+            continue
+        if position is None:
+            position = piece.position_at(low)
+        began_s = month.since_s if piece.start < since[rate] else piece.began_s
+        amount_ucu, position = _price(piece, began_s, high - low, position, tariffs)
+        billed[rate] += high - low
+        month.bill_ucu += amount_ucu
+        month.presettled_ucu += (high - low) * piece.unit_ucu
+    month.energy_cwh = sum(billed.values())
+    for rate, passed in billed.items():
+        if passed != until[rate] - since[rate] and not month.open:
+            month.notes.append(f"{energy(until[rate] - since[rate] - passed)} of register {rate} were written off")
 
 
-def _price(piece: Piece, began_s: int, tariffs: dict[tuple[int, int], Tariff]) -> int:
-    """ucu for 0.01 kWh of the register in the final bill."""
-    charged = tariffs.get((piece.record.number("tariff"), piece.record.number("version")))
-    offset_min = charged.utc_offset_min if charged is not None else 0
-    day = (datetime.fromtimestamp(began_s, timezone.utc) + timedelta(minutes=offset_min)).date().isoformat()
+def _price(
+    piece: Piece, began_s: int, digits: int, position: Position, tariffs: dict[tuple[int, int], Tariff]
+) -> tuple[int, Position]:
+    """(what these digits cost in the final bill, where the account stands in its step period behind them)."""
     best: tuple[str, int] | None = None
     for number, version in tariffs:
         held = tariffs[(number, version)]
-        if number == piece.record.number("tariff") and held.effective <= day and (best is None or (held.effective, version) > best):
-            best = (held.effective, version)
+        day = (datetime.fromtimestamp(began_s, timezone.utc) + timedelta(minutes=held.utc_offset_min)).date().isoformat()
+        if number == piece.record.number("tariff") and held.effective <= day:
+            best = max(best or (held.effective, version), (held.effective, version))
     ruling = None if best is None else tariffs[(piece.record.number("tariff"), best[1])]
-    price = ruling.price_of(piece.record.number("rate")) if ruling is not None and is_plain(ruling) and is_plain(charged) else None
-    told = piece.record.number("price")
-    if price is None or not told:
-        return piece.unit_ucu
-    return piece.unit_ucu // told * price
+    charged = tariffs.get((piece.record.number("tariff"), piece.record.number("version")))
+    rate, ratio = piece.record.number("rate"), piece.ratio
+    if ruling is None or charged is None or ruling.bands or charged.bands or not ratio or not Rules(ruling).has_price(rate):
+        return digits * piece.unit_ucu, piece.position_at(piece.start + digits)
+    rules = Rules(ruling)
+    lines = rules.lines(rate, rules.local(began_s).date(), (began_s, began_s), digits, ratio, position)
+    return sum(line.amount_ucu for line in lines), lines[-1].position if lines else position
 
 
 def is_plain(tariff: Tariff | None) -> bool:
     """A price for each register, and nothing else: no bands, no steps."""
-    return tariff is not None and not getattr(tariff, "bands", None) and not getattr(tariff, "steps", None)
+    return tariff is not None and not tariff.bands and not tariff.steps

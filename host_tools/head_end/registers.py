@@ -16,10 +16,10 @@ from host_tools.head_end import openings
 from host_tools.head_end.amounts import parse_decimal
 from host_tools.head_end.commands import ISSUER, Answer, check_meter, known_account, parse_account
 from host_tools.head_end.database import Database
-from host_tools.head_end.documents import Tariff
 from host_tools.head_end.errors import BadInput
 from host_tools.head_end.folding import records_of
 from host_tools.head_end.months import REGISTER_PREFIX, Way, is_plain, rollovers, ways
+from host_tools.head_end.tariff_document import Tariff
 from host_tools.journal_reader.words import address, energy, money
 
 SIDES = ("closing", "opening")

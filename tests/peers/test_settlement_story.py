@@ -66,7 +66,7 @@ class Site:
 
     def __init__(self, folder: Path, model: str, sim: dict[str, Any], prices: dict[str, Any]) -> None:
         limits = {"uncharged_max_ucu": 1_000_000_000}
-        self.world = World(model=model, poll_period_s=60, prices=prices, limits=limits)
+        self.world = World(model=model, poll_period_s=60, limits=limits)
         self.sim = SimulatedMeter(self.world.meters[0].address, **sim)
         self.world.meters[0] = self.sim
         self.db_path = folder / "head_end.db"
@@ -74,18 +74,20 @@ class Site:
         key = folder / "key"
         key.write_text(KEY_HEX)
         commands.import_site(self.db, self.world.root + "/settings.json", str(key))
-        self.prices, self.folder = prices, folder
-        self.tariff_here(1, "2026-01-01", prices)
+        self.folder = folder
+        first = self.tariff_here(1, "2026-01-01", prices)
+        Path(self.world.root, "tariff_1_1.json").write_bytes(first)
         self.voice = SimulatedGateway("gw-test", bytes.fromhex(KEY_HEX))
         self.outgoing = Outgoing(self.db)
         self.told = 0
         self.ms = 0
+        self.shots: dict[int, tuple[int, ...]] = {}  # all freezes that the meter ever took, by the day that they begin
 
     def tariff_here(self, version: int, effective: str, prices: dict[str, Any]) -> bytes:
         """A version at the head-end -> its text, as a gateway gets it."""
         file = self.folder / f"tariff_{version}.json"
         text = {"tariff": 1, "version": version, "effective": effective, "currency": "CNY", "utc_offset_min": UTC_OFFSET_MIN}
-        file.write_text(json.dumps({**text, "prices": prices}))
+        file.write_text(json.dumps({**text, **prices}))
         commands.set_document(self.db, "tariff", str(file), self.world.rtc.at_s)
         row = self.db.row("SELECT text FROM documents WHERE what = 1 AND version = ?", version)
         assert row is not None
@@ -113,6 +115,7 @@ class Site:
             self.tell()
 
         world.run(life)
+        self.shots.update({shot.local_ms // (DAY_S * 1000): shot.forward for shot in self.sim.meter.history.daily})
 
     def tell(self) -> None:
         ledger = self.world.gateway.ledger
@@ -163,10 +166,18 @@ def ten_weeks(site: Site, late: bytes) -> None:
     site.live(600)
 
 
+def in_steps(used_cwh: int, digits: int, prices: tuple[int, ...]) -> int:
+    """What comes behind `used_cwh` of a month, hundredth by hundredth of a kWh as one would on paper: up to 300, up to 700, above."""
+    ends = (30_000, 70_000, 10**9)
+    sizes = [max(0, min(end, used_cwh + digits) - max(start, used_cwh)) for start, end in zip((0, *ends), ends, strict=False)]
+    return sum(size * price for size, price in zip(sizes, prices, strict=True))
+
+
 def expected(site: Site, price_of: Any) -> tuple[int, dict[str, int]]:
     """(energy, {day: ucu}) by the simulator's own freezes and the prices of their days, with nothing of ours."""
-    shots = {shot.local_ms // (DAY_S * 1000): shot.forward for shot in site.sim.meter.history.daily}
+    shots = site.shots
     money: dict[str, int] = {}
+    used: dict[str, int] = {}
     energy = 0
     for day in sorted(shots):
         if day - 1 in shots:
@@ -174,21 +185,33 @@ def expected(site: Site, price_of: Any) -> tuple[int, dict[str, int]]:
             before, after = shots[day - 1], shots[day]
             rates = range(1, len(after)) if len(after) > 1 else range(1)
             for rate in rates:
-                money[name] = money.get(name, 0) + (after[rate] - before[rate]) * price_of(name, rate)
-                energy += after[rate] - before[rate]
+                digits, price = after[rate] - before[rate], price_of(name, rate)
+                if isinstance(price, tuple):
+                    money[name] = in_steps(used.get(name[:7], 0), digits, price)
+                else:
+                    money[name] = money.get(name, 0) + digits * price
+                used[name[:7]] = used.get(name[:7], 0) + digits
+                energy += digits
     return energy, money
 
 
-@pytest.mark.parametrize("kind", ["one register", "four rates"])
+@pytest.mark.parametrize("kind", ["one register", "four rates", "steps"])
 def test_ten_weeks_are_settled_by_the_meters_own_midnights(tmp_path, capsys, kind):
     if kind == "one register":
         model, sim = "export_1p", {"forward_cwh": 123_456, "load": {"random": {"min_w": 50, "max_w": 3_000, "period_s": 900, "seed": 7}}}
-        old, new = {"total": "0.5500"}, {"total": "0.6100"}
+        old, new = {"prices": {"total": "0.5500"}}, {"prices": {"total": "0.6100"}}
         prices = {"old": (5500,), "new": (6100,)}
+    elif kind == "steps":
+        model, sim = "export_1p", {"forward_cwh": 123_456, "load": {"random": {"min_w": 500, "max_w": 3_000, "period_s": 900, "seed": 9}}}
+        steps = {"steps": {"over": "month", "thresholds": [{"kwh": ["300", "700"]}]}}
+        old = {**steps, "prices": {"steps": ["0.5000", "0.6000", "0.9000"]}}
+        new = {**steps, "prices": {"steps": ["0.5000", "0.7000", "0.8000"]}}
+        prices = {"old": ((5000, 6000, 9000),), "new": ((5000, 7000, 8000),)}
     else:
         model, sim = "three_phase_tou", {"model": "three_phase_4rate", "load": 4_000, "forward_cwh": 10_000}
         sim["forward_rates_cwh"] = [1_000, 2_000, 3_000, 4_000]
-        old, new = {"rates": ["1.2000", "0.9000", "0.6000", "0.3000"]}, {"rates": ["1.2500", "0.9000", "0.6000", "0.2000"]}
+        old = {"prices": {"rates": ["1.2000", "0.9000", "0.6000", "0.3000"]}}
+        new = {"prices": {"rates": ["1.2500", "0.9000", "0.6000", "0.2000"]}}
         prices = {"old": (0, 12_000, 9_000, 6_000, 3_000), "new": (0, 12_500, 9_000, 6_000, 2_000)}
     site = Site(tmp_path, model, sim, old)
     ten_weeks(site, site.tariff_here(2, "2026-10-10", new))

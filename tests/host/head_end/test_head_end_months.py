@@ -28,9 +28,9 @@ class Story:
         self.gateway.begin()
         self.at_cwh = 100_000
 
-    def charge(self, used_cwh: int, at_s: int, version: int = 3, price: int = 5500, marks: int = 0, **other: int) -> None:
+    def charge(self, passed_cwh: int, at_s: int, version: int = 3, price: int = 5500, marks: int = 0, **other: int) -> None:
         self.gateway.at_s = max(self.gateway.at_s, at_s + 120)
-        start, self.at_cwh = self.at_cwh, (self.at_cwh + used_cwh) % 100_000_000
+        start, self.at_cwh = self.at_cwh, (self.at_cwh + passed_cwh) % 100_000_000
         self.gateway.charge(start, self.at_cwh, price=price, version=version, reading_at_s=at_s, cause=1, marks=marks, **other)
 
     def month(self, at_s: int, register_cwh: int | None = None) -> None:
@@ -140,6 +140,31 @@ def test_a_register_that_starts_again_in_the_month_is_no_matter(books):
     story.month(midnight(11, 1))
     story.tell()
     assert [month.energy_cwh for month in story.books_of_months()] == [500, 1_500]
+
+
+def test_energy_that_fell_into_the_wrong_month_moves_through_the_right_steps(books):
+    """Ten kWh a month at 0.50, 0.90 above; 20 kWh ran over the first of October at September's position, 12 of them were used before."""
+    story = Story(books)
+    steps = {"over": "month", "thresholds": [{"kwh": ["10"]}]}
+    document = TARIFF | {"version": 4, "prices": {"steps": ["0.5000", "0.9000"]}, "steps": steps}
+    commands.set_document(books.db, "tariff", books.file("tariff_4.json", document), story.gateway.at_s)
+    epoch = datetime(1970, 1, 1)
+
+    def step(used_cwh: int, at_s: int, price: int, number: int, day: datetime, behind_cwh: int, marks: int = 0) -> None:
+        begin = (day.replace(day=1) - epoch).days
+        place = {"day": (day - epoch).days, "month_day": begin, "period_day": begin, "used_cwh": behind_cwh, "band": 0, "step": number}
+        story.charge(used_cwh, at_s, 4, price, marks, **place)
+
+    step(1_000, midnight(10, 2), 5000, 0, datetime(2026, 9, 29), 1_000, 6)
+    step(1_000, midnight(10, 2), 9000, 1, datetime(2026, 9, 29), 2_000, 2)
+    story.month(midnight(10, 1), 100_000 + 1_200)
+    step(500, midnight(11, 1), 5000, 0, datetime(2026, 10, 2), 500)
+    story.month(midnight(11, 1))
+    story.tell()
+    september, month = story.books_of_months()
+    assert (september.bill_ucu, september.correction_ucu) == (1_000 * 5000 + 200 * 9000, 0)
+    assert month.bill_ucu == 1_000 * 5000 + 300 * 9000
+    assert month.correction_ucu == 300 * 4000 - 800 * 4000
 
 
 def test_written_off_energy_is_in_no_bill(books):
