@@ -6,14 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from host_tools.head_end import commands, visits
+from host_tools.head_end import commands, evidence_cli, visits
 from host_tools.head_end.registers import SIDES
 from host_tools.head_end.segments import MODELS
 
 DESCRIPTION = "The central system and its books: keeps what gateways record, books payments, sends orders, answers why."
 EPILOG = """\
 begin with `gateway add` or `import`, then `serve`; the other commands talk to the same database while it runs.
-exit status: 0 done (also "exists"), 1 reconcile found differences, 2 bad input and nothing changed,
+exit status: 0 done (also "exists"), 1 reconcile or verify-journal found something, 2 bad input and nothing changed,
 3 done, but the answer could not be written."""
 
 
@@ -79,6 +79,7 @@ def parser() -> argparse.ArgumentParser:
         listing.add_argument("--limit", type=_rows, default=1000, help="at most so many (default 1000)")
     _payments_and_orders(verb)
     _documents_and_answers(verb)
+    evidence_cli.add_verbs(verb)
     _set_up(verb)
     return top
 

@@ -1,7 +1,7 @@
 """Command line of the head-end: arguments to commands, answers to the terminal.
 
-Exit status: 0 done (also `exists`), 1 reconcile found differences, 2 bad input and nothing changed, 3 done but the answer could not
-be written.
+Exit status: 0 done (also `exists`), 1 reconcile or verify-journal found something, 2 bad input and nothing changed, 3 done
+but the answer could not be written.
 """
 
 import argparse
@@ -13,7 +13,7 @@ import sqlite3
 import sys
 import time
 
-from host_tools.head_end import commands, lists, months, registers, show, state, tls, visits
+from host_tools.head_end import commands, evidence_cli, lists, months, registers, show, state, tls, visits
 from host_tools.head_end.arguments import parser
 from host_tools.head_end.database import Database
 from host_tools.head_end.errors import BadInput
@@ -62,6 +62,8 @@ def _leave_stdout() -> None:
 
 
 def _with_database(given: argparse.Namespace) -> int:
+    if getattr(given, "chain_only", False):
+        return evidence_cli.chain_only(given)
     begins = given.command in BEGINNERS or (given.command == "gateway" and given.action == "add")
     db = Database(given.db, begins)
     try:
@@ -310,4 +312,5 @@ _COMMANDS = {
     "gateway": _gateway,
     "account": _add_account,
     "import": _import,
+    **evidence_cli.COMMANDS,
 }
