@@ -12,7 +12,8 @@ from firmware.base import days
 from firmware.base.decimal_text import format_decimal, parse_decimal
 from firmware.base.document import read_document
 from firmware.base.faults import BadInput
-from firmware.cutoff.hours import inside, parse_hours
+from firmware.cutoff.hours import inside
+from firmware.cutoff.policy_document import parse_hours
 from firmware.tariff import pricing
 from firmware.tariff.tariff import parse_tariff
 
