@@ -113,19 +113,23 @@ class NoticeDesk:
         accounts = self._ledger.accounts
         number = accounts.get(slot.row, "episode")
         available = _available(view)
+        if actions & (episode.OPEN | episode.CLOSE | episode.RISEN | episode.LEFT):
+            self._forget_asked(slot)
         if actions & episode.OPEN:
-            slot.notice_asked = 0
             note(self._ledger, kinds.EPISODE, (slot.account, (number + 1) & 0xFFFF, 1, available))
         elif actions & episode.CLOSE:
             note(self._ledger, kinds.EPISODE, (slot.account, number, 0, available))
-            slot.notice_asked = 0
             flags = accounts.get(slot.row, "flags")
             if flags & conditions.FLAG_ORDERED_ON:
                 note(self._ledger, kinds.FLAGS, (slot.account, flags & ~conditions.FLAG_ORDERED_ON, 0))
         elif actions & episode.RISEN:
-            slot.notice_asked = 0
             note(self._ledger, kinds.LEVEL, (slot.account, number, episode.level_held(view, policy), available))
             view.notice_level = accounts.get(slot.row, "notice_level")
+
+    def _forget_asked(self, slot):
+        """The level that was asked for is over: what arrives of it now is no notice of the next one."""
+        slot.notice_asked = 0
+        slot.notice_sequence = 0
 
     def _end_exemption(self, slot, view, policy):
         """An exemption whose end has come is over -> True. What was said while it lasted warned of nothing: a new episode begins."""
@@ -139,13 +143,14 @@ class NoticeDesk:
         note(self._ledger, kinds.FLAGS, (slot.account, flags, 0))
         if view.episode_open:
             note(self._ledger, kinds.EPISODE, (slot.account, accounts.get(slot.row, "episode"), 0, _available(view)))
-            slot.notice_asked = 0
+            self._forget_asked(slot)
         self._refresh(slot, view, policy)
         return True
 
     def keep_exemptions(self):
         """A snapshot lets older records go, and its rows tell no end: it is written again behind each."""
-        for account, (until_s, sequence) in sorted(self._ledger.accounts.exempt_until.items()):
+        exempt_until = self._ledger.accounts.exempt_until
+        for account, (until_s, sequence) in sorted(exempt_until.items()) if exempt_until else ():
             if sequence <= self._ledger.snapshot.whole:
                 note(self._ledger, kinds.EXEMPT, (account, until_s, 0))
                 settle(self._ledger)
@@ -156,8 +161,7 @@ class NoticeDesk:
         if outcome == episode.DELIVERED:
             if episode.counts(channel, outcome, policy, level):
                 slot.notice_forward_s = 0
-                slot.notice_asked = 0
-                slot.notice_sequence = 0
+                self._forget_asked(slot)
             else:
                 level = 0
         number = self._ledger.accounts.get(slot.row, "episode")
@@ -170,7 +174,7 @@ class NoticeDesk:
     def delivered(self, slot, channel):
         """The notice of the level that is open is known to have arrived."""
         view, policy = self._desk.facts_of(slot)
-        if self._is_open(view, policy):
+        if self._is_open(view, policy) and slot.notice_asked & 1 << (channel - 1):
             self._notice(slot, view, policy, channel, episode.DELIVERED)
 
     def report(self, slot, what, number, level, at_s, order):
@@ -211,8 +215,7 @@ class NoticeDesk:
         if outcome.phase == relay.VERIFIED and not self._clock.state()[0]:
             slot.notice_again_in(self._limits.supply_retry_slow_s)  # without a date its period would never end
         elif outcome.phase == relay.VERIFIED:
-            if slot.notice_asked & CHANNEL_ALARM:
-                self.delivered(slot, episode.ALARM)
+            self.delivered(slot, episode.ALARM)
         elif outcome.phase in relay.FAILED_PHASES and outcome.detail != relay.SUPERSEDED:
             slot.notice_again_in(self._limits.supply_retry_slow_s)
             view, policy = self._desk.facts_of(slot)

@@ -9,7 +9,8 @@ policy.py      `parse_policy(text_or_bytes) -> Policy`: `policy`, `version`, `ut
                channels mask: CHANNEL_HEAD_END 1, ALARM 2, VISIT 4, TEXT 8), ...) from the highest level down, `notice_ucu` (the first
                level), `notice_hours` (None = any), `care_lead_days`, `emergency_ucu`, `calendar` (None = none), `floor_ucu`,
                `restore_ucu`, `hours`, `reading_fresh_s`, `clock_error_max_s`, `throttle_per_hour`, `brake_accounts_max`,
-               `brake_share_percent`, `brake_window_s`, `offline_right_s`, `alarm`, `unimplemented` (list of field paths; not empty = uncuttable).
+               `brake_share_percent`, `brake_window_s`, `offline_right_s`, `alarm`,
+               `unimplemented` (list of field paths; not empty = uncuttable).
                policy_document.py reads the text, and is loaded for that only.
                `PolicyBook(capacity)`: `add(policy) -> CREATED | EXISTS | CONFLICT | FULL`, `newest(policy_id) -> Policy or None`.
 decide.py      `decide(facts, policy or None) -> Decision`: `verdict` (NOTHING 0, CUT 1, RESTORE 2, NOT_PERMITTED 3, DELAYED 4,
@@ -22,7 +23,7 @@ orders.py      `judge_order(order, number, expires_at_s, credit_number, override
                them when the order expires unused, or the next automatic cut would inherit them).
 episode.py     `step(facts, policy) -> action bits`: OPEN 1, CLOSE 2, NOTICE_HEAD_END 4, NOTICE_ALARM 8, ALARM_OFF 16, RISEN 32
                (journal LEVEL with `level_held(facts, policy)`), ORDER_VISIT 64,
-               GIVE_EMERGENCY 128, EMERGENCY_REPAID 256. `counts(channel, outcome, policy, level)`: does this
+               GIVE_EMERGENCY 128, EMERGENCY_REPAID 256, LEFT 512. `counts(channel, outcome, policy, level)`: does this
                NOTICE outcome complete the step of `level`? Only then may it bear that level as delivered. Keep
                facts.notice_asked (masks) until the level is complete, left, or CLOSE; clear a channel's bit when it FAILED, to ask
                again. `missing_ucu(facts, policy)` = what to pay until supply returns.

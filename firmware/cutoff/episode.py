@@ -32,6 +32,7 @@ RISEN = const(32)  # journal LEVEL with level_held: notices beyond it count no m
 ORDER_VISIT = const(64)
 GIVE_EMERGENCY = const(128)
 EMERGENCY_REPAID = const(256)
+LEFT = const(512)  # the level that was asked for is left before its notice arrived: nothing is asked for now
 
 HEAD_END = const(1)  # channels of SPEC kind 12; the policy's bit is 1 << (channel - 1)
 ALARM = const(2)
@@ -55,6 +56,8 @@ def step(facts, policy):
     level, asked, actions = level_held(facts, policy), facts.notice_asked, 0
     if level < facts.notice_level:
         actions, asked = RISEN, 0
+    elif asked and level < len(policy.notices) and _is_above(facts, policy, policy.notices[level][0]):
+        actions, asked = LEFT, 0
     if facts.credited and facts.alarm:  # it did its work; a notice that is still to come sets it on again
         actions |= ALARM_OFF
     else:

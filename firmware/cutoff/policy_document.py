@@ -88,11 +88,15 @@ def _take_notices(fields, unknown):
     if not value or len(value) > LEVELS_MAX:
         raise BadInput("notice", "must have 1 to " + str(LEVELS_MAX) + " levels, got " + str(len(value)))
     notices = []
+    visits = 0
     for index in range(len(value)):
         path = "notice[" + str(index) + "]"
         notices.append(_take_notice(Fields(value[index], path), unknown))
         if index and notices[index][0] >= notices[index - 1][0]:
             raise BadInput(path + ".level", "must be below the level before it")
+        if notices[index][2] & CHANNEL_VISIT & visits:
+            raise BadInput(path + ".channels", "may not name a visit again: there is one in an episode")
+        visits |= notices[index][2]
     return tuple(notices)
 
 

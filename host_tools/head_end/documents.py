@@ -151,6 +151,8 @@ class Policy(_Open):
         levels = [parse_decimal(notice.level, 6, "notice.level") for notice in self.notice]
         if sorted(set(levels), reverse=True) != levels:
             raise ValueError("each 'notice.level' must be below the one before it")
+        if sum("visit" in notice.channels for notice in self.notice) > 1:
+            raise ValueError("only one 'notice.channels' may name a visit: there is one in an episode")
         if levels[-1] < floor:
             raise ValueError("'notice.level' must not be below 'floor': the notice comes before the cut")
         return self

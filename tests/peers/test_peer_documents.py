@@ -24,6 +24,10 @@ NUMBERS = (
 LEVELS = tuple([{"level": level, "period_s": 60, "channels": ["text"]} for level in levels] for levels in (
     (), ("9", "5"), ("5", "5"), ("5", "9"), ("5", "-1"), ("5", "4", "3", "2"), ("5", "4", "3", "2", "1"), ("5", "x"),
 ))  # fmt: skip
+VISITS = tuple(
+    [{"level": level, "period_s": 60, "channels": list(names)} for level, names in zip(("9", "5"), channels, strict=True)]
+    for channels in ((("visit",), ("text",)), (("visit", "text"), ("alarm", "visit")))
+)
 DAYS = (
     [], ["2026-10-01"], ["2026-10-01/2026-10-08"], ["2026-10-08/2026-10-01"], ["2026-10-01/"], ["/2026-10-01"], ["2026-02-30"], ["x"],
     [1], "2026-10-01", None, ["2026-10-01"] * 128, ["2026-10-01"] * 129, ["2149-06-05"], ["2026-10-01/2026-10-01"], ["1969-12-31"],
@@ -41,7 +45,7 @@ CHANGES: tuple[tuple[dict[str, Any], str, tuple[Any, ...]], ...] = (
     *((TARIFF, name, NUMBERS) for name in ("tariff", "version", "utc_offset_min")),
     *((POLICY, name, AMOUNTS) for name in ("floor", "restore", "notice.level")),
     (POLICY, "notice.channels", CHANNELS),
-    (POLICY, "notice", (*LEVELS, {}, None, 5, [5])),
+    (POLICY, "notice", (*LEVELS, *VISITS, {}, None, 5, [5])),
     (WHOLE, "calendar.until", (*DATES, "2148-12-31", "2149-06-05", "2149-06-06", 5, None)),
     *((WHOLE, "calendar." + name, DAYS) for name in ("holidays", "hot_days", "cold_days")),
     (WHOLE, "calendar", ({}, [], None, {"until": "2027-01-01"}, {"until": "2027-01-01", "storms": []})),

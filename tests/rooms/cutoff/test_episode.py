@@ -213,6 +213,15 @@ def test_a_level_risen_above_may_not_be_asked_for_in_vain():
     eq(e.step(view, three()), e.NOTICE_ALARM)
 
 
+def test_a_level_left_before_its_notice_arrived_is_asked_for_anew():
+    def check(amount, credited, want):
+        view = at_level(1, amount, 99 * HOUR_S, credited=credited, notice_asked=CHANNEL_ALARM)
+        eq(e.step(view, three()), want)
+
+    half = COIN // 2
+    cases(((5 * COIN, False, 0), (5 * COIN + half, False, 0), (5 * COIN + half + 1, False, e.LEFT), (5 * COIN + 1, True, e.LEFT)), check)
+
+
 def test_notices_wait_for_their_hours():
     hours = parse_hours([{"days": [1, 2, 3, 4, 5, 6, 7], "from": "08:00", "to": "21:00"}], "notice_hours", [])
 

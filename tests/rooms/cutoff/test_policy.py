@@ -128,19 +128,20 @@ def test_fields_of_a_later_version_are_kept_and_listed_wherever_they_stand():
     eq(got.floor_ucu, -2_500_000)
 
 
-def levels(*amounts):
-    return [{"level": amount, "period_s": 60, "channels": ["text", "visit"]} for amount in amounts]
+def levels(*amounts, channels=("text",)):
+    return [{"level": amount, "period_s": 60, "channels": list(channels)} for amount in amounts]
 
 
 def test_several_levels_a_calendar_notice_hours_and_care_are_read():
     document = fields()
     document["notice"] = levels("20.00", "5.00", "-2.50")
+    document["notice"][1]["channels"].append("visit")
     document["notice_hours"] = []
     document["care"] = {"lead_days": 5}
     document["calendar"] = {"until": "1970-01-11", "holidays": ["1970-01-02/1970-01-04"], "cold_days": ["1970-01-08"]}
     got = parse_policy(json.dumps(document))
-    both = p.CHANNEL_TEXT | p.CHANNEL_VISIT
-    eq(got.notices, ((20_000_000, 60, both), (5_000_000, 60, both), (-2_500_000, 60, both)))
+    text, both = p.CHANNEL_TEXT, p.CHANNEL_TEXT | p.CHANNEL_VISIT
+    eq(got.notices, ((20_000_000, 60, text), (5_000_000, 60, both), (-2_500_000, 60, text)))
     eq((got.notice_ucu, got.notice_hours, got.care_lead_days, got.unimplemented), (20_000_000, (), 5, []))
     eq(list(got.calendar), [11, 65535, 1, 3, 7, 7])
     document["calendar"]["cold_days"] = ["1970-01-09"]
@@ -161,6 +162,7 @@ def test_malformed_levels_and_calendars_name_themselves():
             ("notice", levels("5", "-3"), "notice[1].level"),
             ("notice", levels("5", "x"), "notice[1].level"),
             ("notice", [5], "notice[0]"),
+            ("notice", levels("5", "4", channels=("text", "visit")), "notice[1].channels"),
             ("notice_hours", {}, "notice_hours"),
             ("notice_hours", [{"days": [1], "from": "8", "to": "09:00"}], "notice_hours[0].from"),
             ("emergency", 5, "emergency"),

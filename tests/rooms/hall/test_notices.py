@@ -118,3 +118,31 @@ def test_notices_wait_for_their_hours_and_a_restart_forgets_none():
         eq(8 * 3_600 <= local_s < 8 * 3_600 + 120, True, "%d s after midnight" % local_s)
 
     world.run(morning)
+
+
+def test_what_the_head_end_holds_late_is_no_notice_of_a_level_that_was_left():
+    by_head_end = [dict(LEVELS[0], period_s=10, channels=["head_end"]), dict(LEVELS[1], channels=["head_end"])]
+    world = World(policies=[policy(notice=by_head_end, alarm=False, reading_fresh_s=90)], power_w=0, poll_period_s=20)
+
+    def held(world):
+        return world.gateway._deliver_notices(world.gateway.ledger.sequence)
+
+    async def script(world):
+        await begin(world, 4 * COIN)
+        await until(lambda: world.row("episode_open"))
+        held(world)
+        eq(world.row("notice_level"), 1)
+        eq(await until(lambda: world.slot().notice_sequence, 60_000) > 0, True, "no second notice is given")
+        world.credit(8 * COIN)
+        held(world)
+        eq(world.row("notice_level"), 1, "the second level was left before the head-end had its notice")
+        world.credit(-9 * COIN)
+        eq(await until(lambda: world.slot().notice_sequence, 60_000) > 0, True, "crossed again, and no notice")
+        held(world)
+        eq(world.row("notice_level"), 2)
+        world.credit(30 * COIN)
+        held(world)
+        world.credit(-20 * COIN)
+        eq((world.row("episode"), world.row("notice_level")), (2, 0))
+
+    world.run(script)
