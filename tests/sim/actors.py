@@ -152,6 +152,8 @@ class Actors:
             world.rtc.offset_s = None
         if "rtc_wrong" in self.faults and rng.random() < 0.4 and not world.healed:
             world.rtc.offset_s = rng.choice((-1, 1)) * rng.choice((3_700, 7_200, 86_400, 40_000_000, 200_000_000))
+        if "flash_power" in self.faults and rng.random() < 0.4 and not world.healed:
+            world.flash.fate = rng.randrange(8)  # again while the next life begins
         return rng.choice((500, 500, 5_000, 600_000, 2 * HOUR_MS))
 
     def _power_cut(self) -> None:

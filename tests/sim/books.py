@@ -83,6 +83,8 @@ class Books:
     orders: dict[tuple[int, int], Record] = field(default_factory=dict)
     documents: set[tuple[int, int, int]] = field(default_factory=set)
     acked: int = 0
+    snapshot: int = 0  # where the last whole one begins
+    begun: int = 0
     released: set[int] = field(default_factory=set)  # accounts of which an operator let a held register go
     offset_s: int = 0
 
@@ -254,6 +256,14 @@ class Books:
         self.acked = max(self.acked, record.number("sequence"))
         yield from ()
 
+    def _snapshot_begin(self, record: Record, now_ms: int) -> Iterator[str]:
+        self.begun = record.sequence
+        yield from ()
+
+    def _snapshot_end(self, record: Record, now_ms: int) -> Iterator[str]:
+        self.snapshot = self.begun
+        yield from ()
+
     def _snapshot_row(self, record: Record, now_ms: int) -> Iterator[str]:
         row = parse_row(record.octets("row"))
         if not row.account:
@@ -271,7 +281,7 @@ class Books:
 _FOLDS = {
     kinds.SEGMENT: Books._segment, kinds.CREDIT: Books._credit, kinds.CREDIT_REFUSED: Books._credit_refused,
     kinds.CHARGE: Books._charge, kinds.HELD: Books._held, kinds.EPISODE: Books._episode, kinds.NOTICE: Books._notice,
-    kinds.LEVEL: Books._level,
+    kinds.LEVEL: Books._level, kinds.SNAPSHOT_BEGIN: Books._snapshot_begin, kinds.SNAPSHOT_END: Books._snapshot_end,
     kinds.DECISION: Books._decision, kinds.ORDER: Books._order, kinds.FLAGS: Books._flags, kinds.BRAKE: Books._brake,
     kinds.DOCUMENT: Books._document, kinds.ACKED: Books._acked, kinds.SNAPSHOT_ROW: Books._snapshot_row,
 }  # fmt: skip

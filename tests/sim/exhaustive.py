@@ -334,24 +334,24 @@ def successors(cell: Cell, crashes_max: int) -> Iterable[tuple[str, Cell]]:
                     yield f"{name}, power lost in operation {operation} ({cut.flash.torn or 'clean'})", cut
 
 
-def explore(crashes_max: int, states_max: int) -> tuple[int, int, str]:
-    """-> (states, transitions, what was wrong)."""
+def explore(crashes_max: int, states_max: int, seconds: float = 3_600.0) -> tuple[int, int, str, bool]:
+    """-> (states, transitions, what was wrong, were that all)."""
     before = {name: getattr(aio, name) for name in ("now_ms", "Event")}
     aio.now_ms, aio.Event = (lambda: NOW_MS[0] & 0x3FFFFFFF), Event  # type: ignore[assignment]
     try:
         with tempfile.TemporaryDirectory() as folder:
-            return _explore(prepare(Path(folder)), crashes_max, states_max)
+            return _explore(prepare(Path(folder)), crashes_max, states_max, time.process_time() + seconds)
     finally:
         for name, value in before.items():
             setattr(aio, name, value)
 
 
-def _explore(first: Cell, crashes_max: int, states_max: int) -> tuple[int, int, str]:
+def _explore(first: Cell, crashes_max: int, states_max: int, until: float) -> tuple[int, int, str, bool]:
     known = {first.key()}
     waiting: deque[tuple[tuple[str, ...], Cell]] = deque([((), first)])
     transitions = 0
     path: tuple[str, ...] = ()
-    while waiting and len(known) < states_max:
+    while waiting and len(known) < states_max and time.process_time() < until:
         path, cell = waiting.popleft()
         try:
             for words, after in successors(cell, crashes_max):
@@ -364,21 +364,22 @@ def _explore(first: Cell, crashes_max: int, states_max: int) -> tuple[int, int, 
                 try:
                     after.fork().end_well()
                 except Wrong as wrong:
-                    return len(known), transitions, f"{wrong}: after {'; '.join(last)}, then the undisturbed rest"
+                    return len(known), transitions, f"{wrong}: after {'; '.join(last)}, then the undisturbed rest", False
                 waiting.append((last, after))
         except Wrong as wrong:
-            return len(known), transitions, f"{wrong}: behind {'; '.join(path)}"
-    return len(known), transitions, ""
+            return len(known), transitions, f"{wrong}: behind {'; '.join(path)}", False
+    return len(known), transitions, "", not waiting
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.sim.exhaustive", description="Every order of events for one account.")
     parser.add_argument("--crashes", type=int, default=1, help="power cuts on one path (1)")
     parser.add_argument("--states-max", type=int, default=100_000, help="end there (100000)")
+    parser.add_argument("--seconds", type=float, default=3_600.0, help="of processor time, then it ends (3600)")
     args = parser.parse_args()
     begun = time.process_time()
-    states, transitions, wrong = explore(args.crashes, args.states_max)
-    whole = "all of them" if states < args.states_max else "not all"
+    states, transitions, wrong, all_of_them = explore(args.crashes, args.states_max, args.seconds)
+    whole = "all of them" if all_of_them else "not all"
     print(f"{states} states ({whole}), {transitions} transitions, {args.crashes} power cuts a path, {time.process_time() - begun:.1f} s")
     if wrong:
         print("WRONG: " + wrong)

@@ -9,6 +9,7 @@ A life can end between any two instructions: `abandon` drops its tasks without l
 from __future__ import annotations
 
 import contextlib
+import warnings
 from asyncio import CancelledError
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator, Iterator
@@ -100,6 +101,15 @@ class Task:
         if token == self._token and not self._done:
             self._token += 1
             self._loop.ready.append((self, value))
+
+    def drop(self) -> None:
+        """End it where it stands."""
+        self._done = True
+        for _ in range(THROWS_MAX):  # a `finally` that awaits takes one more
+            try:
+                self._coro.throw(Abandoned())
+            except (Abandoned, StopIteration, CancelledError, Exception):
+                break
 
     @property
     def error(self) -> BaseException | None:
@@ -222,13 +232,10 @@ class Loop:
         self.ready.clear()
         self._timers = [entry for entry in self._timers if entry[3] < 0]
         self._timers.sort()
-        for task in tasks:
-            task._done = True
-            for _ in range(THROWS_MAX):  # a `finally` that awaits takes one more
-                try:
-                    task._coro.throw(Abandoned())
-                except (Abandoned, StopIteration, CancelledError, Exception):
-                    break
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # of coroutines that had not begun
+            for task in tasks:
+                task.drop()
         self.ready.clear()
 
 

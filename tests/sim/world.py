@@ -215,9 +215,11 @@ class World:
 
     def may_be_full(self) -> bool:
         """A journal without room gives no verdict; the head-end sends the message again."""
-        size, image = self.flash.erase_size, self.flash.image
-        used = sum(image[at : at + 4] == b"LJ01" for at in range(0, self.flash.journal_bytes, size))
-        return used >= self.options.journal_blocks - RESERVES_MAX
+        size, image, books = self.flash.erase_size, self.flash.image, self.judge.books
+        heads = [image[at : at + 16] for at in range(0, self.flash.journal_bytes, size) if image[at : at + 4] == b"LJ01"]
+        first = sorted(int.from_bytes(head[12:16], "little") for head in heads)
+        kept_from = min(books.acked, books.snapshot - 1) + 1  # records from here on may not go
+        return sum(after > kept_from for after in first[1:]) + 1 >= self.options.journal_blocks - RESERVES_MAX
 
     def disturb(self) -> None:
         """Something is wrong now that excuses a late light."""
