@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from host_tools.head_end import commands, evidence_cli, visits
+from host_tools.head_end import commands, customers_cli, evidence_cli, visits
 from host_tools.head_end.registers import SIDES
 from host_tools.head_end.segments import MODELS
 
@@ -80,6 +80,7 @@ def parser() -> argparse.ArgumentParser:
     _payments_and_orders(verb)
     _documents_and_answers(verb)
     evidence_cli.add_verbs(verb)
+    customers_cli.add_verbs(verb)
     _set_up(verb)
     return top
 

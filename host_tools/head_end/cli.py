@@ -13,7 +13,7 @@ import sqlite3
 import sys
 import time
 
-from host_tools.head_end import commands, evidence_cli, lists, months, registers, show, state, tls, visits
+from host_tools.head_end import commands, customers_cli, evidence_cli, lists, months, registers, show, state, tls, visits
 from host_tools.head_end.arguments import parser
 from host_tools.head_end.database import Database
 from host_tools.head_end.errors import BadInput
@@ -313,4 +313,5 @@ _COMMANDS = {
     "account": _add_account,
     "import": _import,
     **evidence_cli.COMMANDS,
+    **customers_cli.COMMANDS,
 }

@@ -31,7 +31,7 @@ MONTH_COLUMNS = ("account", "month", "meter", "energy", "final bill", "pre-settl
 STATEMENT_COLUMNS = ("period", "opening", "energy", "charges", "of it fees", "of it estimated", "credits", "corrections", "closing")
 MONEY = (*MONTH_COLUMNS[4:8], "opening", "charges", "of it fees", "of it estimated", "corrections", "closing")
 NOTHING = ("", "-", "none")  # a column of nothing else is left out
-MAY_FOLD = ("name", "words", "flags", "missing", "documents", "fault", "supply", "not closed", *MONEY[5:8], "energy")
+MAY_FOLD = ("name", "text", "words", "flags", "missing", "documents", "fault", "supply", "not closed", *MONEY[5:8], "energy")
 
 
 def show_rows(rows: list[Row], columns: tuple[str, ...], as_json: bool, name: str) -> None:
