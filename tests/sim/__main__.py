@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 
-from tests.sim.mutants import MUTANTS, SEEDS_MAX, applied
+from tests.sim.mutants import MUTANTS, NEEDS, SEEDS_MAX, applied
 from tests.sim.options import KINDS, draw
 from tests.sim.story import Verdict, play
 
@@ -57,9 +57,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 @functools.cache
-def plain(seed: int, days: float, meters: int) -> str:
+def plain(seed: int, days: float, meters: int, besides: frozenset[str]) -> str:
     """What is wrong with that run without any mutant; it would prove nothing."""
-    return play(draw(seed, days, frozenset(), meters)).sentence
+    return play(draw(seed, days, frozenset(), meters, besides)).sentence
 
 
 def hunt(names: list[str], first: int, days: float, meters: int) -> int:
@@ -67,11 +67,11 @@ def hunt(names: list[str], first: int, days: float, meters: int) -> int:
     escaped = 0
     for name in names:
         begun = time.process_time()
-        verdict, seed = None, first
+        verdict, seed, besides = None, first, frozenset(NEEDS.get(name, "").split())
         for seed in range(first, first + SEEDS_MAX):
             with applied(name):
-                verdict = play(draw(seed, days, frozenset(), meters))
-            if verdict.sentence and not plain(seed, days, meters):
+                verdict = play(draw(seed, days, frozenset(), meters, besides))
+            if verdict.sentence and not plain(seed, days, meters, besides):
                 break
         assert verdict is not None
         escaped += not verdict.sentence

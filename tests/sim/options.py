@@ -64,8 +64,8 @@ class Options:
         return f"{what}\n  policy {policy}\n  limits {self.limits}\n  faults {' '.join(sorted(self.faults)) or 'none'}"
 
 
-def draw(seed: int, days: float, without: frozenset[str] = frozenset(), meters: int = 0) -> Options:
-    """The options of `seed`; `meters` 0 draws their number."""
+def draw(seed: int, days: float, without: frozenset[str] = frozenset(), meters: int = 0, besides: frozenset[str] = frozenset()) -> Options:
+    """The options of `seed`; `meters` 0 draws their number; kinds of fault in `besides` are in, whatever the seed says."""
     rng = stream(seed, "options")
     options = Options(seed, days)
     options.meters = rng.choices((1, 2, 3, 5, 8), (25, 25, 25, 15, 10))[0]
@@ -86,7 +86,7 @@ def draw(seed: int, days: float, without: frozenset[str] = frozenset(), meters: 
     options.price = rng.choice((5_500, 1, 12_345, 9_999))
     options.limits = _limits(rng)
     options.policy = policy_document(rng, 1, (options.start_s + UTC_OFFSET_MIN * 60) // 86_400)
-    options.faults = frozenset(kind for kind in KINDS if rng.random() < 0.35) - without
+    options.faults = frozenset(kind for kind in KINDS if rng.random() < 0.35) - without | besides
     return options
 
 
