@@ -13,15 +13,16 @@ import ast
 from dataclasses import dataclass, field
 
 from host_tools.flash.constants import Constants, Module, is_const_call
+from host_tools.flash.edits import Edit, edited, over
 
 PORT = ("firmware.base.port", "const")
 
 
 @dataclass
 class _Uses:
-    """What one module does with its names: `edits` are (node, text); `kept` are aliases and (module, name) that somebody still asks for."""
+    """What one module does with its names: `kept` are aliases and (module, name) that somebody still asks for."""
 
-    edits: list[tuple[ast.expr | ast.stmt, str]] = field(default_factory=list)
+    edits: list[Edit] = field(default_factory=list)
     aliases: set[str] = field(default_factory=set)
     kept: set[tuple[str, str]] = field(default_factory=set)
     whole: set[str] = field(default_factory=set)  # modules that are handed on
@@ -36,7 +37,7 @@ def fold_constants(sources: dict[str, bytes]) -> dict[str, bytes]:
     folded = {}
     for name, module in constants.modules.items():
         edits = [*uses[name].edits, *_definitions(constants, module, kept, name in whole), *_imports(constants, module, uses[name])]
-        folded[module.path] = _edited(sources[module.path], edits)
+        folded[module.path] = edited(sources[module.path], edits)
     return folded
 
 
@@ -63,7 +64,7 @@ def _uses_of(constants: Constants, module: Module) -> _Uses:
                 _keep(constants, module, node.id, uses)
                 continue
         if number is not None:
-            uses.edits.append((node, f"({number})" if number < 0 else str(number)))
+            uses.edits.append(over(node, f"({number})" if number < 0 else str(number)))
     for node in ast.walk(module.tree):
         _keep_imported(constants, module, node, uses)
     return uses
@@ -93,24 +94,24 @@ def _keep(constants: Constants, module: Module, name: str, uses: _Uses) -> None:
         uses.whole.add(there.name)
 
 
-def _definitions(constants: Constants, module: Module, kept: set[tuple[str, str]], whole: bool) -> list[tuple[ast.expr | ast.stmt, str]]:
-    edits: list[tuple[ast.expr | ast.stmt, str]] = []
+def _definitions(constants: Constants, module: Module, kept: set[tuple[str, str]], whole: bool) -> list[Edit]:
+    edits: list[Edit] = []
     for name, statement in module.assigned.items():
         number = constants.of(module, name)
         if number is not None and not whole and (module.name, name) not in kept:
-            edits.append((statement, "pass"))
+            edits.append(over(statement, "pass"))
     return edits
 
 
-def _imports(constants: Constants, module: Module, uses: _Uses) -> list[tuple[ast.expr | ast.stmt, str]]:
-    edits: list[tuple[ast.expr | ast.stmt, str]] = []
+def _imports(constants: Constants, module: Module, uses: _Uses) -> list[Edit]:
+    edits: list[Edit] = []
     for statement in module.tree.body:
         if not isinstance(statement, ast.ImportFrom) or statement.level or not statement.module:
             continue
         left = [alias for alias in statement.names if _is_needed(constants, module, alias.asname or alias.name, uses)]
         if len(left) < len(statement.names):
             names = ", ".join(f"{alias.name} as {alias.asname}" if alias.asname else alias.name for alias in left)
-            edits.append((statement, f"from {statement.module} import {names}" if left else "pass"))
+            edits.append(over(statement, f"from {statement.module} import {names}" if left else "pass"))
     return edits
 
 
@@ -120,21 +121,3 @@ def _is_needed(constants: Constants, module: Module, alias: str, uses: _Uses) ->
     if module.imported[alias] == PORT or constants.module_of(module, alias) is not None:
         return False
     return constants.of(module, alias) is None
-
-
-def _edited(text: bytes, edits: list[tuple[ast.expr | ast.stmt, str]]) -> bytes:
-    """The text with each node's place taken by the words for it; those inside another one's place are dropped with it."""
-    starts = [0]
-    for line in text.splitlines(keepends=True):
-        starts.append(starts[-1] + len(line))
-    spans = []
-    for node, words in edits:
-        first, last = node.lineno, node.end_lineno or node.lineno
-        end = starts[last - 1] + (node.end_col_offset or 0)
-        spans.append((starts[first - 1] + node.col_offset, -end, words + "\n" * (last - first)))
-    out, at = [], 0
-    for start, minus_end, words in sorted(spans):
-        if start >= at:
-            out += [text[at:start], words.encode()]
-            at = -minus_end
-    return b"".join(out) + text[at:]

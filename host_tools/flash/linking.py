@@ -14,11 +14,11 @@ import ast
 import builtins
 from dataclasses import dataclass, field
 
+from host_tools.flash.edits import Edit, edited, over
 from host_tools.flash.scopes import Scopes, bound_alias
 
 PACKAGE, NAME = "firmware", "linked"
 LINKED = f"{PACKAGE}/{NAME}.py"
-Edit = tuple[int, int, int, int, str]  # first line, column, last line, column behind, words
 Place = tuple[str, str]  # (module, name in it)
 
 
@@ -189,7 +189,7 @@ class _Linker:
         parts, lines, line = [], [], 1
         for unit in self.members.values():
             lines.append((line, unit.path))
-            parts.append(_edited(self.sources[unit.path], self._edits(unit)).rstrip(b"\n") + b"\n")
+            parts.append(edited(self.sources[unit.path], self._edits(unit)).rstrip(b"\n") + b"\n")
             line += parts[-1].count(b"\n")
         return b"".join(parts), lines
 
@@ -202,18 +202,18 @@ class _Linker:
         modules = {name for name, place in unit.aliases.items() if place[0] in self.members and not place[1]}
         for node in unit.scopes.names:
             if node.id in unit.scopes.bound and node.id not in modules:
-                edits.append(_over(node, unique(node.id)))
+                edits.append(over(node, unique(node.id)))
         for node in unit.scopes.definitions:
             at = node.col_offset + self.sources[unit.path].splitlines()[node.lineno - 1][node.col_offset :].index(node.name.encode())
             edits.append((node.lineno, at, node.lineno, at + len(node.name), unique(node.name)))
-        edits += [_over(node, "global " + ", ".join(map(unique, node.names))) for node in unit.scopes.statements]
+        edits += [over(node, "global " + ", ".join(map(unique, node.names))) for node in unit.scopes.statements]
         for statement in unit.tree.body:
             if isinstance(statement, ast.Import):
-                edits.append(_over(statement, "; ".join(_import(alias.name, unique(bound_alias(alias))) for alias in statement.names)))
+                edits.append(over(statement, "; ".join(_import(alias.name, unique(bound_alias(alias))) for alias in statement.names)))
             elif isinstance(statement, ast.ImportFrom):
                 kept = [alias for alias in statement.names if self._own_place(unit, bound_alias(alias)) is not None]
                 words = ", ".join(_renamed(alias.name, unique(bound_alias(alias))) for alias in kept)
-                edits.append(_over(statement, f"from {statement.module} import {words}" if kept else "pass"))
+                edits.append(over(statement, f"from {statement.module} import {words}" if kept else "pass"))
         return edits + self._nested_edits(unit)
 
     def outsider(self, unit: Unit) -> bytes:
@@ -222,7 +222,7 @@ class _Linker:
         for statement in unit.tree.body:
             if isinstance(statement, ast.ImportFrom) and not statement.level:
                 edits += self._led(statement)
-        return _edited(self.sources[unit.path], edits + self._nested_edits(unit))
+        return edited(self.sources[unit.path], edits + self._nested_edits(unit))
 
     def _attribute_edits(self, unit: Unit, before: str) -> list[Edit]:
         edits = []
@@ -230,7 +230,7 @@ class _Linker:
             place = self._target(unit, node)
             if place is not None and self._origin(place)[0] in self.members and isinstance(node.value, ast.Name):
                 if unit.aliases[node.value.id][0] in self.members:
-                    edits.append(_over(node, before.format(node.value.id) + self.unique(place)))
+                    edits.append(over(node, before.format(node.value.id) + self.unique(place)))
         return edits
 
     def _nested_edits(self, unit: Unit) -> list[Edit]:
@@ -254,7 +254,7 @@ class _Linker:
             else:
                 words.setdefault(PACKAGE, []).append(_renamed(NAME, bound_alias(alias)))
         text = "; ".join(f"from {module} import {', '.join(names)}" for module, names in words.items())
-        return [_over(statement, text)] if changed else []
+        return [over(statement, text)] if changed else []
 
 
 def _read(path: str, text: bytes) -> Unit:
@@ -284,22 +284,3 @@ def _renamed(name: str, alias: str) -> str:
 
 def _import(name: str, alias: str) -> str:
     return f"import {name}" if name == alias else f"import {name} as {alias}"
-
-
-def _over(node: ast.expr | ast.stmt, words: str) -> Edit:
-    last = node.end_lineno or node.lineno
-    return node.lineno, node.col_offset, last, node.end_col_offset or 0, words + "\n" * (last - node.lineno)
-
-
-def _edited(text: bytes, edits: list[Edit]) -> bytes:
-    """Each place taken by its words; a place inside another one's goes with it."""
-    starts = [0]
-    for line in text.splitlines(keepends=True):
-        starts.append(starts[-1] + len(line))
-    out, at = [], 0
-    for first, column, last, behind, words in sorted(edits, key=lambda edit: (edit[0], edit[1], -edit[2], -edit[3])):
-        start = starts[first - 1] + column
-        if start >= at:
-            out += [text[at:start], words.encode()]
-            at = starts[last - 1] + behind
-    return b"".join(out) + text[at:]
