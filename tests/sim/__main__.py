@@ -71,6 +71,8 @@ def hunt(names: list[str], first: int, days: float, meters: int) -> int:
         for seed in range(first, first + SEEDS_MAX):
             with applied(name):
                 verdict = play(draw(seed, days, frozenset(), meters, besides))
+            if "Error(" in verdict.sentence:  # it does not fit this firmware any more: that is no catch
+                raise SystemExit(f"{name} is broken: {verdict.sentence}")
             if verdict.sentence and not plain(seed, days, meters, besides):
                 break
         assert verdict is not None

@@ -23,6 +23,7 @@ LIGHT_MS = 150_000  # from a payment on flash to a closed relay, in calm: stated
 DAY_S = 86_400
 BALANCE_AT_FLOOR = 1
 QUALITY_RTC = 2
+FOUND_OFF = 3
 CLOCK_RIGHT_S = 120
 PROTECTED, CARE, EXEMPT, HOLD, READING_HELD, ORDERED_ON = 1, 2, 4, 8, 16, 32
 OVERRIDE_BIT = {"care": 4, "fresh": 16, "hours": 17, "notice": 18, "offline": 20, "throttle": 21}
@@ -65,6 +66,8 @@ class Judge:
                     self.forgiven.discard(record.number("account"))
             elif record.kind == kinds.CHARGE:
                 self._charged(record)
+            elif record.kind == kinds.FAULT and record.number("fault") == FOUND_OFF and self.books.account(record.number("account")).off:
+                self.condemn(f"account {record.account}: its supply is called found off, and we cut it")
             elif record.kind == kinds.NOTICE:
                 self._notice(record)
             elif record.kind == kinds.BRAKE and not record.number("closed"):

@@ -343,9 +343,17 @@ def payment_waits_for_reading(swap: Swap) -> None:
 def older_order_not_cancelled(swap: Swap) -> None:
     from firmware.meter_bus.relay_sequence import RelaySequence
 
-    def put(lane: Any, meter: int, action: int, now_ms: int) -> bool:
-        lane._active.append(RelaySequence(meter, action, lane._models[meter], lane._limits, lane._report, now_ms))
-        return True
+    plain = RelayLane.put
+
+    def put(*args: Any) -> Any:
+        cancel, RelaySequence.cancel = RelaySequence.cancel, lambda sequence: None  # type: ignore[method-assign]
+        lane, older = args[0], list(args[0]._active)
+        try:
+            taken = plain(*args)
+        finally:
+            RelaySequence.cancel = cancel  # type: ignore[method-assign]
+        lane._active = [one for one in older if one not in lane._active] + lane._active
+        return taken
 
     swap(RelayLane, "put", put)
 

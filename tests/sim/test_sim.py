@@ -18,7 +18,7 @@ def test_a_short_life_with_faults_ends_in_agreement(seed: int) -> None:
 
 
 def test_the_same_seed_tells_the_same_story() -> None:
-    first, second = (play(draw(1022, 0.1)) for _ in range(2))
+    first, second = (play(draw(1022, 0.3, frozenset(), 2, frozenset({"power", "flash_power"}))) for _ in range(2))
     assert first.lives > 1 and first.counts == second.counts
     assert first.notes == second.notes
 
