@@ -160,6 +160,8 @@ class Books:
         span = (end - start) % ROLLOVER
         if start != account.charged_cwh[rate]:
             yield f"charges rate {rate} from {start}, the charge before ended at {account.charged_cwh[rate]}"
+        if span > ROLLOVER // 2:
+            yield f"charges rate {rate} backwards, from {start} to {end}"
         version = self.tariffs.get((record.number("tariff"), record.number("version")))
         price = None if version is None else version.prices.get(rate)
         if price is None or price != record.number("price"):
