@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from host_tools.head_end import commands, customers_cli, evidence_cli, visits
+from host_tools.head_end import commands, customers_cli, evidence_cli, safety_cli, visits
 from host_tools.head_end.registers import SIDES
 from host_tools.head_end.segments import MODELS
 
@@ -81,6 +81,7 @@ def parser() -> argparse.ArgumentParser:
     _documents_and_answers(verb)
     evidence_cli.add_verbs(verb)
     customers_cli.add_verbs(verb)
+    safety_cli.add_verbs(verb)
     _set_up(verb)
     return top
 
@@ -114,6 +115,8 @@ def _documents_and_answers(verb: Verb) -> None:
         document = verb(name, f"Keep a new version of a {name} and send it to the gateways that use it.")
         document.add_argument("action", choices=["set"])
         document.add_argument("file", help="JSON")
+        if name == "tariff":
+            safety_cli.add_signature(document)
     verb("why", "The evidence of the last decision or refusal.").add_argument("account")
     verb("reconcile", "Compute every balance again and name every difference.")
     settle = verb("settle", "Close months on the meters' settlement registers: one signed correction each. Again changes nothing.")

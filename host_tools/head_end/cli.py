@@ -13,7 +13,7 @@ import sqlite3
 import sys
 import time
 
-from host_tools.head_end import commands, customers_cli, evidence_cli, lists, months, registers, show, state, tls, visits
+from host_tools.head_end import commands, customers_cli, evidence_cli, lists, months, registers, safety_cli, show, state, tls, visits
 from host_tools.head_end.arguments import parser
 from host_tools.head_end.database import Database
 from host_tools.head_end.errors import BadInput
@@ -64,6 +64,8 @@ def _leave_stdout() -> None:
 def _with_database(given: argparse.Namespace) -> int:
     if getattr(given, "chain_only", False):
         return evidence_cli.chain_only(given)
+    if given.command == "sign":
+        return safety_cli.sign(given)
     begins = given.command in BEGINNERS or (given.command == "gateway" and given.action == "add")
     db = Database(given.db, begins)
     try:
@@ -123,7 +125,7 @@ def _order(db: Database, given: argparse.Namespace) -> int:
 
 
 def _document(db: Database, given: argparse.Namespace) -> int:
-    answer = commands.set_document(db, given.command, given.file, _now_s())
+    answer = commands.set_document(db, given.command, given.file, _now_s(), getattr(given, "signature", []))
     for warning in answer["warnings"] if isinstance(answer["warnings"], list) else []:
         print("warning: " + warning, file=sys.stderr)
     show.show_answer(answer, given.json)
@@ -314,4 +316,5 @@ _COMMANDS = {
     "import": _import,
     **evidence_cli.COMMANDS,
     **customers_cli.COMMANDS,
+    **safety_cli.COMMANDS,
 }

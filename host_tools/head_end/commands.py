@@ -3,10 +3,12 @@
 The command line talks to the database only; a running server notices the new rows and sends them.
 """
 
+import json
 import sqlite3
 from pathlib import Path
+from typing import Any
 
-from host_tools.head_end import documents, openings, segments
+from host_tools.head_end import documents, fleet_brake, openings, segments, signers
 from host_tools.head_end.amounts import parse_top_up
 from host_tools.head_end.database import Database
 from host_tools.head_end.errors import BadInput
@@ -102,6 +104,9 @@ def order(db: Database, account_text: str, what: str, expires_min: int | None, n
         if name not in OVERRIDES:
             raise BadInput("override", f"{name!r} is none of {', '.join(OVERRIDES)}; protection and brake cannot be overridden")
         bits |= 1 << OVERRIDES[name]
+    if what == "cut":
+        known_account(db, account)
+        fleet_brake.refuse(db, account, now_s)
     with db.transaction():
         known = known_account(db, account)
         number = 1 + openings.last_order(db, account)
@@ -147,8 +152,9 @@ def release_brake(db: Database, gateway: str, now_s: int) -> Answer:
     return {"answer": "created", "gateway": gateway, "order": "release-brake", "number": number}
 
 
-def set_document(db: Database, kind: str, path: str, now_s: int) -> Answer:
-    """Keep a version of a tariff or policy; it is sent to every gateway with accounts that use it."""
+def set_document(db: Database, kind: str, path: str, now_s: int, signatures: list[str] | None = None) -> Answer:
+    """Keep a version of a tariff or policy; it is sent to every gateway with accounts that use it. Where a price of a tariff changes by
+    more than half two operators must have signed it; None: the caller answers for it."""
     value = documents.read_json(path)
     warnings: list[str] = []
     if kind == "tariff":
@@ -169,6 +175,8 @@ def set_document(db: Database, kind: str, path: str, now_s: int) -> Answer:
             newest = db.number("SELECT max(version) FROM documents WHERE what = ? AND id = ?", what, number)
             if version < newest:
                 raise BadInput("version", f"{version} is older than version {newest} of {kind} {number}")
+            if kind == "tariff" and newest and signatures is not None:
+                _two_signers(db, value, newest, signatures, now_s)
             db.run(
                 "INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?)", what, number, version, effective, documents.digest(text), text, now_s
             )
@@ -179,6 +187,13 @@ def set_document(db: Database, kind: str, path: str, now_s: int) -> Answer:
         "digest": documents.digest(text).hex(),
         "warnings": warnings,
     }
+
+
+def _two_signers(db: Database, value: Any, newest: int, signatures: list[str], now_s: int) -> None:
+    before = db.row("SELECT text FROM documents WHERE what = 1 AND id = ? AND version = ?", value["tariff"], newest)
+    place = signers.large_change(json.loads(bytes(before["text"])), value) if before else None
+    if place is not None:
+        signers.require(db, signers.tariff_text(value), signatures, 2, f"{place} changes by more than half of version {newest}: it", now_s)
 
 
 def read_key(path: str) -> bytes:

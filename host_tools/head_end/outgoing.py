@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
-from host_tools.head_end import gaps
+from host_tools.head_end import fleet_brake, gaps
 from host_tools.head_end.database import Database
 from host_tools.head_end.heard import Heard
 from host_tools.head_end.messages import countersign, seal, topic
@@ -21,6 +21,7 @@ RESEND_FIRST_MS = 2_000
 RESEND_MAX_MS = 60_000
 SAME_RESEND_MS = 2_000  # several messages in flight behind one gap ask for the same range once
 AT_ONCE_MAX = 64  # messages of one round; the next round is a poll away
+BRAKE_LOOK_MS = 10_000
 NEVER_S = 0xFFFFFFFF
 STATE, TARIFF, POLICY = 8, 5, 6
 
@@ -50,6 +51,8 @@ class Outgoing:
     db: Database
     tries: dict[tuple[object, ...], _Try] = field(default_factory=dict)
     asked: dict[tuple[str, int], int] = field(default_factory=dict)
+    braked: bool = False
+    look_ms: int = 0
 
     def hurry(self, gateway: str, now_ms: int) -> None:
         """The gateway is here: everything open for it is due now, but for what was sent just now and is on its way."""
@@ -62,6 +65,7 @@ class Outgoing:
         if self.db.row("SELECT 1 FROM orders WHERE state = 'pending' AND expires_at_s < ?", now_s):
             with self.db.transaction():
                 self.db.run("UPDATE orders SET state = 'expired' WHERE state = 'pending' AND expires_at_s < ?", now_s)
+        self._look_at_brake(now_ms, now_s)
         makers: list[Callable[[], Parcel]] = []
         seen: set[tuple[object, ...]] = set()
         for key, online, make in [*self._credits(now_s), *self._orders(), *self._documents(), *self._missing(now_ms, now_s)]:
@@ -71,6 +75,13 @@ class Outgoing:
         for key in [key for key in self.tries if key not in seen]:
             del self.tries[key]
         return [make() for make in makers]
+
+    def _look_at_brake(self, now_ms: int, now_s: int) -> None:
+        """Before each cut order that leaves, and now and then besides."""
+        cuts = self.db.row("SELECT 1 FROM orders WHERE state = 'pending' AND code = ?", fleet_brake.CUT)
+        if cuts or now_ms >= self.look_ms:
+            self.look_ms = now_ms + BRAKE_LOOK_MS
+            self.braked = fleet_brake.look(self.db, now_s)
 
     def _is_due(self, key: tuple[object, ...], online: bool, now_ms: int) -> bool:
         last = self.tries.get(key)
@@ -99,6 +110,8 @@ class Outgoing:
             "SELECT o.*, g.name AS gateway, g.key, g.online FROM orders o JOIN gateways g ON g.id = o.gateway_id"
             " WHERE o.state = 'pending' ORDER BY o.id"
         ):
+            if row["code"] == fleet_brake.CUT and self.braked:
+                continue
             body = {
                 1: row["code"],
                 2: row["account"],

@@ -10,6 +10,7 @@ import pytest
 from host_tools.head_end import commands, outbox, senders
 from host_tools.head_end.errors import BadInput
 from host_tools.head_end.ingest import ingest
+from host_tools.head_end.months import CORRECTIONS
 from host_tools.head_end.notice_text import Words, place_of
 from host_tools.head_end.outbox_sending import NEVER_QUIET, PAUSE_FIRST_S, TRIES_MAX, Sending, parse_quiet
 from tests.host.head_end.books import POLICY
@@ -139,6 +140,9 @@ def test_what_was_not_cut_or_not_seen_is_not_told(told):
     seen(told, 1)
     decision(told, 3)
     seen(told, 2)
+    decision(told, 1)
+    seen(told, 1)
+    seen(told, 3)
     assert send(told, carrier) == []
     decision(told, 1, reason=4)
     seen(told, 2)
@@ -159,6 +163,8 @@ def test_a_payment_has_a_receipt_with_balance_reference_and_countersignature(tol
     assert ack[4].hex() in receipt.text
     assert re.search(r"booked on 2030-03-18 01:46", receipt.text), "local time of the policy"
     told.gateway.append("CREDIT", account=1001, issuer=1, number=2, amount_ucu=-COIN, total_ucu=4 * COIN)
+    told.db.run("INSERT INTO credits VALUES (1001, 1, 3, 1000000, 5000000, ?, 0, 'pending', NULL, NULL)", CORRECTIONS[0] + "x")
+    told.gateway.append("CREDIT", account=1001, issuer=1, number=3, amount_ucu=COIN, total_ucu=5 * COIN)
     assert send(told, carrier) == [], "a correction is no payment"
 
 
@@ -213,14 +219,25 @@ def test_what_is_no_news_any_more_when_the_quiet_hours_end_is_not_sent(told):
     assert states(told)[2] == ("restore", "stale")
 
 
+def test_a_warning_whose_episode_is_over_is_not_sent(told):
+    carrier, quiet = Carrier(), parse_quiet("21:00-08:00")
+    notice(told)
+    assert send(told, carrier, 0, quiet) == [] and states(told) == [("low", "waiting")]
+    episode(told, 0)
+    assert send(told, carrier) == [] and states(told) == [("low", "overtaken")]
+
+
 def test_tries_are_bounded_and_each_says_the_same(told):
     carrier = Carrier(*[senders.Outcome(senders.AGAIN, "no answer")] * 20)
     notice(told)
     assert len(send(told, carrier)) == 1
     assert send(told, carrier, PAUSE_FIRST_S - 1) == []
+    assert told.run("recipient", "1001", "--to", "another", "--language", "zh") == 0
     assert len(send(told, carrier, 1)) == 1
-    for _ in range(10):
+    for _ in range(TRIES_MAX - 2):
         send(told, carrier, 4_000)
+    assert states(told) == [("low", "failed")], "at once with the last try"
+    send(told, carrier, 4_000)
     assert len(carrier.got) == TRIES_MAX and [one.number for one in carrier.got] == list(range(1, TRIES_MAX + 1))
     assert len({(one.name, one.text, one.to) for one in carrier.got}) == 1
     assert states(told) == [("low", "failed")] and outbox.listed(told.db, 1)[0]["fault"] == "no answer"
