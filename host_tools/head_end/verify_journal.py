@@ -44,7 +44,7 @@ class Verdict:
     found: list[Finding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     countersigned: int = 0  # highest sequence under a countersignature that was checked
-    signatures: int = 0
+    signatures: int = 0  # at so many places
 
     def add(self, what: str, sentence: str) -> None:
         self.found.append((what, sentence))
@@ -64,7 +64,7 @@ class Verdict:
     def in_words(self) -> str:
         if self.found:
             return ": ".join(self.found[0])
-        covered = f"countersigned to record {self.countersigned} by {self.signatures} signatures"
+        covered = f"countersigned to record {self.countersigned} at {self.signatures} place{'s' if self.signatures > 1 else ''}"
         covered = covered if self.signatures else "chain only: no countersignature was checked"
         return f"sound: records {self.records[0].sequence} to {self.records[-1].sequence}, {covered}"
 
@@ -224,6 +224,7 @@ def _given(db: Database, gateway_id: int) -> Iterator[Mark]:
 def _check_marks(verdict: Verdict, marks: list[Mark], key: bytes | None, gateway: str) -> None:
     chains = {record.sequence: record.chain for record in verdict.records}
     findings: list[tuple[int, Finding]] = []
+    checked: set[int] = set()
     for mark in marks:
         if key is not None and countersign(key, gateway, mark.epoch, mark.sequence, mark.chain) != mark.signed:
             said = f"{mark.said} bears a countersignature over record {mark.sequence} that this head-end did not make for {gateway}"
@@ -232,8 +233,8 @@ def _check_marks(verdict: Verdict, marks: list[Mark], key: bytes | None, gateway
             said = f"record {mark.sequence} is not the one that was countersigned, says {mark.said}: the books were written anew"
             findings.append((mark.sequence, (FORKED, said)))
         elif key is not None and mark.sequence in chains:
-            verdict.signatures += 1
-            verdict.countersigned = max(verdict.countersigned, mark.sequence)
+            checked.add(mark.sequence)
+    verdict.signatures, verdict.countersigned = len(checked), max(checked, default=0)
     verdict.found += [finding for _, finding in sorted(findings)]
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from host_tools.head_end.errors import BadInput
-from host_tools.head_end.notice_text import TEMPLATES, Words
+from host_tools.head_end.notice_text import TEMPLATES, Place, Words
 from host_tools.head_end.outbox_sending import Quiet
 
 
@@ -60,3 +60,9 @@ def test_a_wrong_template_is_named_when_it_is_loaded(tmp_path, change, said):
     (tmp_path / "zh.json").write_text(json.dumps({key: value for key, value in document.items() if value is not None}))
     with pytest.raises(BadInput, match="^templates: " + said):
         Words("zh", tmp_path)
+
+
+def test_what_is_to_be_paid_is_rounded_up_and_what_is_there_down():
+    place = Place("CNY", 480, 0, 0, False)
+    said = Words("en").say("low_owing", place, account=1, level=1, date_s=0, available_ucu=1_239_999, pay_ucu=1_230_001)
+    assert "CNY 1.23 was left" in said and "at least CNY 1.24" in said and "1970-01-01 08:00" in said

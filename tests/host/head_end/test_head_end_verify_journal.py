@@ -65,7 +65,7 @@ def with_crc(raw):
 
 
 def test_a_sound_journal_is_sound_in_the_file_and_in_the_database(books, file, capsys):
-    assert verdict(books, capsys, file) == (0, "sound", "records 1 to 11, countersigned to record 11 by 4 signatures")
+    assert verdict(books, capsys, file) == (0, "sound", "records 1 to 11, countersigned to record 11 at 3 places")
     assert verdict(books, capsys, "--gateway", "gw-001")[:2] == (0, "sound")
     assert verdict(books, capsys, file, "--chain-only")[1:] == (
         "sound", "records 1 to 11, chain only: no countersignature was checked",
