@@ -35,7 +35,7 @@ def add_verbs(verb: Callable[[str, str], argparse.ArgumentParser]) -> None:
     send.add_argument("--templates", type=Path, default=TEMPLATES, metavar="FOLDER", help="zh.json and en.json (default those shipped)")
     send.add_argument("--once", action="store_true", help="one round, not for ever")
     receipt = verb("delivered", "Report that a notice arrived, or that it cannot be delivered; the same twice answers 'exists'.")
-    receipt.add_argument("notice", help="number, as `notices` lists it")
+    receipt.add_argument("notice", help="number, as `notices` lists it, or the name that the carrier got")
     receipt.add_argument("--failed", metavar="REASON", help="it did not arrive")
     recipient = verb("recipient", "Where the notices of an account go, and in which language.")
     recipient.add_argument("account")
@@ -89,12 +89,9 @@ def _sender(given: argparse.Namespace) -> Sender:
 
 
 def _delivered(db: Database, given: argparse.Namespace) -> int:
-    text = given.notice
-    if not text.isascii() or not text.isdigit() or len(text) > 15:
-        raise BadInput("notice", f"must be a number, got {text!r}")
     if given.failed is not None and not (given.failed.strip() and given.failed.isprintable() and len(given.failed) <= 200):
         raise BadInput("failed", "must be a reason of 1 to 200 printable characters")
-    show.show_answer(outbox_sending.receipt(db, int(text), given.failed, int(time.time())), given.json)
+    show.show_answer(outbox_sending.receipt(db, outbox.number_of(db, given.notice), given.failed, int(time.time())), given.json)
     return 0
 
 

@@ -15,6 +15,7 @@ import json
 import sqlite3
 
 from host_tools.head_end.database import Database
+from host_tools.head_end.errors import BadInput
 from host_tools.head_end.folding import fold, records_of
 from host_tools.head_end.months import CORRECTIONS
 from host_tools.journal_reader import kinds
@@ -151,6 +152,15 @@ def _overtake(db: Database, account: int, *whats: str) -> None:
     """Also one that was tried without success: told now, it would be wrong."""
     for what in whats:
         db.run("UPDATE outbox SET state = 'overtaken' WHERE account = ? AND what = ? AND state = 'waiting'", account, what)
+
+
+def number_of(db: Database, text: str) -> int:
+    """Of a notice by its number or its name."""
+    is_number = text.isascii() and text.isdigit() and len(text) <= 15
+    row = db.row("SELECT id FROM outbox WHERE id = ?", int(text)) if is_number else db.row("SELECT id FROM outbox WHERE name = ?", text)
+    if row is None:
+        raise BadInput("notice", f"{text!r} is unknown: it is a number that `notices` lists, or a name")
+    return int(row["id"])
 
 
 def listed(db: Database, limit: int) -> list[Row]:

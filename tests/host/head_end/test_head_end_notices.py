@@ -283,7 +283,7 @@ def test_a_delivery_receipt_closes_it_and_counts_at_the_gateway_where_the_policy
     send(told, carrier)
     assert told.run("delivered", "1") == 0 and "created" in capsys.readouterr().out
     assert states(told) == [("low", "delivered")]
-    assert told.run("delivered", "1") == 0 and "exists" in capsys.readouterr().out
+    assert told.run("delivered", carrier.got[0].name) == 0 and "exists" in capsys.readouterr().out
     assert told.run("delivered", "1", "--failed", "late") == 2
     assert told.db.number("SELECT count(*) FROM orders") == 0, "no channel of this policy is text"
     text = POLICY | {"version": 3, "notice": {"level": "5.00", "period_s": 3600, "channels": ["text"]}}
@@ -351,6 +351,8 @@ def test_chinese_notices_are_chinese(told):
         (("send-notices", "--to-file", "/", "--once"), "to-file"),
         (("send-notices", "--to-file", "x", "--templates", "/does/not/exist"), "templates"),
         (("delivered", "x"), "notice"),
+        (("delivered", "gw-001/1001/low/1.1.0"), "notice"),
+        (("delivered", "9" * 40), "notice"),
         (("delivered", "99"), "notice"),
         (("delivered", "1", "--failed", " "), "failed"),
         (("recipient", "7", "--to", "1"), "account"),
