@@ -98,9 +98,11 @@ class Sending:
             if row is None:
                 return None
             if now_s - row["event_s"] > STALE_S.get(row["what"], now_s):
-                return self._close(number, "stale", "too old to be told")
+                self._close(number, "stale", "too old to be told")
+                return None
             if row["tries"] >= TRIES_MAX:  # the process died in the last one
-                return self._close(number, "failed", row["fault"] or "the last try was broken off")
+                self._close(number, "failed", row["fault"] or "the last try was broken off")
+                return None
             place = place_of(self.db, int(row["account"]))
             quiet_until_s = self.quiet.ends_at_s(now_s, place.utc_offset_min)
             if quiet_until_s is not None:
@@ -110,7 +112,8 @@ class Sending:
             if row["text"] is None:
                 recipient = self.db.row("SELECT * FROM recipients WHERE account = ?", row["account"])
                 if recipient is None:
-                    return self._close(number, "unaddressed", "the account has no address for notices")
+                    self._close(number, "unaddressed", "the account has no address for notices")
+                    return None
                 to = (recipient["address"], recipient["language"], self._text(row, recipient["language"], place))
             tries = int(row["tries"]) + 1
             self.db.run(

@@ -7,6 +7,7 @@ from time import time
 from host_tools.head_end import documents, fleet_brake, show, signers
 from host_tools.head_end.database import Database
 from host_tools.head_end.errors import BadInput
+from host_tools.head_end.tariff_document import Tariff
 
 
 def add_verbs(verb: Callable[[str, str], argparse.ArgumentParser]) -> None:
@@ -42,7 +43,7 @@ def sign(given: argparse.Namespace) -> int:
         return 0
     if given.what == "tariff":
         value = documents.read_json(given.over[0])
-        documents.check(documents.Tariff, value)
+        documents.check(Tariff, value)
         text = signers.tariff_text(value)
     elif given.what == "release":
         text = signers.release_text(given.over[0])

@@ -80,6 +80,16 @@ def test_closed_it_holds_the_orders_that_wait_and_lists_them(fleet):
     assert state["answer"] == "CLOSED" and state["held_cuts"] == [1001, 1002, 1003] and state["closed_by"] == 4
 
 
+def test_a_server_that_just_looked_looks_again_before_a_cut_leaves(fleet):
+    out = Outgoing(fleet.db)
+    out.due(0, NOW_S)
+    for account in (1001, 1002, 1003):
+        cut(fleet, account)
+    due(fleet, 1004)
+    out.due(1_000, NOW_S)
+    assert out.braked and not any(key[1] == "order" for key in out.tries)
+
+
 def test_neither_time_nor_a_new_start_nor_a_wider_limit_opens_it(fleet):
     for account in (1001, 1002, 1003, 1004):
         due(fleet, account)
