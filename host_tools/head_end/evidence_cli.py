@@ -9,7 +9,7 @@ from host_tools.head_end.database import Database
 from host_tools.head_end.errors import BadInput
 
 EXPORTS = (
-    "A file is what `export-journal` writes, or the bytes of records from a flash image, one behind the other. Without --gateway it is"
+    "A file is what `export-journal` writes, or of a flash image `journal_reader IMAGE --write-export FILE`. Without --gateway it is"
     " found by the records and countersignatures in the file. Exit status: 0 sound, 1 edited, shortened or forked, 2 used wrongly."
 )
 

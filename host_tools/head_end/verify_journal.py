@@ -4,7 +4,7 @@ A gateway's records are chained, and the head-end countersigns the chain; the ga
 a record that is changed alone breaks the chain; records that are left out are missing by number, or at the end by what was countersigned;
 and books that were written anew, chain and all, differ from what was countersigned: a fork.
 
-A file is made by `export-journal`, or from a flash image: records one behind the other, nothing else (SPEC 1).
+A file is made by `export-journal`, or by `journal_reader --write-export` of a flash image: records one behind the other, nothing else.
 
 Trap avoided: a forger may also leave out all ACKED records; the countersignatures that left this head-end are kept here, and speak too.
 """

@@ -25,9 +25,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--journal-size", type=int, metavar="BYTES", help="of the journal; the rest are readings")
     parser.add_argument("--export", action="store_true", help="the file is records one behind the other")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.add_argument("--write-export", metavar="FILE", help="also write the records into a new file, one behind the other")
     given = parser.parse_args(arguments)
     try:
         image = _read(given)
+        if given.write_export is not None:
+            _write_export(given.write_export, image)
     except OSError as fault:
         print(f"file: {given.file} cannot be read: {fault.strerror}", file=sys.stderr)
         return 2
@@ -44,6 +47,15 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"output: cannot be written: {fault.strerror}", file=sys.stderr)
         return 2
     return 0 if image.sound else 1
+
+
+def _write_export(path: str, image: JournalImage) -> None:
+    """ValueError names the argument that is wrong."""
+    try:
+        with open(path, "xb") as file:
+            file.write(b"".join(record.raw for record in image.records))
+    except OSError as fault:
+        raise ValueError(f"write-export: {path} cannot be written: {fault.strerror}") from fault
 
 
 def _read(given: argparse.Namespace) -> JournalImage:

@@ -261,6 +261,17 @@ def test_a_blank_region_is_sound_and_empty(tmp_path, capsys):
     assert "sound: yes" in said and "records: 0" in said and "epoch: -" in said
 
 
+def test_the_records_of_a_region_can_be_written_as_an_export(tmp_path, capsys):
+    records = story(12)
+    image, out = write(tmp_path, region(records, 16)), tmp_path / "export"
+    sizes = ("--erase-size", str(ERASE), "--unit", "16")
+    assert main([str(image), *sizes, "--write-export", str(out)]) == 0
+    assert out.read_bytes() == b"".join(records) and read_export(out).sound
+    capsys.readouterr()
+    assert main([str(image), *sizes, "--write-export", str(out)]) == 2
+    assert capsys.readouterr().err.startswith("write-export: ")
+
+
 def test_a_full_disk_is_one_sentence(tmp_path):
     path = tmp_path / "blank.bin"
     path.write_bytes(b"\xff" * 8192)
