@@ -5,6 +5,7 @@ The command line talks to the database only; a running server notices the new ro
 
 import json
 import sqlite3
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -190,10 +191,21 @@ def set_document(db: Database, kind: str, path: str, now_s: int, signatures: lis
 
 
 def _two_signers(db: Database, value: Any, newest: int, signatures: list[str], now_s: int) -> None:
-    before = db.row("SELECT text FROM documents WHERE what = 1 AND id = ? AND version = ?", value["tariff"], newest)
-    place = signers.large_change(json.loads(bytes(before["text"])), value) if before else None
-    if place is not None:
-        signers.require(db, signers.tariff_text(value), signatures, 2, f"{place} changes by more than half of version {newest}: it", now_s)
+    """Against the newest version and the one in force: two steps of a third are a large one, too."""
+    today = datetime.fromtimestamp(now_s + 60 * value["utc_offset_min"], timezone.utc).date().isoformat()
+    for before in db.rows(
+        "SELECT version, text FROM documents WHERE what = 1 AND id = ? AND (version = ? OR version = (SELECT version FROM documents"
+        " WHERE what = 1 AND id = ? AND effective <= ? ORDER BY effective DESC, version DESC LIMIT 1)) ORDER BY version DESC",
+        value["tariff"],
+        newest,
+        value["tariff"],
+        today,
+    ):
+        place = signers.large_change(json.loads(bytes(before["text"])), value)
+        if place is not None:
+            what = f"{place} changes by more than half of version {before['version']}: it"
+            signers.require(db, signers.tariff_text(value), signatures, 2, what, now_s)
+            return
 
 
 def read_key(path: str) -> bytes:

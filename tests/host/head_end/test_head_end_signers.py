@@ -54,6 +54,15 @@ def test_the_half_is_exact(people, capsys, price, needs):
     assert set_tariff(people, TARIFF | {"version": 4, "prices": {"total": price}}) == (2 if needs else 0)
 
 
+def test_two_small_steps_on_the_way_to_a_large_change_need_two_operators_too(people, capsys):
+    first = TARIFF | {"version": 4, "effective": "2099-01-01", "prices": {"total": "0.8000"}}
+    assert set_tariff(people, first) == 0
+    second = TARIFF | {"version": 5, "effective": "2099-01-01", "prices": {"total": "1.1000"}}
+    assert set_tariff(people, second) == 2 and "of version 3" in capsys.readouterr().err
+    text = signers.tariff_text(second)
+    assert set_tariff(people, second, signed(people, "anna", text), signed(people, "otto", text)) == 0
+
+
 def test_the_command_of_an_operator_signs_what_the_head_end_checks(people, capsys):
     value = TARIFF | {"version": 4, "prices": {"total": "5.5000"}}  # a slipped point
     path = people.file("slip.json", value)
