@@ -151,7 +151,10 @@ class FreezeDesk:
             register = registers[rate]
             if register is None or register >= modulus_cwh:
                 return False
-            before_cwh = (register - accounts.charged_cwh(slot.row, rate)) % modulus_cwh
+            charged_cwh = accounts.charged_cwh(slot.row, rate)
+            before_cwh = (register - charged_cwh) % modulus_cwh
+            if before_cwh > (reading.registers[rate] - charged_cwh) % modulus_cwh:
+                return False  # not on the way, whatever time there was: a clock that lied dated the last charge
             behind_cwh = (reading.registers[rate] - register) % modulus_cwh
             if before_cwh > before_cwh_max or behind_cwh > behind_cwh_max:
                 return False  # backwards looks like almost a whole turn

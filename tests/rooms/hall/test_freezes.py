@@ -3,9 +3,10 @@
 import json
 
 from firmware.base import aio
+from firmware.base.reading import Reading
 from firmware.ledger import record_kinds as kinds
 from tests.fake_board import UTC_OFFSET_MIN, World
-from tests.hall_kit import records, until
+from tests.hall_kit import alone, records, until
 from tests.kit import cases, eq
 from tests.rooms.hall.freezing import DAY_S, ESTIMATED, LAYOUT, MIDNIGHT_S, adds_up, bound, charges, frozen, life, pass_days
 
@@ -233,3 +234,22 @@ def test_days_without_a_tariff_wait_for_one_and_are_split_from_then_on():
     life(world, 60)
     eq([(row[0], row[4]) for row in charges(world)], [(3, ESTIMATED), (4, 0), (5, 0)])
     adds_up(world)
+
+
+def test_a_freeze_of_before_the_last_charge_is_no_turn_of_the_register():
+    """The clock was wrong by more than a year when the last charge was dated: in so much time a whole turn could have passed."""
+    world = World()
+
+    def script(world):
+        gateway, slot = world.gateway, world.slot()
+        gateway.clock._set(3, MIDNIGHT_S - 463 * DAY_S, gateway._ticks_ms(), 0)
+        gateway.ledger.record(kinds.SEGMENT, (slot.account, slot.serial, 0, 2_000, 0, 0, 0, 0))
+        slot.model.max_current_a = 1_000
+        reading = Reading(0, slot.serial)
+        reading.at_s, reading.quality, reading.rates = MIDNIGHT_S + 3_600, 3, 0
+        reading.registers[0] = 2_100
+        for register, believed in ((1_999, False), (2_101, False), (2_000, True), (2_050, True), (2_100, True)):
+            registers = [register, None, None, None, None]
+            eq(gateway.freezes._believable(slot, reading, MIDNIGHT_S, registers), believed, register)
+
+    alone(world, script)
