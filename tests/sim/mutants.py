@@ -1,13 +1,11 @@
 """Deliberate bugs, each a function of the firmware replaced at run time: who judges must find them (design section 9).
 
-A mutant takes the patcher and replaces what it needs; the patcher puts all of it back. What a mutant stands for is its name and
-its sentence; each must be caught within SEEDS_MAX seeds.
+What a mutant stands for is its name and its sentence; patching.py puts one in and takes it out again.
 """
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from firmware import gateway_supply
@@ -32,46 +30,9 @@ from firmware.sync.dispatch import Dispatcher
 from firmware.sync.session import Session
 from firmware.tariff import pricing
 from firmware.tariff.book import TariffBook
+from tests.sim.patching import MUTANTS, NEEDS, SEEDS_MAX, Mutant, Swap, applied, mutant
 
-SEEDS_MAX = 200
-# Without these kinds of fault a mutant does no wrong; half of the seeds would be played for nothing.
-NEEDS = {
-    "cut_by_stale_reading": "silence", "cut_offline_for_ever": "long_offline", "cut_by_doubtful_clock": "rtc_wrong power long_offline",
-    "cut_on_hold": "orders", "cut_order_never_expires": "orders", "order_taken_again": "orders twice", "throttle_reset_by_restart": "power",
-    "pruned_unheard": "away", "late_tariff_ignored": "tariffs", "tariff_a_day_early": "tariffs", "wish_forgotten_by_restart": "power",
-    "brake_reset_by_restart": "power", "sequence_used_again": "power", "restore_never_repeated": "noise", "never_sent_again": "lost",
-    "old_publish_closes_connection": "half_open",
-}  # fmt: skip
-Swap = Callable[[Any, str, Any], None]
-Mutant = Callable[[Swap], None]
-MUTANTS: dict[str, tuple[str, Mutant]] = {}
-
-
-def mutant(sentence: str) -> Callable[[Mutant], Mutant]:
-    def keep(make: Mutant) -> Mutant:
-        MUTANTS[make.__name__] = (sentence, make)
-        return make
-
-    return keep
-
-
-@contextlib.contextmanager
-def applied(name: str) -> Iterator[None]:
-    """The firmware with this bug, until the block ends."""
-    before: list[tuple[Any, str, Any]] = []
-
-    def swap(owner: Any, what: str, new: Any) -> None:
-        before.append((owner, what, owner.__dict__[what] if isinstance(owner, type) else getattr(owner, what)))
-        setattr(owner, what, new)
-
-    try:
-        if name:
-            MUTANTS[name][1](swap)
-        yield
-    finally:
-        for owner, what, old in reversed(before):
-            setattr(owner, what, old)
-
+__all__ = ("MUTANTS", "NEEDS", "SEEDS_MAX", "applied")
 
 def _always(answer: Any) -> Callable[..., Any]:
     return lambda *args, **named: answer
