@@ -195,6 +195,7 @@ class Books:
             if lost and record.number("account") not in self.released:
                 yield f"{lost} cwh are written off, and nobody ordered it"
             account.charged_cwh[rate] = record.number("register_cwh")
+            account.charged_at_s = record.at_s  # what comes behind it begins on this day
             account.written_off_cwh += lost
 
     def _episode(self, record: Record, now_ms: int) -> Iterator[str]:
