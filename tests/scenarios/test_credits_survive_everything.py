@@ -38,7 +38,7 @@ REFUSED, EXPIRED, UNKNOWN_ACCOUNT = 2, 1, 1  # ORDER verdict and reason; CREDIT_
 
 
 def test_totals_are_exact_over_many_lives_on_micropython(capsys):
-    command = [str(paths.micropython()), "-X", "heapsize=2M", "-m", "tests.scenarios.credit_story", "1", str(SEEDS)]
+    command = [str(paths.micropython()), "-X", "heapsize=3M", "-m", "tests.scenarios.credit_story", "1", str(SEEDS)]
     environment = {**os.environ, "MICROPYPATH": paths.micropython_path()}
     done = subprocess.run(
         command, cwd=paths.checkout(), env=environment, capture_output=True, text=True, timeout=200, check=False

@@ -18,6 +18,7 @@ from host_tools.flash.texts import compiled_texts, linked_lines
 from host_tools.set_up import paths
 
 ROOMS_S = 300
+LONG = ("deaf_meters", "freezes", "conditions", "care", "settlements", "tariffs")  # half of the time; tests/boards plays them
 TOP = "firmware/main.py"
 ONE = "LIMIT = [1]\n\n\ndef _help(x):\n    return x + LIMIT[0]\n\n\ndef add(x):\n    return _help(x)\n\n\nclass Thing:\n    size = 3\n"
 TWO = "from firmware import one\nfrom firmware.one import Thing, add as plus\nLIMIT = [10]\n"
@@ -185,6 +186,7 @@ def test_the_rooms_pass_their_tests_linked(tmp_path):
     environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{paths.micropython_library()}"}
     command = [sys.executable, "-m", "pytest", "--noconftest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--import-mode=importlib"]
     command += ["--ignore=tests/rooms/base/test_rare.py"]  # it loads by its name a module that is linked here
+    command += [f"--ignore=tests/rooms/hall/test_{name}.py" for name in LONG]
     ran = subprocess.run(
         [*command, "tests/rooms"], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=ROOMS_S, check=False
     )

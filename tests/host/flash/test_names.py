@@ -23,9 +23,9 @@ def test_the_list_holds_nearly_every_name_of_the_application(program):
 
 
 def test_names_are_read_from_a_compiled_file(program):
-    found = names.names_of(program["firmware/base/ticks.mpy"])
-    assert {"diff", "reached", "firmware/base/ticks.py"} <= found
-    assert "firmware.base.ticks" in names.names_of_application(program)
+    found = names.names_of(program["firmware/linked.mpy"])
+    assert {"diff", "reached", "firmware/linked.py"} <= found
+    assert {"firmware.linked", "firmware.main"} <= names.names_of_application(program)
     assert "range" not in found  # every interpreter brings that one
 
 
