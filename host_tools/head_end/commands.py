@@ -65,16 +65,7 @@ def top_up(db: Database, account_text: str, amount_text: str, reference: str, no
             raise BadInput("issuer", f"{issuer} would be the fifth of account {account}: a gateway keeps totals of {ISSUERS_MAX}")
         if not -openings.TOTAL_MAX_UCU <= total_ucu + amount_ucu <= openings.TOTAL_MAX_UCU:
             raise BadInput("amount", "makes the total of this account too large")
-        db.run(
-            "INSERT INTO credits (account, issuer, number, amount_ucu, total_ucu, reference, at_s) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            account,
-            issuer,
-            number + 1,
-            amount_ucu,
-            total_ucu + amount_ucu,
-            reference,
-            now_s,
-        )
+        openings.add_credit(db, account, issuer, (number, total_ucu), amount_ucu, reference, now_s)
         new = db.row("SELECT * FROM credits WHERE reference = ?", reference)
         assert new is not None
         return _credit_answer("created", new)

@@ -175,17 +175,8 @@ def correct(db: Database, account: int, tariffs: dict[tuple[int, int], Tariff], 
             if month.open or not missing:
                 continue
             count = db.number("SELECT count(*) FROM credits WHERE substr(reference, 1, ?) = ?", len(month.reference), month.reference)
-            number, total_ucu = openings.last_credit(db, account, ISSUER)
-            db.run(
-                "INSERT INTO credits (account, issuer, number, amount_ucu, total_ucu, reference, at_s) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                account,
-                ISSUER,
-                number + 1,
-                -missing,
-                total_ucu - missing,
-                f"{month.reference}{count + 1}",
-                now_s,
-            )
+            last = openings.last_credit(db, account, ISSUER)
+            openings.add_credit(db, account, ISSUER, last, -missing, f"{month.reference}{count + 1}", now_s)
             month.issued_ucu += missing
     return found
 

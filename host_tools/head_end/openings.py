@@ -23,6 +23,20 @@ def last_credit(db: Database, account: int, issuer: int) -> tuple[int, int]:
     return max([(int(ours["number"]), int(ours["total_ucu"])) if ours else (0, 0), *places], key=lambda place: place[0])
 
 
+def add_credit(db: Database, account: int, issuer: int, last: tuple[int, int], amount_ucu: int, reference: str, now_s: int) -> None:
+    """A credit behind `last`, (number, total_ucu) as of last_credit; in the caller's transaction."""
+    db.run(
+        "INSERT INTO credits (account, issuer, number, amount_ucu, total_ucu, reference, at_s) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        account,
+        issuer,
+        last[0] + 1,
+        amount_ucu,
+        last[1] + amount_ucu,
+        reference,
+        now_s,
+    )
+
+
 def last_order(db: Database, account: int) -> int:
     """The highest order number of an account, sent from here or consumed there."""
     ours = db.number("SELECT max(number) FROM orders WHERE account = ?", account)

@@ -54,17 +54,8 @@ def give(db: Database, account_text: str, meter: str, side: str, text: str, reas
         newest = _newest(db, prefix)
         if not missing and (newest == text or not given.correction_ucu):
             return {"answer": "exists", **_told(given)}
-        number, total_ucu = openings.last_credit(db, account, ISSUER)
-        db.run(
-            "INSERT INTO credits (account, issuer, number, amount_ucu, total_ucu, reference, at_s) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            account,
-            ISSUER,
-            number + 1,
-            -missing,
-            total_ucu - missing,
-            f"{prefix}{count + 1}:{text}:{reason}",
-            now_s,
-        )
+        last = openings.last_credit(db, account, ISSUER)
+        openings.add_credit(db, account, ISSUER, last, -missing, f"{prefix}{count + 1}:{text}:{reason}", now_s)
         given.issued_ucu += missing
         return {"answer": "created", **_told(given)}
 
