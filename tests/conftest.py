@@ -27,7 +27,13 @@ SLOW_PLACES = (
     "host/simulators/test_sim_site.py", "host/board/test_strangers.py", "host/flash/test_build.py", "host/flash/test_runtimes.py",
     "host/flash/test_esp32.py", "rooms/hall/test_deaf_meters.py", "rooms/hall/test_faults.py", "rooms/hall/test_clock.py",
     "rooms/hal/test_uplink_socket.py", "rooms/diagnostics/test_event_ring.py",
-    "rooms/diagnostics/test_console.py",
+    "rooms/diagnostics/test_console.py", "rooms/hall/test_freezes.py", "rooms/hall/test_tariffs.py", "rooms/hall/test_settlements.py",
+    "rooms/hall/test_registers.py", "rooms/hall/test_conditions.py", "rooms/hall/test_care.py", "rooms/hall/test_orders.py",
+    "rooms/hall/test_bad_moments.py", "rooms/hall/test_segments.py", "rooms/hall/test_rates.py", "rooms/hall/test_notices.py",
+    "rooms/hall/test_dates.py", "host/bus/test_bus_relay.py", "host/bus/test_bus_scan.py", "host/flash/test_linking.py",
+    "host/flash/test_folding.py", "host/flash/test_names.py", "host/set_up/test_rp2040.py",
+    "host/head_end/test_head_end_notices_process.py", "peers/test_settlement_story.py", "peers/test_peer_tariff_fractions.py",
+    "peers/test_peer_tariff_books.py", "peers/test_peer_tariff_head_end.py", "peers/test_peer_journal_evidence.py",
 )  # fmt: skip
 SLOW = tuple(Path(__file__).parent / name for name in SLOW_PLACES)
 HEAP = "3m"  # a board has less, but here all of the firmware is compiled into it from source, and the tests are in it too
