@@ -3,6 +3,7 @@
 Trap avoided: an emulator whose owner died would go on for ever, at full speed; the kernel ends it (prctl(2), PR_SET_PDEATHSIG).
 """
 
+import abc
 import ctypes
 import signal
 import subprocess
@@ -16,7 +17,7 @@ _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
 
 
-class PowerSwitch:
+class PowerSwitch(abc.ABC):
     """A process that can be started, killed and started again; a board says how by `command`."""
 
     stdin = subprocess.DEVNULL
@@ -26,9 +27,9 @@ class PowerSwitch:
         self._process: subprocess.Popen[bytes] | None = None
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the board's object
 
+    @abc.abstractmethod
     def command(self, options: Mapping[str, int]) -> list[str]:
         """The emulator's command line for a life with these options."""
-        raise NotImplementedError
 
     def start(self, **options: int) -> Self:
         """Power on; `options` of this life alone come on top of the board's own."""
