@@ -32,8 +32,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--verbose", action="store_true", help="say a line for each seed")
     args = parser.parse_args(argv)
     without = frozenset(KINDS if args.without == "all" else filter(None, args.without.split(",")))
+    names = list(filter(None, args.only.split(","))) or list(MUTANTS)
+    for given, known, what in ((without, KINDS, "--without"), (names, MUTANTS, "--only")):
+        if unknown := sorted(set(given) - set(known)):
+            parser.error(f"{what}: there is no {unknown[0]}; there are {', '.join(sorted(known))}")
+    if args.seeds < 1 or args.days <= 0:
+        parser.error("--seeds and --days must be more than 0")
     if args.mutants:
-        return hunt(list(filter(None, args.only.split(","))) or list(MUTANTS), args.first, args.days, args.meters)
+        return hunt(names, args.first, args.days, args.meters)
     begun, days, lives, checks, failed = time.process_time(), 0.0, 0, 0, 0
     counts: Counter[str] = Counter()
     for seed in range(args.first, args.first + args.seeds):
