@@ -146,7 +146,7 @@ class World:
         self.boots = 0
         self.firmware = None
         self.console = FakeConsole()
-        self.console_streams = True
+        self.console_streams = False  # told unasked, it is half of what a long life computes
         self.console_bytes_s = 6_000
         self._files = (model, policies or [policy()], flags or {}, limits or {}, poll_period_s, prices or {"total": "0.5500"})
         self._write_files(*self._files)

@@ -19,7 +19,7 @@ from firmware.diagnostics import maintenance as orders
 from firmware.diagnostics import request_reader as reader
 
 BUSY_MS = const(20)  # a tick while there is something to say
-IDLE_MS = const(100)
+IDLE_MS = const(250)  # nobody asks: a request waits so long for its first row
 STREAM_EVERY_MS = const(100)
 STATE_EVERY = const(10)  # times STREAM_EVERY_MS
 WATCH_EVERY_MS = const(1_000)
@@ -57,6 +57,7 @@ class Console:
         self._watch = None
         self._watch_end_ms = 0
         self._streams = streams
+        self._idle_ms = STREAM_EVERY_MS if streams else IDLE_MS
         self._sequence = view.last_sequence()
         self.lines_lost = 0
 
@@ -77,7 +78,7 @@ class Console:
             if self._answers.maintenance.step(now_ms) == orders.READY:
                 await self._say_last_words()
             busy = self._rows is not None or self._watch is not None or self._line is not None
-            await aio.sleep_ms(BUSY_MS if busy else IDLE_MS)
+            await aio.sleep_ms(BUSY_MS if busy else self._idle_ms)
 
     # hearing
 
@@ -200,7 +201,7 @@ class Console:
         while (self._rows is not None or self._line is not None) and not ticks.reached(aio.now_ms(), until_ms):
             self._speak(aio.now_ms())
             await aio.sleep_ms(BUSY_MS)
-        await aio.sleep_ms(IDLE_MS)
+        await aio.sleep_ms(STREAM_EVERY_MS)
         raise MaintenanceAsked("maintenance")
 
     # telling unasked

@@ -308,3 +308,23 @@ def test_a_reader_that_does_not_read_stops_nothing_and_the_next_one_gets_an_answ
         return [line["re"] for line in lines]
 
     eq(set(world.run(script)), {2})
+
+
+def test_a_board_that_streams_tells_each_record_once_and_its_state_each_second_unasked():
+    world = quiet(World(meters=2))
+    world.console_streams = True
+
+    async def script(world):
+        first = world.gateway.ledger.sequence + 1
+        await aio.sleep_ms(5_000)
+        world.console.deaf = True  # a reader that does not read for a while loses states and no record
+        world.credit(1_000_000)
+        await aio.sleep_ms(2_000)
+        world.console.deaf = False
+        await aio.sleep_ms(3_050)
+        return range(first, world.gateway.ledger.sequence + 1), [json.loads(line) for line in world.console.lines]
+
+    written, lines = world.run(script)
+    eq([row["sequence"] for row in part(lines, "record")], list(written))
+    eq(len(part(lines, "now")) in (8, 9), True, str(len(part(lines, "now"))))
+    eq(len(part(lines, "accounts")), len(part(lines, "now")))
