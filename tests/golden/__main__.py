@@ -1,0 +1,89 @@
+"""Writes the golden images of the version that runs: `python -m tests.golden v3`. On CPython; an image that is there is kept."""
+
+import json
+import sys
+from pathlib import Path
+
+from firmware.cutoff import supply
+from tests.fake_board import ACCOUNTS_MAX, FakeBoard, World
+from tests.golden import image
+from tests.hall_kit import until
+from tests.powercut import story
+
+COIN = 1_000_000
+
+
+def life():
+    """Three accounts: opening credits, a notice, a cut, a number used twice, the power gone, a payment, a snapshot, a register that
+    goes back."""
+    world = World(meters=3, power_w=60_000)
+
+    async def first(world):
+        world.gateway.head_end.last_contact_s = world.rtc.at_s
+        for index in range(3):
+            world.credit((index + 1) * 10 * COIN, index)
+        assert await until(lambda: all(world.row("total_charged_ucu", index) for index in range(3)), 7_200_000), "never charged"
+        world.credit(-(world.balance(0) + COIN), 0)
+        assert await until(lambda: world.row("seen") == supply.OPEN), "never cut"
+        world.gateway.on_credit(world.slot(1).account, 1, 1, 5, 5, world.rtc.at_s)  # the number of another one: refused
+
+    world.run(first)
+    world.region.cut_power()
+
+    async def second(world):
+        world.gateway.head_end.last_contact_s = world.rtc.at_s
+        await until(lambda: world.slot(0).reading is not None)
+        world.credit(30 * COIN, 0)
+        assert await until(lambda: world.row("seen") == supply.CLOSED), "never restored"
+        ledger = world.gateway.ledger
+        ledger.acked(ledger.epoch, ledger.sequence, ledger.chain, bytes(8), ledger.readings.last_number)
+        while ledger.snapshot.begun:
+            ledger.on_tick()
+        world.credit(COIN, 2)
+        world.meters[1].added_cwh -= 300  # somebody moved it back: held
+
+    world.run(second, 20_000)
+    ledger = world.gateway.ledger
+    return image.whole(world.region, ledger, FakeBoard.journal_bytes, ACCOUNTS_MAX, world.boots)
+
+
+def bands():
+    """One account under bands and steps with a fee: missed edges, days closed, a position behind the row, a snapshot."""
+    from tests.rooms.hall.test_tariffs import LATE, later, world_with
+    from tests.rooms.tariff.documents import banded
+
+    world = world_with(banded({"missed_edge": "by_time"}, **LATE))
+    later(world, (7, 100), (10, 400), (33, 900))
+    later(world, (57, 1_300), (81, 1_900))
+    later(world, (82, 1_950))
+    ledger = world.gateway.ledger
+    ledger.commit()
+    return image.whole(world.region, ledger, FakeBoard.journal_bytes, ACCOUNTS_MAX, world.boots)
+
+
+def ring(unit):
+    """The journal of the power-cut story: it has turned, so its beginning is a snapshot."""
+    region = story.region_for(unit)
+    told = story.Story(region)
+    told.tell()
+    told.ledger.commit()
+    journal_bytes = region.size - story.READINGS_BLOCKS * region.erase_size
+    return image.whole(region, told.ledger, journal_bytes, story.ACCOUNTS, region.boots)
+
+
+def main(version):
+    """Write what is missing."""
+    folder = Path(image.FOLDER)
+    folder.mkdir(exist_ok=True)
+    kinds = (("life", life), ("bands", bands), ("ring_32", lambda: ring(32)), ("ring_1", lambda: ring(1)), ("ring_256", lambda: ring(256)))
+    for name, make in kinds:
+        file = folder / f"{version}_{name}.json"
+        if file.exists():
+            print(f"{file} is kept as it is")
+            continue
+        file.write_text(json.dumps(make(), indent=0) + "\n")
+        print(f"{file}: {file.stat().st_size} bytes")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
