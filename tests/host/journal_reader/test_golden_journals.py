@@ -27,7 +27,10 @@ def balances(read: JournalImage) -> dict[int, int]:
             key = record.number("account"), record.number("issuer")
             credited[key] = max(credited.get(key, (0, 0)), (record.number("number"), record.number("total_ucu")))
     accounts = {account for account, _ in credited} | set(charged)
-    return {account: sum(total for (owner, _), (_, total) in credited.items() if owner == account) - charged.get(account, 0) for account in accounts}
+    return {
+        account: sum(total for (owner, _), (_, total) in credited.items() if owner == account) - charged.get(account, 0)
+        for account in accounts
+    }
 
 
 @pytest.mark.parametrize("name", NAMES)
