@@ -1,6 +1,6 @@
 """`make bench`: every number against its limit or a peer of the same run. It measures, and asserts nothing.
 
-usage: python -m tests.bench [--json] [--only NAME ...]     names: poll payment journal mqtt heap board_heap board
+usage: python -m tests.bench [--json] [--only NAME ...]     names: poll payment journal mqtt heap site board_heap board
 """
 
 import argparse
@@ -36,6 +36,7 @@ PARTS: dict[str, Callable[[], list[Row]]] = {
     "journal": on_micropython.journal,
     "mqtt": mqtt,
     "heap": on_micropython.heap,
+    "site": on_micropython.site,
     "board": board_cost.measure,
     "board_heap": board_heap.measure,
 }

@@ -7,11 +7,15 @@ import tempfile
 from typing import Any
 
 from host_tools.set_up import paths
+from tests.bench import wire
 from tests.bench.rows import Row
 
-HEAP = "8M"  # the region of the journal lies in memory too
+HEAP = "16M"  # the region of the journal lies in memory too, and what is measured is not interrupted by a collection
 SECONDS_MAX = 120
 RECORDS = 10_000
+SITE_METERS = 200
+BAUD = 2_400
+ANSWER_MS = 100
 
 
 def program(name: str, *arguments: str) -> dict[str, Any]:
@@ -65,3 +69,28 @@ def heap() -> list[Row]:
         )
         rows.append(Row(f"heap in use, {meters} meters", told["data"], "bytes", table, "the packed table", note))
     return rows
+
+
+def site() -> list[Row]:
+    """200 accounts: what a look at each, a midnight and a start cost, against what the wire or the flash need for the same."""
+    told = program("site_program", str(SITE_METERS))
+    if told["charged"] != SITE_METERS:
+        raise RuntimeError(f"site_program charged {told['charged']} of {SITE_METERS} accounts exactly")
+    turn = SITE_METERS * wire.limit_ms((wire.ENERGY, wire.STATUS), BAUD, ANSWER_MS)
+    freeze = SITE_METERS * wire.limit_ms((wire.FREEZE_TIME, wire.FREEZE_REGISTER), BAUD, ANSWER_MS)
+    garbage = "{:.0f} KB allocated, 64-bit objects"
+    records = f"{told['records']} records, {told['programmed'] / SITE_METERS:.0f} bytes of flash an account; "
+    return [
+        Row(
+            f"decisions, {SITE_METERS} accounts", round(told["decisions_us"] / 1000), "ms", round(turn), "a round on the wire",
+            garbage.format(told["decisions_bytes"] / 1024),
+        ),
+        Row(
+            f"midnight, {SITE_METERS} accounts", round(told["midnight_us"] / 1000), "ms", round(turn + freeze), "its round on the wire",
+            records + garbage.format(told["midnight_bytes"] / 1024),
+        ),
+        Row(
+            f"restart, {SITE_METERS} accounts", round(told["start_us"] / 1000), "ms", round(told["copy_us"] / 1000, 2), "reading the region",
+            f"composition, documents and {told['replayed']} records",
+        ),
+    ]  # fmt: skip

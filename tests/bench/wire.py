@@ -14,6 +14,8 @@ ENERGY = (ITEM, ITEM + 4)
 STATUS = (ITEM, ITEM + 2)
 DATE = (ITEM, ITEM + 4)
 TIME = (ITEM, ITEM + 3)
+FREEZE_TIME = (ITEM, ITEM + 5)
+FREEZE_REGISTER = (ITEM, ITEM + 20)  # total and four rates
 RELAY = (16, 0)  # password 4, operator 4, N1, N2, valid-until 6
 
 
