@@ -90,7 +90,7 @@ def site() -> list[Row]:
             records + garbage.format(told["midnight_bytes"] / 1024),
         ),
         Row(
-            f"restart, {SITE_METERS} accounts", round(told["start_us"] / 1000), "ms", round(told["copy_us"] / 1000, 2), "reading the region",
+            f"restart, {SITE_METERS} accounts", round(told["start_us"] / 1000), "ms", round(told["copy_us"] / 1000, 2), "its bytes read",
             f"composition, documents and {told['replayed']} records",
         ),
     ]  # fmt: skip
