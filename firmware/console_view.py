@@ -100,7 +100,7 @@ class ConsoleView:
         row = [index, slot.address, slot.account, slot.model.name, slot.model.baud, slot.silent_turns, slot.read_refused]
         row += [self._meter_bus.counters.of(index, cause) for cause in range(len(counters.CAUSES))]
         row += [None if heard is None else heard.registers[0], self._age_s(heard), None if heard is None else heard.power_w]
-        return row + [slot.held, slot.enforceable, self._gateway.clock_view.meter_error_s(index)]
+        return row + [slot.held, slot.enforceable, self._gateway.clock_view.meter_error_s(index), slot.ratio]
 
     def about(self):
         """What and who this gateway is."""

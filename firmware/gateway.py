@@ -15,7 +15,7 @@ from firmware.clock import clock as clocks
 from firmware.cutoff import conditions
 from firmware.cutoff.brake import Brake
 from firmware.cutoff.throttle import Throttle
-from firmware.gateway_billing import HELD_NO_VALUE, HELD_OTHER_SERIAL, NO_SERIAL, Billing
+from firmware.gateway_billing import HELD_NO_VALUE, NO_SERIAL, Billing
 from firmware.gateway_books import Refusals, note, settle
 from firmware.gateway_edges import EdgeWatch
 from firmware.gateway_freezes import FreezeDesk
@@ -156,8 +156,8 @@ class Gateway:
         slot.silent_turns = 0
         slot.read_refused = None
         why = self.billing.why_held(slot, reading)
-        if not why and not self.billing.is_bound(slot) and not self.billing.bind(slot, reading):
-            why = HELD_OTHER_SERIAL  # no room to close one segment and begin the next
+        if not why and not self.billing.is_bound(slot):
+            why = self.billing.bind(slot, reading)
         undated = not why and self.billing.waits_for_date(slot, reading)
         waits = not why and not undated and self.freezes.must_wait(slot, reading)
         if undated or waits or why and why != HELD_NO_VALUE:

@@ -172,7 +172,11 @@ class Billing:
         slot.uncharged_ucu = self.uncharged_ucu(slot, reading)
 
     def is_bound(self, slot):
-        """True when the account's segment is on this meter, by the registers that its model bills."""
+        """True when the account's segment is on this meter, by the registers that its model bills and the ratio before it."""
+        return self._ledger.accounts.ratio_of(slot.row) == slot.ratio and self._bills_on(slot)
+
+    def _bills_on(self, slot):
+        """True when the same registers of the same meter bill, whatever their ratio: nothing passes between two such segments."""
         accounts = self._ledger.accounts
         return accounts.get(slot.row, "serial") == slot.serial and accounts.get(slot.row, "rates") == slot.model.rates
 
@@ -182,7 +186,10 @@ class Billing:
         for slot in slots:
             if accounts.get(slot.row, "serial") != NO_SERIAL and not self.is_bound(slot) and may_cut(self._ledger):
                 self._close_segment(slot)
-                self._unbind(slot.account)
+                if self._bills_on(slot):
+                    self._go_on(slot)
+                else:
+                    self._unbind(slot.account)
         ours = [slot.row for slot in slots]
         for row in range(accounts.count):
             if row in ours:
@@ -197,14 +204,25 @@ class Billing:
         note(self._ledger, kinds.SEGMENT, (account, NO_SERIAL, 0, 0, 0, 0, 0, 0))
 
     def bind(self, slot, reading):
-        """First believable reading of this meter for this account: charging begins at its registers. False without room."""
+        """First believable reading of this meter for this account: charging begins at its registers -> 0, or why it is held."""
         if not may_cut(self._ledger):
-            return False
+            return HELD_OTHER_SERIAL
         if self._ledger.accounts.get(slot.row, "serial") != NO_SERIAL:
             self._close_segment(slot)
+        if self._bills_on(slot):
+            return self.why_held(slot, reading) if self._go_on(slot) else HELD_OTHER_SERIAL
         registers = [0 if value is None else value for value in reading.registers]
         values = (slot.account, reading.serial, reading.rates) + tuple(registers)
-        return note(self._ledger, kinds.SEGMENT, values) > 0
+        if slot.ratio != 1:
+            values += (slot.ratio, reading.at_s)
+        return 0 if note(self._ledger, kinds.SEGMENT, values) else HELD_OTHER_SERIAL
+
+    def _go_on(self, slot):
+        """Another ratio: the next segment begins where this one ended, in registers and in time -> False without room."""
+        accounts = self._ledger.accounts
+        registers = tuple([accounts.charged_cwh(slot.row, rate) for rate in range(REGISTERS)])
+        since_s = accounts.get(slot.row, "charged_at_s")
+        return note(self._ledger, kinds.SEGMENT, (slot.account, slot.serial, slot.model.rates) + registers + (slot.ratio, since_s)) > 0
 
     def _close_segment(self, slot):
         """Settle the meter, or the registers, that billed until now."""
@@ -217,10 +235,11 @@ class Billing:
             return
         self._close_days(slot, serial, since_s)
         priced = []
+        ratio = accounts.ratio_of(slot.row)
         before, after = [0] * REGISTERS, [0] * REGISTERS
         for rate, from_cwh, to_cwh in lines:
             price = tariff.price_of(rate)
-            priced.append((rate, from_cwh, to_cwh, price, (to_cwh - from_cwh) % slot.model.modulus_cwh * price))
+            priced.append((rate, from_cwh, to_cwh, price, (to_cwh - from_cwh) % slot.model.modulus_cwh * ratio * price))
             before[rate], after[rate] = from_cwh, to_cwh
         if not tariff.is_plain():
             priced = self._rich.lines(slot, tariff, (since_s, at_s), before, after, accounts.get(slot.row, "rates"), True)
@@ -271,7 +290,7 @@ class Billing:
         if not tariff.is_plain():
             span_s = (accounts.get(slot.row, "charged_at_s"), at_s)
             return self._rich.lines(slot, tariff, span_s, charged, registers, rates, settles)
-        lines = pricing.charge_lines(tariff, rates, charged, registers, slot.model.modulus_cwh)
+        lines = pricing.charge_lines(tariff, rates, charged, registers, slot.model.modulus_cwh, accounts.ratio_of(slot.row))
         if settles and not lines:
             rate = billed_registers(rates)[0]
             lines = [(rate, registers[rate], registers[rate], tariff.price_of(rate), 0)]

@@ -32,9 +32,10 @@ class RichCharges:
         """Charge lines from the registers `before` to `after`; with `settles` one at least, of nothing when nothing moved."""
         from_s, to_s = span_s[0] or span_s[1], span_s[1]
         span = (days.day_number(min(from_s, to_s), slot.utc_offset_min), from_s, to_s, before, after, 0)
-        _, _, period_day, used_cwh, _ = self._ledger.accounts.positions.get(slot.row)
+        accounts = self._ledger.accounts
+        _, _, period_day, used_cwh, _ = accounts.positions.get(slot.row)
         position = (period_day, used_cwh)
-        lines, _ = charging.charge_spans(tariff, position, (span,), rates, slot.model.modulus_cwh)
+        lines, _ = charging.charge_spans(tariff, position, (span,), rates, slot.model.modulus_cwh, accounts.ratio_of(slot.row))
         if settles and not lines:
             lines = [charging.line_of_nothing(tariff, position, span, 1 if rates else 0)]
         return lines

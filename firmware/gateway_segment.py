@@ -1,9 +1,9 @@
-"""The end of a segment: another meter, or another model of it, stands in the settings (part of the hall; design section 2).
+"""The end of a segment: another meter, model of it or transformer ratio stands in the settings (part of the hall; design section 2).
 
 An account is bound to a chain of segments, and each ends at a closing register: that of the last believed reading under the
 old settings. What was not charged until there is charged now (CHARGE cause 5), or written off where no tariff serves the old
 registers. What the old meter passed after its last reading nobody here can know: people read it from its display, and it
-comes as a correction.
+comes as a correction. Where only the ratio changes the next segment begins at that very register: what passes then is of the new ratio.
 
 Traps avoided: the new meter's readings bear the same account, so those before its segment begins are held; a reading older
 than the last charge may be of the meter before the old one.

@@ -105,7 +105,7 @@ class Slot:
         self.index = index
         self._slots = slots
         self._columns = slots.columns
-        self.account, self.serial, self.tariff, self.policy, self.flags = slots.meters.facts(index)
+        self.account, self.serial, self.tariff, self.policy, self.flags, self.ratio = slots.meters.facts(index)
         self.model = slots.models[slots.meters.model_of(index)]  # flags: protected, care, exempt; they hold beside those of the account row
 
     row = _Column(_ROW)

@@ -1,6 +1,8 @@
 """What the tests of the hall do again and again with a World (tests/fake_board.py). Both interpreters."""
 
 from firmware.base import aio
+from firmware.base.reading import Reading
+from firmware.ledger.record import values_of
 
 
 async def until(condition, within_ms=600_000):
@@ -41,3 +43,19 @@ def records(world, kind):
         found += [raw for raw in batch if raw[1] == kind]
         sequence = first + len(batch)
     return found
+
+
+def told(world, kind):
+    """Their fields."""
+    return [values_of(raw, 0, len(raw)) for raw in records(world, kind)]
+
+
+def read(world, at_s, registers, rates=0, index=0):
+    """A reading as the bus hands it over, at a time of the test's choice -> the reading."""
+    reading = Reading(index, world.slot(index).serial)
+    reading.at_s, reading.quality, reading.rates, reading.status_word = at_s, 3, rates, 0
+    reading.registers[: len(registers)] = registers
+    world.rtc.at_s = at_s
+    world.gateway.clock._set(3, at_s, world.gateway._ticks_ms(), 0)
+    world.gateway.on_reading(reading)
+    return reading

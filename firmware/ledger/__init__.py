@@ -30,13 +30,15 @@ The composition that gateway.py and main.py use (store: synchronous; raises Stor
         accounts.get(row, "field")                  fields: account_row.ROW.fields (SPEC 4; from_0 ... from_4, charged_0 ... charged_4,
                                                     issuer_0, number_0, total_0 ...); accounts.account(row)
         accounts.balance_ucu(row)                   accounts.charged_cwh(row, rate)     accounts.from_cwh(row, rate)
+        accounts.ratio_of(row) -> ratio of the transformers in its segment
         accounts.row_bytes(row) -> bytes            accounts.gateway_order (numbers of account 0)    accounts.brake (bool)
         accounts.credit_verdict(account, issuer, number, amount_ucu, total_ucu) -> (verdict, reason)
             verdict CREATED | EXISTS | CONFLICT (a refusal: record CREDIT_REFUSED with `reason`, SPEC 2 kind 8); accounts.py constants
         accounts.newest_credit(row, issuer) -> number, 0 = none
 
     Fold rules that gateway.py relies on:
-        SEGMENT creates or rebinds: charged = from registers, charged_at_s = the record's time, held flag cleared.
+        SEGMENT creates or rebinds: charged = from registers, charged_at_s = the record's time, ratio 1, held flag cleared; its longer
+            form tells ratio and time.
         CHARGE sets charged_<rate> and charged_at_s when its serial is the row's (not for cause 6, fixed fee), total_charged always.
         HELD why 1-4 sets flag bit 4; why 0 clears it and moves charged_<rate> to register_cwh.
         VISIT moves flag bits 6 and 7, EMERGENCY sets 8 and 9, LEVEL lowers notice_level; EPISODE clears all of it.

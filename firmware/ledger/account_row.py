@@ -1,7 +1,8 @@
 """Layout of one account row (SPEC 4): the packed table in memory, the snapshot on flash and the state from the head-end.
 
 One layout for all three, so a snapshot row is the row and nothing is translated. Field names carry an index where SPEC has
-an array, because `base/records` knows flat fields only.
+an array, because `base/records` knows flat fields only. What few accounts have stands behind the row: its position
+(positions.py), and behind that the bond, where energy is the register's difference times a ratio.
 """
 
 from firmware.base.port import const
@@ -29,3 +30,6 @@ ROW = Layout(
     b"<IH6sBIIIIIIIIIIIqHIqHIqHIqHIqHBBIBBIBIBBI",
 )
 ROW_SIZE = const(146)
+POSITION_SIZE = const(18)
+BOND = Layout("bond: ratio free", b"<HI")
+LONGEST_ROW_SIZE = const(170)

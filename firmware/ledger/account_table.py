@@ -7,7 +7,7 @@ spread over many ticks; a second small array keeps them sorted by account for lo
 from array import array
 
 from firmware.base.faults import Broken
-from firmware.ledger.account_row import ISSUERS, ROW, ROW_SIZE
+from firmware.ledger.account_row import BOND, ISSUERS, POSITION_SIZE, ROW, ROW_SIZE
 from firmware.ledger.positions import Positions
 
 # written out: a board keeps such names in flash and finds them by their place there
@@ -28,6 +28,7 @@ class AccountTable:
         self._sorted = array("H", bytes(2 * capacity))
         self._numbers = array("I", bytes(4 * capacity))  # the account numbers in that order
         self.positions = Positions(capacity)
+        self.ratios = {}  # account -> ratio of the transformers in its segment, where it is not 1
         self._touched = bytearray(capacity)  # rows that the snapshot under way has named
 
     # look-up
@@ -67,7 +68,17 @@ class AccountTable:
     def row_bytes(self, row):
         """A copy of the row as it stands in a snapshot."""
         start = self._start(row)
-        return bytes(memoryview(self._table)[start : start + ROW_SIZE]) + self.positions.bytes_of(row)
+        data = bytes(memoryview(self._table)[start : start + ROW_SIZE]) + self.positions.bytes_of(row)
+        ratio = self.ratio_of(row)
+        if ratio == 1:
+            return data
+        bond = bytearray(BOND.size)
+        BOND.pack_into(bond, 0, (ratio, 0))
+        return data + bytes(ROW_SIZE + POSITION_SIZE - len(data)) + bytes(bond)
+
+    def ratio_of(self, row):
+        """Energy of its segment is the difference of the registers times this."""
+        return self.ratios.get(self.account(row), 1) if self.ratios else 1
 
     def newest_credit(self, row, issuer):
         """Highest credit number of an issuer, 0 when none was seen."""
@@ -80,6 +91,19 @@ class AccountTable:
         if not 0 <= row < self.count:
             raise Broken("no account row " + str(row))
         return row * ROW_SIZE
+
+    def _take_row(self, row, data):
+        """A row as it stands in a snapshot, with what stands behind it."""
+        start = row * ROW_SIZE
+        self._table[start : start + ROW_SIZE] = memoryview(data)[:ROW_SIZE]
+        self.positions.take(row, data[ROW_SIZE : ROW_SIZE + POSITION_SIZE])
+        self._set_ratio(row, BOND.get(data, ROW_SIZE + POSITION_SIZE, "ratio") if len(data) > ROW_SIZE + POSITION_SIZE else 1)
+
+    def _set_ratio(self, row, ratio):
+        if ratio != 1:
+            self.ratios[self.account(row)] = ratio
+        elif self.ratios:
+            self.ratios.pop(self.account(row), None)
 
     def _set(self, row, field, value):
         ROW.set(self._table, row * ROW_SIZE, field, value)
@@ -121,10 +145,10 @@ class AccountTable:
         kept = 0
         for row in range(self.count):
             if self._touched[row]:
-                data = self.row_bytes(row)
-                self._table[kept * ROW_SIZE : (kept + 1) * ROW_SIZE] = data[:ROW_SIZE]
-                self.positions.take(kept, data[ROW_SIZE:])
+                self._take_row(kept, self.row_bytes(row))
                 kept += 1
+            elif self.ratios:
+                self.ratios.pop(self.account(row), None)
         total, self.count = kept, 0
         for row in range(total):
             self._sort_in(ROW.get(self._table, row * ROW_SIZE, "account"), row)

@@ -18,7 +18,6 @@ from firmware.ledger.account_row import (
     FLAG_VISITED,
     REGISTERS,
     ROW,
-    ROW_SIZE,
 )
 from firmware.ledger.account_table import CHARGED, FROM, ISSUER, NUMBER, TOTAL, AccountTable
 
@@ -39,6 +38,7 @@ _WISH_OF_VERDICT = {1: 1, 2: 0, 5: 0}  # cut -> OFF, restore and withdrawn -> ON
 _NO_ENERGY = (6, 7)  # CHARGE causes: fixed fee, minimum
 _MORE_FOLLOWS = const(4)  # CHARGE marks: the instant is reached with the last line of a reading
 _CHARGE_FIELDS = const(13)  # of its shorter form
+_SEGMENT_FIELDS = const(8)
 _DELIVERED = const(2)
 _ALARM_ON = const(3)
 _ALARM_OFF = const(4)
@@ -169,9 +169,7 @@ class Accounts(AccountTable):
             self.disagreements += self.complete
         elif self.complete and self.row_bytes(row) != data:
             self.disagreements += 1
-        start = row * ROW_SIZE
-        self._table[start : start + ROW_SIZE] = memoryview(data)[:ROW_SIZE]
-        self.positions.take(row, data[ROW_SIZE:])
+        self._take_row(row, data)
         self._touched[row] = 1
 
     def _on_snapshot_end(self, values, at_s):
@@ -197,7 +195,9 @@ class Accounts(AccountTable):
         for rate in range(REGISTERS):
             self._set(row, FROM[rate], values[3 + rate])
             self._set(row, CHARGED[rate], values[3 + rate])
-        self._set(row, "charged_at_s", at_s)
+        longer = len(values) > _SEGMENT_FIELDS
+        self._set_ratio(row, values[8] if longer else 1)
+        self._set(row, "charged_at_s", values[9] if longer else at_s)
         self._set(row, "flags", self.get(row, "flags") & ~FLAG_READING_HELD)
 
     def _on_credit(self, values, at_s):

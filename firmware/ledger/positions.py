@@ -7,10 +7,11 @@ account was charged in the month that began on `month_day`; NO_MINIMUM more when
 
 from firmware.base.port import const
 from firmware.base.records import Layout
+from firmware.ledger.account_row import POSITION_SIZE
 
 POSITION = Layout("position: day month_day period_day used_cwh month_ucu", b"<HHHIq")
-POSITION_SIZE = const(18)
 NO_POSITION = (0, 0, 0, 0, 0)
+NOTHING = bytes(POSITION_SIZE)
 NO_MINIMUM = 1 << 62
 _FIXED_FEE = const(6)
 
@@ -38,7 +39,7 @@ class Positions:
 
     def take(self, row, data):
         """What stood behind a row of a snapshot; b"" = nothing."""
-        if not data and self._table is None:
+        if self._table is None and data in (b"", NOTHING):
             return
         if self._table is None:
             self._table = bytearray(self._capacity * POSITION_SIZE)

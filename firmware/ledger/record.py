@@ -11,7 +11,16 @@ from firmware.base import crc
 from firmware.base.faults import Broken
 from firmware.base.port import const
 from firmware.base.records import Layout, calcsize, pack_into, unpack_from
-from firmware.ledger.record_kinds import CHARGE, LONGER_WORDS, WORDS, code_for, code_of, longer_code_of
+from firmware.ledger.record_kinds import (
+    CHARGE,
+    LONGER_WORDS,
+    SEGMENT,
+    WORDS,
+    code_for,
+    code_of,
+    longer_code_of,
+    longest_code_of,
+)
 
 HEAD = Layout("record: length kind sequence at_s quality", b"<BBIIB")
 _TAIL = Layout("tail of a record: chain crc", b"<8sI")
@@ -51,8 +60,8 @@ def encode_into(buf, start, kind, values, sequence, at_s, quality, epoch, chain_
     length = size_for(kind, values)
     code = code_for(kind, values)
     HEAD.pack_into(buf, start, (length, kind, sequence, at_s, quality))
-    if kind == CHARGE:
-        end = pack_into(code, buf, start + BODY_AT, values, LONGER_WORDS)
+    if kind in (CHARGE, SEGMENT):
+        end = pack_into(code, buf, start + BODY_AT, values, LONGER_WORDS, int(kind == SEGMENT))
     else:
         end = pack_into(code, buf, start + BODY_AT, values, WORDS, kind)
     chain = chain_after(chain_before, epoch, buf, start, length)
@@ -81,7 +90,9 @@ def values_of(buf, start, length):
     if code is None or calcsize(code) != length - LENGTH_MIN:
         code = longer_code_of(kind)
         if code is None or calcsize(code) != length - LENGTH_MIN:
-            return None
+            code = longest_code_of(kind)
+            if code is None or calcsize(code) != length - LENGTH_MIN:
+                return None
     return unpack_from(code, buf, start + BODY_AT)
 
 

@@ -113,13 +113,18 @@ _CODES = (
 )
 KINDS = const(30)
 
-# of two kinds there is a longer form, which says what tariffs with bands, steps or fees need (SPEC 2): its further fields follow
+# of some kinds there is a longer form, which says what few accounts need (SPEC 2): its further fields follow
+_LONGER_SEGMENT = b"<I6sBIIIIIHI"
 _LONGER_CHARGE = b"<I6sBIIIIIIqqBBHHHIBB"
 _LONGER_ROW = b"<164s"
+_LONGEST_ROW = b"<170s"
+_SEGMENT_FIELDS = const(8)
 _CHARGE_FIELDS = const(13)
 _ROW_BYTES = const(146)
+_LONGER_ROW_BYTES = const(164)
 LONGER_WORDS = """CHARGE: account serial rate from_cwh to_cwh reading_at_s tariff version price amount_ucu total_charged_ucu cause marks \
-day month_day period_day used_cwh band step"""
+day month_day period_day used_cwh band step
+SEGMENT: account serial rates from_0 from_1 from_2 from_3 from_4 ratio since_s"""
 
 # kind -> class of space
 _CLASSES = (
@@ -143,13 +148,22 @@ def longer_code_of(kind):
     """Code of the longer form of a kind, None when there is none."""
     if kind == CHARGE:
         return _LONGER_CHARGE
+    if kind == SEGMENT:
+        return _LONGER_SEGMENT
     return _LONGER_ROW if kind == SNAPSHOT_ROW else None
+
+
+def longest_code_of(kind):
+    """Code of its longest form, None when there are not three."""
+    return _LONGEST_ROW if kind == SNAPSHOT_ROW else None
 
 
 def code_for(kind, values):
     """Code of the form in which these values are written, None for an unknown kind."""
-    if kind == CHARGE and len(values) > _CHARGE_FIELDS or kind == SNAPSHOT_ROW and len(values[0]) > _ROW_BYTES:
+    if kind == CHARGE and len(values) > _CHARGE_FIELDS or kind == SEGMENT and len(values) > _SEGMENT_FIELDS:
         return longer_code_of(kind)
+    if kind == SNAPSHOT_ROW and len(values[0]) > _ROW_BYTES:
+        return _LONGEST_ROW if len(values[0]) > _LONGER_ROW_BYTES else _LONGER_ROW
     return code_of(kind)
 
 

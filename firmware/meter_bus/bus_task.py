@@ -118,7 +118,8 @@ class MeterBus:
         elif question == questions.SEND_RELAY:
             sequence.on_relay_word(self._protocol.relay_word, now_ms)
         else:
-            sequence.on_load(self._protocol.power_w, now_ms)
+            power_w = self._protocol.power_w
+            sequence.on_load(None if power_w is None else power_w * self._meters[sequence.meter].ratio, now_ms)
 
     async def _read(self, index):
         """One turn of one meter: registers, then its status word, and now and then its clock."""

@@ -132,7 +132,7 @@ class RelaySequence:
         self._go(AFTER, now_ms, POLL_AFTER_MS[0])
 
     def on_load(self, power_w, now_ms):
-        """Power after a cut; None when the meter does not tell."""
+        """Power after a cut, of the customer and not of the meter behind transformers; None when the meter does not tell."""
         if power_w is not None and power_w > self._limits.load_after_cut_w_max:
             self._finish(relay.DISAGREES, min(power_w, 0xFFFF), relay.LOAD_AFTER_CUT)
         else:

@@ -46,7 +46,7 @@ class Meter:
     """One meter on the line as the bus and the protocol know it.
 
     `serial`: its address, 6 bytes, low first; `password` PA P0 P1 P2. `block_refused` is learned: the meter refused a
-    block once, so its items are read one by one from then on.
+    block once, so its items are read one by one from then on. `ratio` of the transformers before it.
     """
 
     def __init__(self, serial, model, password_level=2, password=b"\0\0\0"):
@@ -55,12 +55,13 @@ class Meter:
         self.password = bytes([password_level]) + bytes(password)
         self.operator = OPERATOR
         self.block_refused = False
+        self.ratio = 1
 
 
 class MeterRow:
     """The meters of a line, in their order: `row[index]` makes the Meter from what the site file says; the last one is kept.
 
-    `wired(index)` -> (serial, model name, password level, password). Two hundred Meter objects would be a tenth of a board's heap.
+    `wired(index)` -> (serial, model name, password level, password, ratio). Two hundred Meter objects would be a tenth of a board's heap.
     """
 
     def __init__(self, count, wired, models):
@@ -80,8 +81,9 @@ class MeterRow:
             raise IndexError("no such meter")
         if self._meter is not None:
             self._refused[self._index] = 1 if self._meter.block_refused else 0
-        serial, model, level, password = self._wired(index)
+        serial, model, level, password, ratio = self._wired(index)
         self._meter = Meter(serial, self._models[model], level, password)
+        self._meter.ratio = ratio
         self._meter.block_refused = bool(self._refused[index])
         self._index = index
         return self._meter

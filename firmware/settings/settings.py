@@ -16,6 +16,7 @@ from firmware.base.port import const
 from firmware.settings.meter_list import MeterList, MeterSettings
 
 ACCOUNT_MAX = const(0xFFFFFFFE)
+RATIO_MAX = const(60_000)  # of transformers: 10 kV and 3,000 A are that much
 ID_MAX = const(0xFFFFFFFF)
 NAME_MAX = const(32)
 HOST_MAX = const(253)
@@ -118,6 +119,7 @@ def _meter(value, path, models):
     meter.flags = FLAG_PROTECTED if fields.take_flag("protected") else 0
     meter.flags |= FLAG_CARE if fields.take_flag("care") else 0
     meter.flags |= FLAG_EXEMPT if fields.take_flag("exempt") else 0
+    meter.ratio = fields.take_int("ratio", 1, RATIO_MAX) if fields.has("ratio") else 1
     fields.finish()
     return meter
 

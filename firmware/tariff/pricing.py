@@ -1,8 +1,8 @@
 """Register differences to charge lines, exactly (design clauses 4.4, 4.7, 4.9 and 6).
 
-energy_cwh * price is ucu exactly, so pricing never divides and never rounds. Work goes in two steps: `split` cuts the
-way between two readings into spans of one local day each; `charge_lines` prices one span with the tariff of its day, where that
-has a price for each register and nothing more. `charging.py` does the same for bands, steps and transformers.
+energy_cwh * price is ucu exactly, and so it is with the whole ratio of transformers: pricing never divides and never rounds. Work
+goes in two steps: `split` cuts the way between two readings into spans of one local day each; `charge_lines` prices one span with the
+tariff of its day, where that has a price for each register and nothing more. `charging.py` does the same for bands, steps and transformers.
 
 Trap avoided: a register rolls over, most at 999999.99, so a difference is taken modulo the meter's own turn; whether the
 step is plausible is checked before (a register that runs backwards must be held, not charged as almost a full turn).
@@ -23,7 +23,7 @@ def difference_cwh(from_cwh, to_cwh, modulus_cwh=ROLLOVER_CWH):
     return (to_cwh - from_cwh) % modulus_cwh
 
 
-def charge_lines(tariff, rates, from_cwh, to_cwh, modulus_cwh=ROLLOVER_CWH):
+def charge_lines(tariff, rates, from_cwh, to_cwh, modulus_cwh=ROLLOVER_CWH, ratio=1):
     """[(rate, from_cwh, to_cwh, price, amount_ucu)] for one span; registers are [total, rate 1 ... 4].
 
     `rates` 0 charges the total register, else the registers 1 ... rates. Registers that did not move give no line. A
@@ -38,7 +38,7 @@ def charge_lines(tariff, rates, from_cwh, to_cwh, modulus_cwh=ROLLOVER_CWH):
         energy_cwh = difference_cwh(before, after, modulus_cwh)
         if energy_cwh:
             price = tariff.price_of(rate)
-            lines.append((rate, before, after, price, energy_cwh * price))
+            lines.append((rate, before, after, price, energy_cwh * ratio * price))
     return lines
 
 

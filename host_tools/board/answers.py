@@ -6,7 +6,7 @@ from host_tools.board.console_client import ConsoleClient, Row
 
 METER = (
     "index", "address", "account", "model", "baud", "silent_turns", "refused_word", "answered", "silent", "broken_off", "refused",
-    "malformed", "retried", "register_cwh", "age_s", "power_w", "held", "enforceable", "clock_error_s",
+    "malformed", "retried", "register_cwh", "age_s", "power_w", "held", "enforceable", "clock_error_s", "ratio",
 )  # fmt: skip
 ACCOUNT = (
     "account", "address", "register_cwh", "balance_ucu", "available_ucu", "age_s", "wish", "seen", "fault", "word", "flags", "held",

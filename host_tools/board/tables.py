@@ -106,6 +106,7 @@ def show_meters(out: Console, meters: list[Row]) -> None:
     )  # fmt: skip
     for one in meters:
         register = "-" if one["register_cwh"] is None else energy(one["register_cwh"])
+        register += f" x {one['ratio']}" if one.get("ratio", 1) != 1 else ""
         power = "-" if one["power_w"] is None else f"{one['power_w']} W"
         off = "not read" if one["clock_error_s"] is None else f"{one['clock_error_s']} s"
         noise = one["broken_off"] + one["malformed"]

@@ -125,6 +125,7 @@ def _documents_and_answers(verb: Verb) -> None:
     exchange.add_argument("account")
     exchange.add_argument("meter", help="12 digits of the new one")
     exchange.add_argument("--rollover", type=whole, metavar="KWH", help="where its register starts again, as its model says")
+    exchange.add_argument("--ratio", type=whole, default=1, help="of the transformers before it, current times voltage (default 1)")
     register = verb("register", "Tell the closing or opening register of a meter that was exchanged, of who moved out or in.")
     register.add_argument("account")
     register.add_argument("meter", help="12 digits")
@@ -150,6 +151,7 @@ def _set_up(verb: Verb) -> None:
     account.add_argument("--policy", type=whole, required=True)
     account.add_argument("--name", default="", type=printable)
     account.add_argument("--rollover", type=whole, metavar="KWH", help="where the meter's register starts again, as its model says")
+    account.add_argument("--ratio", type=whole, help="of the transformers before the meter, current times voltage (at first 1)")
     for name in commands.FLAGS:
         account.add_argument("--" + name, action="store_true")
     site = verb("import", "Add gateway and accounts of a gateway's settings file.")

@@ -161,8 +161,8 @@ def _why(db: Database, given: argparse.Namespace) -> int:
 def _add_account(db: Database, given: argparse.Namespace) -> int:
     flags = sum(bit for name, bit in commands.FLAGS.items() if getattr(given, name))
     account = commands.parse_account(given.account)
-    answer = commands.add_account(db, given.gateway, account, given.meter, given.tariff, given.policy, given.name, flags, given.rollover)
-    show.show_answer(answer, given.json)
+    named = (given.gateway, account, given.meter, given.tariff, given.policy, given.name, flags, given.rollover, given.ratio)
+    show.show_answer(commands.add_account(db, *named), given.json)
     return 0
 
 
@@ -214,7 +214,7 @@ def _register(db: Database, given: argparse.Namespace) -> int:
 
 
 def _exchange(db: Database, given: argparse.Namespace) -> int:
-    show.show_answer(registers.exchange(db, given.account, given.meter, given.rollover, _now_s()), given.json)
+    show.show_answer(registers.exchange(db, given.account, given.meter, given.rollover, _now_s(), given.ratio), given.json)
     return 0
 
 

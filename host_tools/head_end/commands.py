@@ -236,6 +236,11 @@ def check_meter(db: Database, gateway_id: int, account: int, meter: str, rollove
     return None if rollover_kwh is None else 100 * rollover_kwh
 
 
+def check_ratio(ratio: int) -> None:
+    if not 1 <= ratio <= documents.RATIO_MAX:
+        raise BadInput("ratio", f"must be from 1 to {documents.RATIO_MAX}, got {ratio}")
+
+
 def add_account(
     db: Database,
     gateway: str,
@@ -246,8 +251,12 @@ def add_account(
     name: str = "",
     flags: int = 0,
     rollover_kwh: int | None = None,
+    ratio: int | None = None,
 ) -> Answer:
-    """`rollover_kwh`: where the meter's register starts again; None = not known, what was told before stays."""
+    """`rollover_kwh`: where the meter's register starts again; `ratio`: of the transformers before it. None = what was told before stays,
+    at first not known and 1."""
+    if ratio is not None:
+        check_ratio(ratio)
     if not 1 <= account <= 0xFFFFFFFE:
         raise BadInput("account", f"must be a number from 1 to 4294967294, got {account}")
     for field, value in (("tariff", tariff), ("policy", policy)):
@@ -263,13 +272,21 @@ def add_account(
             if (old["gateway_id"], old["meter"]) != (found["id"], meter):
                 raise BadInput("account", f"{account} exists with another gateway or meter")
             wanted = (tariff, policy, flags, name or old["name"], old["rollover_cwh"] if rollover_cwh is None else rollover_cwh)
-            if wanted == (old["tariff"], old["policy"], old["flags"], old["name"], old["rollover_cwh"]):
+            wanted += (old["ratio"] if ratio is None else ratio,)
+            if wanted == (old["tariff"], old["policy"], old["flags"], old["name"], old["rollover_cwh"], old["ratio"]):
                 return {"answer": "exists", "account": account}
-            db.run("UPDATE accounts SET tariff = ?, policy = ?, flags = ?, name = ?, rollover_cwh = ? WHERE account = ?", *wanted, account)
+            columns = ("tariff", "policy", "flags", "name", "rollover_cwh", "ratio")
+            db.run(f"UPDATE accounts SET {', '.join(column + ' = ?' for column in columns)} WHERE account = ?", *wanted, account)
+            db.run("INSERT OR IGNORE INTO account_ratios VALUES (?, ?, ?)", account, meter, wanted[-1])
             db.run("INSERT OR IGNORE INTO account_tariffs VALUES (?, ?)", account, tariff)
             return {"answer": "changed", "account": account}
-        values = (account, found["id"], name, meter, tariff, policy, flags, rollover_cwh)
-        db.run("INSERT INTO accounts VALUES (?, ?, ?, ?, ?, ?, ?, ?)", *values)
+        values = (account, found["id"], name, meter, tariff, policy, flags, rollover_cwh, ratio or 1)
+        db.run(
+            "INSERT INTO accounts (account, gateway_id, name, meter, tariff, policy, flags, rollover_cwh, ratio)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            *values,
+        )
+        db.run("INSERT OR IGNORE INTO account_ratios VALUES (?, ?, ?)", account, meter, ratio or 1)
         db.run("INSERT INTO account_tariffs VALUES (?, ?)", account, tariff)
     return {"answer": "created", "account": account}
 
@@ -296,6 +313,7 @@ def import_site(db: Database, path: str, key_path: str, models: Path = segments.
                 meter.name,
                 sum(bit for name, bit in FLAGS.items() if getattr(meter, name)),
                 rollovers[meter.model],
+                meter.ratio,
             )
             for meter in site.meters
         ]

@@ -28,6 +28,7 @@ from host_tools.head_end.amounts import parse_decimal, parse_limit
 from host_tools.head_end.errors import BadInput
 from host_tools.head_end.tariff_document import Tariff, read
 
+RATIO_MAX = 60_000  # of transformers, current times voltage
 TEXT_MAX = 3_000  # compact JSON; with its wrapping it must fit one packet of the gateway
 Identity = Annotated[StrictInt, Field(ge=1, le=0xFFFFFFFF)]
 Seconds = Annotated[StrictInt, Field(ge=0, le=366 * 86_400)]
@@ -177,6 +178,7 @@ class SiteMeter(_Open):
     care: StrictBool = False
     exempt: StrictBool = False
     name: StrictStr = ""
+    ratio: Annotated[StrictInt, Field(ge=1, le=RATIO_MAX)] = 1
 
 
 class Site(_Open):

@@ -13,7 +13,7 @@ from host_tools.head_end.database import Database
 from host_tools.head_end.folding import EMERGENCY, EMERGENCY_OVER, fold, records_of
 from host_tools.head_end.months import NO_ENERGY, rollovers
 from host_tools.head_end.notice_text import Place, Words, place_of
-from host_tools.head_end.segments import ROLLOVER
+from host_tools.head_end.segments import ROLLOVER, ratio_behind
 from host_tools.journal_reader import AccountRow, Record, kinds
 from host_tools.journal_reader.words import address
 
@@ -104,8 +104,9 @@ def _first_whole_day(records: list[Record], place: Place) -> int:
 
 def _use(db: Database, account: int, records: list[Record], place: Place, first: int, end: int) -> tuple[int, int]:
     """Energy and charges of the local days from `first` until `end`."""
-    turns, used_cwh, charged_ucu = rollovers(db, account), 0, 0
+    turns, used_cwh, charged_ucu, ratio = rollovers(db, account), 0, 0, 1
     for record in records:
+        ratio = ratio_behind(record, ratio)
         if record.kind != kinds.CHARGE:
             continue
         day = record.number("day") if "day" in record.fields else _day((record.number("reading_at_s") or record.at_s) - 1, place)
@@ -114,7 +115,7 @@ def _use(db: Database, account: int, records: list[Record], place: Place, first:
         charged_ucu += record.number("amount_ucu")
         if record.number("cause") not in NO_ENERGY:
             rollover = turns.get(address(record.octets("serial")), ROLLOVER)
-            used_cwh += (record.number("to_cwh") - record.number("from_cwh")) % rollover
+            used_cwh += (record.number("to_cwh") - record.number("from_cwh")) % rollover * ratio
     return used_cwh, charged_ucu
 
 

@@ -49,6 +49,9 @@ def _segment(row: AccountRow, r: Record) -> None:
     row.flags &= ~HELD_FLAG
     row.serial, row.rates = r.octets("serial"), r.number("rates")
     row.from_cwh, row.charged_cwh, row.charged_at_s = list(registers), list(registers), r.at_s
+    row.ratio = 1
+    if "ratio" in r.fields:
+        row.ratio, row.charged_at_s = r.number("ratio"), r.number("since_s")
 
 
 def _credit(row: AccountRow, r: Record) -> None:

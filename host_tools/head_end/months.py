@@ -22,7 +22,7 @@ from host_tools.head_end import openings
 from host_tools.head_end.database import Database
 from host_tools.head_end.folding import records_of
 from host_tools.head_end.pricing import NOWHERE, Position, Rules
-from host_tools.head_end.segments import Segment
+from host_tools.head_end.segments import Segment, ratio_behind
 from host_tools.head_end.tariff_document import Tariff
 from host_tools.journal_reader import Record, kinds
 from host_tools.journal_reader.words import address, energy, money
@@ -44,17 +44,12 @@ class Piece:
     start: int
     end: int
     began_s: int
+    ratio: int  # of the transformers before the meter
 
     @property
     def unit_ucu(self) -> int:
         """Price of 0.01 kWh of the register, as charged (with the meter's ratio)."""
         return self.record.number("amount_ucu") // (self.end - self.start)
-
-    @property
-    def ratio(self) -> int:
-        """Of the transformers before the meter; a price of nothing does not tell it."""
-        price = self.record.number("price")
-        return self.unit_ucu // price if price else 1
 
     def position_at(self, place: int) -> Position:
         """Where the account stood in its step period when the register came to `place`, as the charge says."""
@@ -110,7 +105,7 @@ class Way:
             return
         self.moved[rate] = start + self.segment.passed(record.number("from_cwh"), record.number("to_cwh"))
         if self.moved[rate] > start:
-            self.pieces.append(Piece(record, start, self.moved[rate], began_s))
+            self.pieces.append(Piece(record, start, self.moved[rate], began_s, self.segment.ratio))
 
     def pass_over(self, record: Record) -> None:
         """Energy that was written off is in no bill."""
@@ -204,6 +199,7 @@ def ways(records: list[Record], known: dict[str, int]) -> Iterator[Way]:
                 used = [0] if not record.number("rates") else list(range(1, min(record.number("rates"), RATES_MAX) + 1))
                 segment = Segment(record.octets("serial"), record.at_s, {rate: registers[rate] for rate in used})
                 segment.rollover = known.get(address(segment.serial), segment.rollover)
+                segment.ratio = ratio_behind(record, 1)
                 way = Way(segment, record.at_s, moved=dict.fromkeys(used, 0))
         elif way is None or record.kind not in (kinds.CHARGE, kinds.HELD, kinds.MONTH) or record.octets("serial") != way.segment.serial:
             continue
@@ -246,7 +242,7 @@ def _bill(month: Month, way: Way, since: dict[int, int], until: dict[int, int], 
         billed[rate] += high - low
         month.bill_ucu += amount_ucu
         month.presettled_ucu += (high - low) * piece.unit_ucu
-    month.energy_cwh = sum(billed.values())
+    month.energy_cwh = sum(billed.values()) * way.segment.ratio
     for rate, passed in billed.items():
         if passed != until[rate] - since[rate] and not month.open:
             month.notes.append(f"{energy(until[rate] - since[rate] - passed)} of register {rate} were written off")
@@ -265,7 +261,7 @@ def _price(
     ruling = None if best is None else tariffs[(piece.record.number("tariff"), best[1])]
     charged = tariffs.get((piece.record.number("tariff"), piece.record.number("version")))
     rate, ratio = piece.record.number("rate"), piece.ratio
-    if ruling is None or charged is None or ruling.bands or charged.bands or not ratio or not Rules(ruling).has_price(rate):
+    if ruling is None or charged is None or ruling.bands or charged.bands or not Rules(ruling).has_price(rate):
         return digits * piece.unit_ucu, piece.position_at(piece.start + digits)
     rules = Rules(ruling)
     lines = rules.lines(rate, rules.local(began_s).date(), (began_s, began_s), digits, ratio, position)

@@ -70,6 +70,9 @@ class _Account:
         self.rollovers: dict[str, int | None] = {self.meter: known["rollover_cwh"]}  # of its meters, None = the model is not known here
         for row in db.rows("SELECT meter, rollover_cwh FROM account_meters WHERE account = ?", account):
             self.rollovers.setdefault(str(row["meter"]), row["rollover_cwh"])
+        self.ratios = {
+            (str(row["meter"]), int(row["ratio"])) for row in db.rows("SELECT meter, ratio FROM account_ratios WHERE account = ?", account)
+        }
         self.records: list[Record] = []
         self.own_tariffs = {int(row["tariff"]) for row in db.rows("SELECT tariff FROM account_tariffs WHERE account = ?", account)}
         self.standing = Standing()
@@ -121,7 +124,7 @@ class _Account:
         used = _registers(row.rates)
         if row.serial != bytes(6):
             start = {rate: row.charged_cwh[rate] for rate in used}
-            self._begin(record, row.serial, start)
+            self._begin(record, row.serial, start, row.ratio, record.at_s)
         self.standing.open(row)
         self.began_s = row.charged_at_s
         self.result.charged_ucu = row.total_charged_ucu
@@ -220,17 +223,21 @@ class _Account:
         if before is not None and before.serial == record.octets("serial") and before.reached != start:
             stood = ", ".join(f"register {rate} {energy(value)}" for rate, value in before.reached.items())
             self.note(f"sequence {record.sequence}: the meter is bound anew; charged were {stood}, what lies between is not charged")
-        self._begin(record, record.octets("serial"), start)
-        self.began_s = record.at_s
+        longer = "ratio" in record.fields
+        self.began_s = record.number("since_s") if longer else record.at_s
+        self._begin(record, record.octets("serial"), start, record.number("ratio") if longer else 1, self.began_s)
 
-    def _begin(self, record: Record, serial: bytes, start: dict[int, int]) -> None:
+    def _begin(self, record: Record, serial: bytes, start: dict[int, int], ratio: int, since_s: int) -> None:
         """A segment, with the rollover of the account's meter; with one that its own records show when nobody told."""
-        before, self.segment = self.segment, Segment(serial, record.at_s, start)
+        before, self.segment = self.segment, Segment(serial, since_s, start, ratio=ratio)
+        known = sorted(ratio for meter, ratio in self.ratios if meter == address(serial))
+        if known and ratio not in known:
+            self.name(record, f"meter {address(serial)} is charged with ratio {ratio}, the account has {', '.join(map(str, known))}")
         rollover = self.rollovers.get(address(serial))
         if rollover is not None:
             self.segment.rollover = rollover
         else:
-            self.segment.rollover, said = infer(serial, (later for later in self.records if later.sequence > record.sequence))
+            self.segment.rollover, said = infer(serial, ratio, (later for later in self.records if later.sequence > record.sequence))
             if said is not None:
                 self.note(said)
             elif before is not None and before.serial == serial:
@@ -249,7 +256,8 @@ class _Account:
             self._day_charge(record)
             return
         span = self.segment.passed(start, end) if self.segment else (end - start) % ROLLOVER
-        own_price, said = self.tariffs.price_of(record, self.gateway_id, self.began_s, self.standing, span)
+        ratio = self.segment.ratio if self.segment else 1
+        own_price, said = self.tariffs.price_of(record, self.gateway_id, self.began_s, self.standing, (span, ratio))
         if record.number("tariff") not in self.own_tariffs:
             said.insert(0, f"tariff {record.number('tariff')} is not the account's, {', '.join(map(str, sorted(self.own_tariffs)))} is")
         self._charge_span(record, rate, start, end, span)
@@ -257,12 +265,12 @@ class _Account:
             self.name(record, sentence)
         if not record.number("marks") & MORE_FOLLOWS:
             self.began_s = record.number("reading_at_s")
-        amount = span * own_price
+        amount = span * ratio * own_price
         self.result.charged_ucu += amount
-        self.result.charged_cwh += span
+        self.result.charged_cwh += span * ratio
         told, total = record.number("amount_ucu"), record.number("total_charged_ucu")
         if told != amount:
-            self.name(record, f"charged {money(told)}, computed {money(amount)} for {energy(span)}, difference {told - amount} ucu")
+            self.name(record, f"charged {money(told)}, computed {money(amount)} for {energy(span * ratio)}, difference {told - amount} ucu")
         self._running_total(record, total)
 
     def _day_charge(self, record: Record) -> None:
@@ -357,6 +365,8 @@ class _Account:
             return
         if self.segment is not None and row.serial != self.segment.serial:
             self.name(record, f"snapshot has meter {address(row.serial)}, bound is {address(self.segment.serial)}")
+        if self.segment is not None and row.ratio != self.segment.ratio:
+            self.name(record, f"snapshot has ratio {row.ratio}, bound is {self.segment.ratio}")
         differs = self.standing.differs(row)
         if differs is not None:
             self.name(record, differs)

@@ -49,8 +49,9 @@ class Standing:
 
     # energy
 
-    def energy(self, record: Record, rules: Rules, began_s: int, digits: int) -> tuple[int, list[str]]:
-        """(our price of this line, differences)."""
+    def energy(self, record: Record, rules: Rules, began_s: int, passed: tuple[int, int]) -> tuple[int, list[str]]:
+        """`passed`: digits of the register, and the ratio to energy -> (our price of this line, differences)."""
+        digits, ratio = passed
         day, at_s, rate = _day(record.number("day")), record.number("reading_at_s"), record.number("rate")
         began_s = began_s or at_s
         found = []
@@ -58,7 +59,7 @@ class Standing:
             found.append(f"the charge is of {day}, its energy began on {rules.local(min(began_s, at_s)).date()}")
         found += self._unpaid(rules, day)
         band, said = self._band(record, rules, (began_s, at_s), digits)
-        step, more = self._step(record, rules, day, digits)
+        step, more = self._step(record, rules, day, digits, ratio)
         found += said + more + self._month(record, rules, day)
         ours = rules.price(rate, band, step)
         if ours != record.number("price"):
@@ -100,15 +101,16 @@ class Standing:
             return []
         return [f"the bands have {_shares(got)} of the energy, computed are {_shares(ours)}"]
 
-    def _step(self, record: Record, rules: Rules, day: date, digits: int) -> tuple[int, list[str]]:
+    def _step(self, record: Record, rules: Rules, day: date, digits: int, ratio: int) -> tuple[int, list[str]]:
         begin, used_cwh = rules.standing(self.position, day)
         limits, found = rules.limits(day), []
         step = sum(limit <= used_cwh for limit in limits)
         if record.number("step") != step:
             found.append(f"step {record.number('step') + 1} was charged, {energy(used_cwh)} since {begin} are in step {step + 1}")
-        if step < len(limits) and used_cwh + digits > limits[step]:
-            found.append(f"step {step + 1} ends at {energy(limits[step])}, charged in it is up to {energy(used_cwh + digits)}")
-        self.position = (begin, min(used_cwh + digits, 0xFFFFFFFF))
+        reached_cwh = used_cwh + digits * ratio
+        if step < len(limits) and reached_cwh - ratio >= limits[step] and digits:  # the last digit may begin below the threshold
+            found.append(f"step {step + 1} ends at {energy(limits[step])}, charged in it is up to {energy(reached_cwh)}")
+        self.position = (begin, min(reached_cwh, 0xFFFFFFFF))
         told = (_day(record.number("period_day")), record.number("used_cwh"))
         if told != self.position:
             found.append(f"used since {told[0]} are {energy(told[1])}, computed {energy(self.position[1])} since {self.position[0]}")

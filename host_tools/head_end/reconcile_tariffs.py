@@ -48,8 +48,9 @@ class Tariffs:
         tariff = self.held.get((record.number("tariff"), record.number("version")))
         return tariff is not None and (record.number("reading_at_s") + 60 * tariff.utc_offset_min) % 86_400 == 0
 
-    def price_of(self, record: Record, gateway_id: int, began_s: int, standing: Standing, digits: int) -> tuple[int, list[str]]:
-        """(our own price for this charge, differences); the gateway's price, after naming it, when there is none here."""
+    def price_of(self, record: Record, gateway_id: int, began_s: int, standing: Standing, passed: tuple[int, int]) -> tuple[int, list[str]]:
+        """`passed`: digits of the register, and the ratio to energy -> (our own price for this charge, differences); the gateway's price,
+        after naming it, when there is none here."""
         rate, told = record.number("rate"), record.number("price")
         key = (record.number("tariff"), record.number("version"))
         tariff = self.held.get(key)
@@ -57,7 +58,7 @@ class Tariffs:
             return told, [f"tariff {key[0]} version {key[1]} has no price for register {rate} here"]
         found = self._validity(record, gateway_id, key, tariff, began_s)
         if "day" in record.fields:
-            ours, said = standing.energy(record, self.rules[key], began_s, digits)
+            ours, said = standing.energy(record, self.rules[key], began_s, passed)
             return ours, found + said
         if not self.rules[key].is_plain:
             return told, found + [f"the charge tells no day, band and step, tariff {key[0]} version {key[1]} needs them"]

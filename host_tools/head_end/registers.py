@@ -14,7 +14,7 @@ from datetime import datetime, timedelta, timezone
 
 from host_tools.head_end import openings
 from host_tools.head_end.amounts import parse_decimal
-from host_tools.head_end.commands import ISSUER, Answer, check_meter, known_account, parse_account
+from host_tools.head_end.commands import ISSUER, Answer, check_meter, check_ratio, known_account, parse_account
 from host_tools.head_end.database import Database
 from host_tools.head_end.errors import BadInput
 from host_tools.head_end.folding import records_of
@@ -60,7 +60,7 @@ def give(db: Database, account_text: str, meter: str, side: str, text: str, reas
         return {"answer": "created", **_told(given)}
 
 
-def exchange(db: Database, account_text: str, meter: str, rollover_kwh: int | None, now_s: int) -> Answer:
+def exchange(db: Database, account_text: str, meter: str, rollover_kwh: int | None, now_s: int, ratio: int = 1) -> Answer:
     """The account has another meter from now on, as the gateway's settings say; the one before keeps what was charged by it."""
     account = parse_account(account_text)
     with db.transaction():
@@ -68,9 +68,11 @@ def exchange(db: Database, account_text: str, meter: str, rollover_kwh: int | No
         if known["meter"] == meter:
             return {"answer": "exists", "account": account, "meter": meter}
         rollover_cwh = check_meter(db, int(known["gateway_id"]), account, meter, rollover_kwh)
+        check_ratio(ratio)
         values = (account, known["meter"], known["rollover_cwh"], now_s)
         db.run("INSERT OR REPLACE INTO account_meters VALUES (?, ?, ?, ?)", *values)
-        db.run("UPDATE accounts SET meter = ?, rollover_cwh = ? WHERE account = ?", meter, rollover_cwh, account)
+        db.run("UPDATE accounts SET meter = ?, rollover_cwh = ?, ratio = ? WHERE account = ?", meter, rollover_cwh, ratio, account)
+        db.run("INSERT OR IGNORE INTO account_ratios VALUES (?, ?, ?)", account, meter, ratio)
     return {"answer": "changed", "account": account, "meter": meter, "before": known["meter"]}
 
 
@@ -133,8 +135,8 @@ def _judge(db: Database, account: int, meter: str, side: str, text: str, version
         passed -= way.segment.rollover if passed >= way.segment.rollover // 2 else 0
         if abs(passed) > FAR_CWH:
             raise BadInput("register", f"{energy(told)} lies {energy(abs(passed))} from where charging stood")
-        energy_cwh += passed
-        correction_ucu += passed * _price(versions, int(known["tariff"]), rate, at_s)
+        energy_cwh += passed * way.segment.ratio
+        correction_ucu += passed * way.segment.ratio * _price(versions, int(known["tariff"]), rate, at_s)
     prefix = _prefix(account, meter, side)
     issued_ucu = -db.number(
         "SELECT sum(amount_ucu) FROM credits WHERE substr(reference, 1, ?) = ? AND receipt != 'refused'", len(prefix), prefix

@@ -15,7 +15,7 @@ from typing import Any
 
 from host_tools.head_end.documents import read_json
 from host_tools.head_end.errors import BadInput
-from host_tools.journal_reader import Record, kinds
+from host_tools.journal_reader import Record, kinds, parse_row
 from host_tools.journal_reader.words import energy
 
 ROLLOVER = 100_000_000  # 999999.99 kWh, then 0
@@ -34,6 +34,7 @@ class Segment:
     since_s: int
     start: dict[int, int]
     rollover: int = ROLLOVER
+    ratio: int = 1  # energy is what a register passed times this
     charged: dict[int, int] = field(default_factory=dict)
     written_off: dict[int, int] = field(default_factory=dict)
     reached: dict[int, int] = field(default_factory=dict)
@@ -60,8 +61,8 @@ class Segment:
         start, end = charge.number("from_cwh"), charge.number("to_cwh")
         step = f"from {energy(start)} to {energy(end)}"
         wraps = f"register {charge.number('rate')} wraps {step}"
-        misfit = end < start and not fits(charge, self.rollover)
-        others = [rollover for rollover in INFERRED if fits(charge, rollover)] if misfit else []
+        misfit = end < start and not fits(charge, self.rollover, self.ratio)
+        others = [rollover for rollover in INFERRED if fits(charge, rollover, self.ratio)] if misfit else []
         if others:
             return f"{wraps} at {energy(others[0])}, its meter starts again at {energy(self.rollover)}"
         if self.goes_back(start, end):
@@ -79,14 +80,21 @@ class Segment:
         return found
 
 
-def fits(charge: Record, rollover: int) -> bool:
+def ratio_behind(record: Record, before: int) -> int:
+    """The ratio of the account's segment after this record of the account, `before` it was another or the same."""
+    if record.kind == kinds.SEGMENT:
+        return record.number("ratio") if "ratio" in record.fields else 1
+    return parse_row(record.octets("row")).ratio if record.kind == kinds.SNAPSHOT_ROW else before
+
+
+def fits(charge: Record, rollover: int, ratio: int) -> bool:
     """True when the amount of this charge is that of a register that starts again at `rollover`."""
     start, end = charge.number("from_cwh"), charge.number("to_cwh")
     span = (end - start) % rollover
-    return max(start, end) < rollover and span < rollover // 2 and span * charge.number("price") == charge.number("amount_ucu")
+    return max(start, end) < rollover and span < rollover // 2 and span * ratio * charge.number("price") == charge.number("amount_ucu")
 
 
-def infer(serial: bytes, records: Iterable[Record]) -> tuple[int, str | None]:
+def infer(serial: bytes, ratio: int, records: Iterable[Record]) -> tuple[int, str | None]:
     """(rollover, how it was found) from the records of one segment; the widest, and None, when no charge wraps."""
     unclear: str | None = None
     for record in records:
@@ -96,7 +104,7 @@ def infer(serial: bytes, records: Iterable[Record]) -> tuple[int, str | None]:
             continue
         if record.number("to_cwh") >= record.number("from_cwh"):
             continue
-        which = [rollover for rollover in INFERRED if fits(record, rollover)]
+        which = [rollover for rollover in INFERRED if fits(record, rollover, ratio)]
         if not which:
             continue
         said = f"sequence {record.sequence}: the model of the meter is not known here, its register wraps"

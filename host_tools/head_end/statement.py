@@ -19,7 +19,7 @@ from host_tools.head_end.gaps import RECORDS, kept
 from host_tools.head_end.months import CORRECTIONS, NO_ENERGY, rollovers
 from host_tools.head_end.openings import beginning
 from host_tools.head_end.reconcile_tariffs import Tariffs
-from host_tools.head_end.segments import ROLLOVER
+from host_tools.head_end.segments import ROLLOVER, ratio_behind
 from host_tools.journal_reader import Record, kinds, parse_row
 from host_tools.journal_reader.words import address, money
 
@@ -28,7 +28,7 @@ MARKS = 3  # CHARGE: estimated, or a midnight that nobody split
 
 @dataclass
 class Line:
-    """One day or month. Money in ucu, energy in 0.01 kWh as the register shows it, by register (0 = total)."""
+    """One day or month. Money in ucu, energy in 0.01 kWh by register (0 = total), with the ratio of the segment."""
 
     period: str
     opening_ucu: int = 0
@@ -124,7 +124,9 @@ def _days(db: Database, account: int, records: list[Record]) -> list[Line]:
     }
     found: dict[str, Line] = {}
     totals: dict[int, tuple[int, int]] = {}  # issuer -> (number, total)
+    ratio = 1
     for record in records:
+        ratio = ratio_behind(record, ratio)
         if record.kind == kinds.SNAPSHOT_ROW:
             for issuer, number, total_ucu in parse_row(record.octets("row")).issuers:
                 before = totals.get(issuer, (0, 0))
@@ -134,7 +136,7 @@ def _days(db: Database, account: int, records: list[Record]) -> list[Line]:
         elif record.kind == kinds.CHARGE:
             ended_s = record.number("reading_at_s") or record.at_s
             rollover = turns.get(address(record.octets("serial")), ROLLOVER)
-            _charge(_line(found, ended_s - 1, offset_min), record, rollover)
+            _charge(_line(found, ended_s - 1, offset_min), record, rollover, ratio)
         elif record.kind == kinds.CREDIT:
             issuer, number = record.number("issuer"), record.number("number")
             before = totals.get(issuer, (0, 0))
@@ -149,14 +151,14 @@ def _days(db: Database, account: int, records: list[Record]) -> list[Line]:
     return [found[day] for day in sorted(found)]
 
 
-def _charge(line: Line, record: Record, rollover: int) -> None:
+def _charge(line: Line, record: Record, rollover: int, ratio: int) -> None:
     amount_ucu = record.number("amount_ucu")
     line.charges_ucu += amount_ucu
     if record.number("cause") in NO_ENERGY:
         line.fees_ucu += amount_ucu
         return
     rate = record.number("rate")
-    passed_cwh = (record.number("to_cwh") - record.number("from_cwh")) % rollover
+    passed_cwh = (record.number("to_cwh") - record.number("from_cwh")) % rollover * ratio
     line.energy_cwh[rate] = line.energy_cwh.get(rate, 0) + passed_cwh
     if record.number("marks") & MARKS:
         line.estimated_ucu += amount_ucu

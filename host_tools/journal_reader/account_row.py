@@ -7,6 +7,8 @@ _CODE = "<IH6sB5I5IIq" + "HIq" * 4 + "HBBIBBIBIBBI"
 ROW_SIZE = struct.calcsize(_CODE)  # 146 bytes
 _POSITION = "<HHHIq"
 LONGER_ROW_SIZE = ROW_SIZE + struct.calcsize(_POSITION)  # 164 bytes
+_BOND = "<HI"
+LONGEST_ROW_SIZE = LONGER_ROW_SIZE + struct.calcsize(_BOND)  # 170 bytes
 
 FLAG_NAMES = (
     "protected",
@@ -53,6 +55,7 @@ class AccountRow:
     period_day: int = 0
     used_cwh: int = 0
     month_ucu: int = 0
+    ratio: int = 1  # of the transformers before the meter; left out of the bytes where it is 1
 
     @property
     def position(self) -> tuple[int, int, int, int, int]:
@@ -64,8 +67,9 @@ class AccountRow:
 
 
 def parse_row(data: bytes) -> AccountRow:
-    """Row from exactly ROW_SIZE or LONGER_ROW_SIZE bytes; struct.error otherwise."""
-    position = struct.unpack(_POSITION, data[ROW_SIZE:]) if len(data) > ROW_SIZE else ()
+    """Row from exactly ROW_SIZE, LONGER_ROW_SIZE or LONGEST_ROW_SIZE bytes; struct.error otherwise."""
+    position = struct.unpack(_POSITION, data[ROW_SIZE:LONGER_ROW_SIZE]) if len(data) > ROW_SIZE else (0,) * 5
+    ratio = struct.unpack(_BOND, data[LONGER_ROW_SIZE:])[0] if len(data) > LONGER_ROW_SIZE else 1
     flat = struct.unpack(_CODE, data[:ROW_SIZE])
     head, issuers, tail = flat[:16], flat[16:28], flat[28:]
     places = [(issuers[i], issuers[i + 1], issuers[i + 2]) for i in range(0, 12, 3)]
@@ -81,18 +85,21 @@ def parse_row(data: bytes) -> AccountRow:
         [place for place in places if place[0]],
         *tail,
         *position,
+        ratio,
     )
 
 
 def pack_row(row: AccountRow) -> bytes:
-    """ROW_SIZE bytes, LONGER_ROW_SIZE with a position; struct.error for a value out of range, ValueError for more than 4 issuers."""
+    """ROW_SIZE bytes, more with a position or a ratio; struct.error for a value out of range, ValueError for more than 4 issuers."""
     if len(row.issuers) > 4:
         raise ValueError("an account row has room for 4 issuers, got " + str(len(row.issuers)))
     places: list[int] = []
     for place in row.issuers + [(0, 0, 0)] * (4 - len(row.issuers)):
         places.extend(place)
-    position = struct.pack(_POSITION, *row.position) if any(row.position) else b""
-    return _packed(row, places) + position
+    position = struct.pack(_POSITION, *row.position)
+    if row.ratio != 1:
+        return _packed(row, places) + position + struct.pack(_BOND, row.ratio, 0)
+    return _packed(row, places) + (position if any(row.position) else b"")
 
 
 def _packed(row: AccountRow, places: list[int]) -> bytes:

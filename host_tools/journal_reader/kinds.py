@@ -1,13 +1,13 @@
 """Kinds of journal records and their fields, transcribed from SPEC section 2 (names, order, sizes).
 
-A field's code is one of struct's letters; `r` is an account row of section 4, `R` one with its position, `5I` a list of five
-registers. Two kinds have a longer form, told by its length.
+A field's code is one of struct's letters; `r` is an account row of section 4, `R` one with its position, `RR` one
+with its ratio too, `5I` a list of five registers. Some kinds have longer forms, told by their length.
 """
 
 import struct
 from dataclasses import dataclass
 
-from host_tools.journal_reader.account_row import LONGER_ROW_SIZE, ROW_SIZE
+from host_tools.journal_reader.account_row import LONGER_ROW_SIZE, LONGEST_ROW_SIZE, ROW_SIZE
 
 EPOCH, BOOT, SNAPSHOT_BEGIN, SNAPSHOT_ROW, SNAPSHOT_END, SEGMENT = 1, 2, 3, 4, 5, 6
 CREDIT, CREDIT_REFUSED, CHARGE, HELD, EPISODE, NOTICE, DECISION = 7, 8, 9, 10, 11, 12, 13
@@ -54,7 +54,7 @@ def _kind(number: int, name: str, text: str) -> Kind:
     fields = []
     for part in text.split():
         field, code = part.split(":")
-        fields.append((field, {"r": f"{ROW_SIZE}s", "R": f"{LONGER_ROW_SIZE}s"}.get(code, code)))
+        fields.append((field, {"r": f"{ROW_SIZE}s", "R": f"{LONGER_ROW_SIZE}s", "RR": f"{LONGEST_ROW_SIZE}s"}.get(code, code)))
     code = "<" + "".join(code for _, code in fields)
     return Kind(number, name, tuple(fields), code, struct.calcsize(code))
 
@@ -63,6 +63,7 @@ _CHARGE = (
     "account:I serial:6s rate:B from_cwh:I to_cwh:I reading_at_s:I tariff:I version:I price:I amount_ucu:q"
     " total_charged_ucu:q cause:B marks:B"
 )
+_SEGMENT = "account:I serial:6s rates:B from_cwh:5I"
 KINDS: dict[int, Kind] = {
     kind.number: kind
     for kind in (
@@ -71,7 +72,7 @@ KINDS: dict[int, Kind] = {
         _kind(SNAPSHOT_BEGIN, "SNAPSHOT_BEGIN", "rows:H acked_epoch:I acked_sequence:I acked_readings:I brake:B"),
         _kind(SNAPSHOT_ROW, "SNAPSHOT_ROW", "row:r"),
         _kind(SNAPSHOT_END, "SNAPSHOT_END", "rows:H rows_crc:I"),
-        _kind(SEGMENT, "SEGMENT", "account:I serial:6s rates:B from_cwh:5I"),
+        _kind(SEGMENT, "SEGMENT", _SEGMENT),
         _kind(CREDIT, "CREDIT", "account:I issuer:H number:I amount_ucu:q total_ucu:q"),
         _kind(CREDIT_REFUSED, "CREDIT_REFUSED", "account:I issuer:H number:I amount_ucu:q total_ucu:q reason:B"),
         _kind(CHARGE, "CHARGE", _CHARGE),
@@ -107,8 +108,10 @@ LONGER: dict[int, Kind] = {
     for kind in (
         _kind(CHARGE, "CHARGE", _CHARGE + " day:H month_day:H period_day:H used_cwh:I band:B step:B"),
         _kind(SNAPSHOT_ROW, "SNAPSHOT_ROW", "row:R"),
+        _kind(SEGMENT, "SEGMENT", _SEGMENT + " ratio:H since_s:I"),
     )
 }
+LONGEST: dict[int, Kind] = {SNAPSHOT_ROW: _kind(SNAPSHOT_ROW, "SNAPSHOT_ROW", "row:RR")}
 BY_NAME: dict[str, Kind] = {kind.name: kind for kind in KINDS.values()}
 
 
@@ -116,13 +119,15 @@ def of_values(name: str, values: dict[str, Value]) -> Kind:
     """The form of a kind in which these values are written."""
     kind = BY_NAME[name]
     row = values.get("row")
-    longer = "day" in values if kind.number == CHARGE else isinstance(row, bytes) and len(row) > ROW_SIZE
-    return LONGER[kind.number] if longer and kind.number in LONGER else kind
+    if isinstance(row, bytes):
+        return LONGEST[SNAPSHOT_ROW] if len(row) > LONGER_ROW_SIZE else LONGER[SNAPSHOT_ROW] if len(row) > ROW_SIZE else kind
+    longer = {CHARGE: "day", SEGMENT: "ratio"}.get(kind.number)
+    return LONGER[kind.number] if longer is not None and longer in values else kind
 
 
 def of_size(number: int, size: int) -> Kind | None:
     """The form of a known kind that has so many bytes of fields; None when it has none."""
-    for forms in (KINDS, LONGER):
+    for forms in (KINDS, LONGER, LONGEST):
         if number in forms and forms[number].size == size:
             return forms[number]
     return None

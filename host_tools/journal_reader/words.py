@@ -165,7 +165,8 @@ def _row(r: Record) -> str:
 def _segment(r: Record) -> str:
     registers = r.fields["from_cwh"]
     start = registers[0] if isinstance(registers, list) and isinstance(registers[0], int) else 0
-    return f"account {r.account}: meter {address(r.octets('serial'))} bound from {energy(start)}"
+    ratio = f", energy is {r.number('ratio')} times the register's" if "ratio" in r.fields else ""
+    return f"account {r.account}: meter {address(r.octets('serial'))} bound from {energy(start)}{ratio}"
 
 
 def _credit(r: Record) -> str:

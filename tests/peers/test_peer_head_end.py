@@ -47,7 +47,10 @@ def flat(values: dict[str, object]) -> tuple[object, ...]:
     return tuple(items)
 
 
-@pytest.mark.parametrize("kind", [*kinds.KINDS.values(), *kinds.LONGER.values()], ids=lambda kind: f"{kind.name}_{kind.size}")
+FORMS = [*kinds.KINDS.values(), *kinds.LONGER.values(), *kinds.LONGEST.values()]
+
+
+@pytest.mark.parametrize("kind", FORMS, ids=lambda kind: f"{kind.name}_{kind.size}")
 @settings(max_examples=30)
 @given(data=st.data())
 def test_every_kind_of_record_is_the_same_bytes_in_both(kind, data):
@@ -68,6 +71,8 @@ def test_both_know_the_same_kinds():
     assert theirs == {number: 23 + kind.size for number, kind in kinds.KINDS.items()}
     longer = {number: calcsize(record_kinds.longer_code_of(number)) for number in theirs if record_kinds.longer_code_of(number)}
     assert longer == {number: kind.size for number, kind in kinds.LONGER.items()}
+    longest = {number: calcsize(record_kinds.longest_code_of(number)) for number in theirs if record_kinds.longest_code_of(number)}
+    assert longest == {number: kind.size for number, kind in kinds.LONGEST.items()}
 
 
 def test_an_account_row_is_the_same_bytes_in_both():
@@ -77,6 +82,8 @@ def test_an_account_row_is_the_same_bytes_in_both():
     )
     data = pack_row(row)
     assert len(data) == account_row.ROW_SIZE and parse_row(data) == row
+    behind = AccountRow(1001, ratio=40, day=20_000)
+    assert len(pack_row(behind)) == account_row.LONGEST_ROW_SIZE and parse_row(pack_row(behind)) == behind
     get = account_row.ROW.get
     assert (get(data, 0, "from_4"), get(data, 0, "charged_0"), get(data, 0, "total_charged_ucu")) == (5, 6, -12)
     assert (get(data, 0, "issuer_1"), get(data, 0, "total_1"), get(data, 0, "notice_at_s")) == (2, -3, 14)
@@ -90,12 +97,15 @@ def test_an_account_row_is_the_same_bytes_in_both():
         ),
         min_size=1,
         max_size=12,
-    )
+    ),
+    st.sampled_from((1, 40)),
 )
-def test_positions_are_folded_the_same_in_both(charges):
+def test_positions_and_ratios_are_folded_the_same_in_both(charges, ratio):
     """Both forms of CHARGE, in any order of days; a snapshot row of the result is the same bytes."""
     accounts, records, total = Accounts(4), [], 0
     values = [(record_kinds.SEGMENT, "SEGMENT", {"account": 1001, "serial": b"\1\2\3\4\5\6", "rates": 0, "from_cwh": [0] * 5})]
+    if ratio != 1:
+        values[0][2].update({"ratio": ratio, "since_s": 10**8})
     for index, (day, cause, marks, amount, longer) in enumerate(charges):
         total += amount
         fields = {

@@ -172,9 +172,10 @@ def test_the_most_a_meter_can_pass_grows_with_its_phases():
 
 
 def test_the_model_of_another_meter_is_told_without_putting_away_the_one_at_hand():
-    wired = (b"\1\0\0\0\0\x21", "one", 2, b"\0\0\0"), (b"\2\0\0\0\0\x21", "other", 2, b"\0\0\0")
+    wired = (b"\1\0\0\0\0\x21", "one", 2, b"\0\0\0", 40), (b"\2\0\0\0\0\x21", "other", 2, b"\0\0\0", 1)
     row = MeterRow(2, lambda index: wired[index], {"one": "A", "other": "B"})
     at_hand = row[0]
     eq((row.model_of(0), row.model_of(1)), ("A", "B"))
     at_hand.block_refused = True
     eq((row[0].block_refused, row[1].block_refused, row[0].block_refused), (True, False, True))
+    eq((row[0].ratio, row[1].ratio), (40, 1))

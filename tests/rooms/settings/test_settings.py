@@ -105,6 +105,10 @@ def test_every_wrong_field_is_named():
     cases(
         (
             (("gateway",), "", "gateway"),
+            (("meters", 1, "ratio"), 0, "meters[1].ratio"),
+            (("meters", 1, "ratio"), 60_001, "meters[1].ratio"),
+            (("meters", 1, "ratio"), "40", "meters[1].ratio"),
+            (("meters", 1, "ratio"), True, "meters[1].ratio"),
             (("gateway",), "a/b", "gateway"),
             (("gateway",), "gw+", "gateway"),
             (("gateway",), "x" * 33, "gateway"),
@@ -193,9 +197,11 @@ def test_two_hundred_meters_are_kept_in_a_few_packed_blocks():
     document["limits"] = {"meters_max": 200}
     document["meters"] = [meter(number) for number in range(1, 201)]
     document["meters"][150]["model"] = "button_1p"
+    document["meters"][151]["ratio"] = 60_000
     got = parse_settings(json.dumps(document))
     eq(len(got.meters), 200)
     eq([got.meters[n].account for n in (0, 31, 32, 199)], [1001, 1032, 1033, 1200])
     eq([one.address for one in got.meters], ["00000000%04d" % n for n in range(1, 201)])
     eq([got.meters[n].model for n in (149, 150, 151)], ["export_1p", "button_1p", "export_1p"])
+    eq([got.meters[n].ratio for n in (150, 151, 152)], [1, 60_000, 1], "left out it is 1")
     raises(IndexError, lambda: got.meters[200])
