@@ -235,13 +235,13 @@ class Ledger:
         self.record(kinds.SNAPSHOT_BEGIN, (rows, box.acked_epoch, self._journalled_ack, box.acked_readings, brake))
 
     def _snapshot_due(self):
-        """Enough blocks were filled since the last one, and there is room for it; never of a state in doubt."""
+        """Enough blocks were filled since the last one began, more than it took itself, and there is room; never of a state in doubt."""
         if not self.accounts.complete or not self.accounts.count:
             return False
         journal = self.journal
         room = self._snapshot_blocks(self.accounts.count)
         every = (journal.blocks - journal.reserves[ORDINARY] - 2 * room) // 2
-        every = max(1, min(every, self._limits.journal_snapshot_blocks))
+        every = max(room, min(every, self._limits.journal_snapshot_blocks))
         if journal.blocks_behind(self.snapshot.whole) <= every or journal.free_blocks < room:
             return False
         # the last room is for a snapshot that frees blocks: while nothing is acknowledged none does

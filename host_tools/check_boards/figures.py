@@ -91,7 +91,7 @@ def snapshot_every(blocks: int, accounts: int, erase: int, unit: int) -> int:
     """Blocks of records between two snapshots."""
     room = snapshot_blocks(accounts, erase, unit)
     every = (blocks - ordinary_reserve(accounts, erase, unit) - 2 * room) // 2
-    return max(1, min(every, Limits.journal_snapshot_blocks))
+    return max(room, min(every, Limits.journal_snapshot_blocks))
 
 
 def journal_blocks_least(accounts: int, erase: int, unit: int) -> int:

@@ -186,6 +186,32 @@ def test_charges_stop_first_credits_later_and_the_books_last():
     eq((make(region).accounts.balance_ucu(0), make(region).sound), (1000, True))
 
 
+def test_a_snapshot_that_fills_many_blocks_is_not_due_again_by_its_own_blocks():
+    """A small journal of many accounts: the blocks between two snapshots are fewer than those that one snapshot takes."""
+
+    def check(unit):
+        limits = Limits(accounts_max=20, journal_credit_reserve_blocks=2, journal_snapshot_blocks=1)
+        region = RamRegion(SIZE, ERASE, unit)
+        ledger = Ledger(region, JOURNAL_BLOCKS * ERASE, limits, stamp)
+        ledger.open(1, 256)
+        for account in range(1, 21):
+            ledger.record(kinds.SEGMENT, (account, METER, 0, 0, 0, 0, 0, 0))
+        ledger.commit()
+        for number in range(1, 200):
+            pay(ledger, 1, number)
+            ack_all(ledger)
+            while ledger.on_tick():
+                pass
+        snapshots, blocks = ledger.snapshot.whole, len(ledger.journal.ring)
+        eq(snapshots > 0, True)
+        for _ in range(300):
+            ack_all(ledger)
+            ledger.on_tick()
+        eq((ledger.snapshot.whole, len(ledger.journal.ring)), (snapshots, blocks))
+
+    cases(UNITS, check)
+
+
 def test_a_block_goes_only_when_the_head_end_holds_it_and_a_snapshot_covers_it():
     region, ledger = fresh(32)
     for number in range(1, 400):
