@@ -24,6 +24,22 @@ CAUSE = """
 import machine
 print([name for name in dir(machine) if name.endswith("_RESET") and getattr(machine, name) == machine.reset_cause()])
 """
+PAUSE_S = 1.0
+TALK_LINES = 40
+TALK = f"""
+import time
+from firmware.hal.console_stdio import StdioConsole
+console, number, taken_at_once = StdioConsole(), 0, 0
+while number < {TALK_LINES}:
+    if console.write(str(number) + " " + "x" * 200 + "\\n"):
+        number, taken_at_once = number + 1, taken_at_once + 1
+    else:
+        taken_at_once = 0
+        time.sleep_ms(5)
+while not console.flush():
+    time.sleep_ms(5)
+print(taken_at_once)
+"""
 
 
 class Pty:
@@ -282,3 +298,15 @@ print(cost("/rom"), cost("/ram"), os.stat("/rom/firmware/cutoff/decide.mpy")[6])
 """)
     in_place, loaded, size = map(int, said.split())
     assert loaded - in_place > size / 3 and in_place < loaded / 2, (in_place, loaded, size)
+
+
+# the console
+
+
+def test_a_reader_that_pauses_gets_each_line_whole_and_in_order(prompt):
+    prompt.begin(TALK)
+    time.sleep(PAUSE_S)  # QEMU's socket holds less than three hundred bytes that come one by one
+    said = prompt.until(b"\x04", 60)[:-1].decode()
+    lines = said.split("\n")
+    assert lines[-1] == "" and int(lines[-2]) < TALK_LINES, "the board never had to wait"
+    assert lines[:-2] == [f"{number} {'x' * 200}" for number in range(TALK_LINES)]

@@ -1,5 +1,6 @@
-// The console on UART0. A reader that went away must not stop the gateway: after PATIENCE_MS without room its bytes are
-// dropped, without further waiting, until there is room again.
+// The console on UART0. A reader that is slow or went away must not stop the gateway: after PATIENCE_MS without room a write
+// ends early and says how much was taken, and until there is room again nothing waits. Who asks the poller first loses nothing
+// (firmware/hal/console_stdio.py); print() does not ask, and loses the rest.
 #include "py/mphal.h"
 #include "py/runtime.h"
 #include "py/stream.h"
@@ -10,7 +11,10 @@
 static bool deaf;
 
 uintptr_t mp_hal_stdio_poll(uintptr_t flags) {
-    uintptr_t ready = flags & MP_STREAM_POLL_WR;
+    uintptr_t ready = 0;
+    if ((flags & MP_STREAM_POLL_WR) && !(uarts[0].regs->STATE & UART_TXFULL)) {
+        ready |= MP_STREAM_POLL_WR;
+    }
     if ((flags & MP_STREAM_POLL_RD) && ringbuf_peek(&uarts[0].received) >= 0) {
         ready |= MP_STREAM_POLL_RD;
     }
@@ -42,8 +46,9 @@ static bool room(void) {
 }
 
 mp_uint_t mp_hal_stdout_tx_strn(const char *text, size_t length) {
-    for (size_t i = 0; i < length && room(); ++i) {
-        uarts[0].regs->DATA = text[i];
+    size_t taken = 0;
+    while (taken < length && room()) {
+        uarts[0].regs->DATA = text[taken++];
     }
-    return length;
+    return taken;
 }
