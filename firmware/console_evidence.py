@@ -13,11 +13,13 @@ from firmware.ledger import record, record_kinds
 _FOLLOW = (
     record_kinds.DECISION, record_kinds.RELAY, record_kinds.SEEN, record_kinds.FAULT, record_kinds.NOTICE, record_kinds.ORDER,
     record_kinds.CREDIT, record_kinds.CREDIT_REFUSED, record_kinds.EXEMPT, record_kinds.VISIT, record_kinds.LEVEL,
+    record_kinds.HELD, record_kinds.REASON,
 )  # fmt: skip
 
 
 class Decisions:
-    """`on_record` for each record of the journal, replayed or new; `last(account)` -> sequence, 0 = none."""
+    """`on_record` for each record of the journal, replayed or new; `last(account)` -> sequence, 0 = none. Where nothing was decided yet
+    what an operator gave as a reason stands for it."""
 
     def __init__(self, capacity):
         self._accounts = array("I", [0] * capacity)
@@ -25,9 +27,11 @@ class Decisions:
         self._count = 0
 
     def on_record(self, kind, values, sequence, at_s, quality):
-        if kind != record_kinds.DECISION:
+        if kind not in (record_kinds.DECISION, record_kinds.REASON):
             return
         place = self._place_of(values[0])
+        if kind == record_kinds.REASON and place < self._count:
+            return  # it stands behind the last decision
         if place < len(self._accounts):
             self._accounts[place] = values[0]
             self._sequences[place] = sequence

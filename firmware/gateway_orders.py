@@ -10,9 +10,10 @@ import hashlib
 from firmware.base import days
 from firmware.base.faults import BadInput, Refused, StorageFault, WireFault
 from firmware.base.port import const
+from firmware.base.rare import Rare
 from firmware.cutoff import conditions, orders
 from firmware.cutoff import policy as policies_of
-from firmware.gateway_books import may_cut, note
+from firmware.gateway_books import note
 from firmware.ledger import record_kinds as kinds
 from firmware.tariff import tariff as tariffs_of
 
@@ -25,11 +26,12 @@ CREATED = const(1)  # PolicyBook and TariffBook answers
 EXISTS = const(2)
 FULL = const(4)
 FLAGS_BY_ORDER = const(7)  # protected, care, exempt
+judge_held = Rare("firmware.gateway_contract", "judge_held")
 
 
 class OrderDesk:
     """`documents` offers `store(kind, id, version, text)`, `drop_tariff(id, version)`, `drop_older_policies(id, version)`,
-    `decode_state(bytes)`, `decode_flags(bytes)`, `decode_report(bytes)`."""
+    `decode_state(bytes)`, `decode_flags(bytes)`, `decode_report(bytes)`, `decode_held(bytes)`."""
 
     def __init__(self, gateway, tariffs, policies, documents):
         self._gateway = gateway
@@ -70,19 +72,17 @@ class OrderDesk:
         reason = judged.reason
         if wanted is None:
             reason = orders.BAD_DOCUMENT
-        if reason == orders.ACCEPTED and order == orders.RELEASE_HELD and not self._can_let_go(slot):
-            reason = orders.CONDITION
+        rejects = False
+        if reason == orders.ACCEPTED and order == orders.RELEASE_HELD:
+            decode = self._documents.decode_held
+            reason, rejects = judge_held(self._ledger, self._gateway.billing, slot, number, decode, document)
         if reason == orders.ACCEPTED and order == orders.REPORT:
             reason = self._report(slot, number, document)
-        elif reason == orders.ACCEPTED:
+        elif reason == orders.ACCEPTED and not rejects:
             self._set_down(slot, order, number, wanted, view, policy)
         self._verdict(account, number, order, reason, judged.failed, credit_number, expires_at_s)
         if reason == orders.ACCEPTED:
             self._act(slot, order, number, expires_at_s, overridden)
-
-    def _can_let_go(self, slot):
-        """There is a register to go on from, of the meter that bills, and room to write it down."""
-        return slot.last_heard is not None and self._gateway.billing.is_bound(slot) and may_cut(self._ledger)
 
     def _report(self, slot, number, document):
         """Reason of the verdict on a report, 0 when it counts; what it says is journalled then."""

@@ -26,7 +26,7 @@ from firmware.gateway import RESET_UNKNOWN, Gateway
 from firmware.gateway_source import Source
 from firmware.leaving import Leaving
 from firmware.ledger.ledger_store import Ledger
-from firmware.ledger.record_kinds import DECISION
+from firmware.ledger.record_kinds import DECISION, REASON
 from firmware.meter_bus.bus_task import MeterBus
 from firmware.meters.dlt645.protocol import Dlt645Protocol
 from firmware.meters.model import MeterRow
@@ -59,6 +59,7 @@ class Documents:
         self.decode_state = messages.decode_state
         self.decode_flags = messages.decode_flags
         self.decode_report = messages.decode_report
+        self.decode_held = messages.decode_held
 
     def store(self, kind, identity, version, text):
         """Keep one document; durable before its record is journalled."""
@@ -190,7 +191,7 @@ class Firmware:
 
     def _on_replayed(self, kind, values, sequence, at_s, quality):
         self.gateway.on_replayed(kind, values, sequence, at_s, quality)
-        if kind == DECISION:
+        if kind in (DECISION, REASON):
             self._decisions.on_record(kind, values, sequence, at_s, quality)
 
     def _on_record(self, kind, values, sequence, at_s, quality):

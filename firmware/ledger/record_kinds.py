@@ -36,6 +36,7 @@ VISIT = const(26)
 LEVEL = const(27)
 MONTH = const(28)
 EMERGENCY = const(29)
+REASON = const(30)
 
 FIRST_LIFE = const(1)  # EPOCH reasons
 GIVEN_BY_HEAD_END = const(2)
@@ -76,7 +77,8 @@ EXEMPT: account until_s order
 VISIT: account episode what days_left lead_days available_ucu visited_at_s order
 LEVEL: account episode level available_ucu
 MONTH: account serial rates settled_at_s from_0 from_1 from_2 from_3 from_4
-EMERGENCY: account episode what amount_ucu available_ucu"""
+EMERGENCY: account episode what amount_ucu available_ucu
+REASON: account number order what text"""
 
 # kind -> code of its fields (base/records); the place is the kind
 _CODES = (
@@ -110,8 +112,9 @@ _CODES = (
     b"<IHBq",
     b"<I6sBIIIIII",  # MONTH
     b"<IHBqq",
+    b"<IIBB64s",  # REASON
 )
-KINDS = const(30)
+KINDS = const(31)
 
 # of some kinds there is a longer form, which says what few accounts need (SPEC 2): its further fields follow
 _LONGER_SEGMENT = b"<I6sBIIIIIHI"
@@ -133,7 +136,7 @@ _CLASSES = (
     b"\2\2\1\1\1\1"  # CREDIT, CREDIT_REFUSED, CHARGE, HELD, EPISODE, NOTICE
     b"\1\2\2\2\1\2"  # DECISION (but class_of looks at its verdict), RELAY, SEEN, ORDER, DOCUMENT, FLAGS
     b"\3\1\2\1\3\2"  # BRAKE, CLOCK, READINGS_GAP, EVENT, ACKED, FAULT
-    b"\2\2\1\1\1"  # EXEMPT, VISIT, LEVEL, MONTH, EMERGENCY
+    b"\2\2\1\1\1\1"  # EXEMPT, VISIT, LEVEL, MONTH, EMERGENCY, REASON
 )
 
 _RESTORING_VERDICTS = (2, 5)

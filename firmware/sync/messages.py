@@ -20,6 +20,8 @@ _I64_MIN = -0x8000000000000000
 _ROWS_MAX = const(64)  # of one part of a signed state
 _PARTS_MAX = const(1_000)
 _FEW = const(3)
+_RATES_MAX = const(4)
+_REASON_BYTES_MAX = const(64)
 
 OFFLINE_PAYLOAD = cbor.encode({1: False})  # the last will
 
@@ -33,6 +35,7 @@ _STATE = "state epoch:I sequence:I part:P parts:P rows:*"
 _FLAGS = "flags flags:h"
 _FLAGS_WITH_END = "flags flags:h until_s:I"
 _REPORT = "report what:C episode:h level:b at_s:i"
+_HELD = "held what:C rate:b register_cwh:i reason:*"
 
 
 class Ack:
@@ -115,6 +118,20 @@ def decode_flags(document):
 def decode_report(document):
     """Document of order 11 -> (what, episode, level, at_s)."""
     return tuple(_take(cbor.decode(document, 0, len(document)), _REPORT))
+
+
+def decode_held(document):
+    """Document of order 10 -> (what, rate, register_cwh, reason)."""
+    values = _take(cbor.decode(document, 0, len(document)), _HELD)
+    if values[0] > 2 or values[1] > _RATES_MAX:
+        raise WireFault("held: neither released nor rejected, or of no register")
+    _check_reason(values[3])
+    return tuple(values)
+
+
+def _check_reason(text):
+    if type(text) is not str or not 0 < len(text.encode()) <= _REASON_BYTES_MAX:
+        raise WireFault("reason: no text of 1 to 64 bytes")
 
 
 def _take(value, shape):

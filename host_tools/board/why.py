@@ -6,7 +6,7 @@ from host_tools.board import words
 from host_tools.board.answers import ACCOUNT, named
 from host_tools.board.console_client import SEARCH_S, ConsoleClient, Row
 from host_tools.board.errors import BadInput
-from host_tools.journal_reader import BadRecord, Record, parse_record, record_in_words
+from host_tools.journal_reader import BadRecord, Record, kinds, parse_record, record_in_words
 from host_tools.journal_reader.words import CONDITIONS, FAULT, QUALITY, REASON, energy, money, when, word
 
 RESTORE = 2
@@ -59,6 +59,9 @@ class Evidence:
             lines.append(f"  {'yes' if one['holds'] else 'NO '}  {one['condition']}" + (f": {one['value']}" if one["value"] else ""))
         if self.decision is None:
             return [*lines, "no decision about this account is held on this board"]
+        if self.decision.kind != kinds.DECISION:
+            lines.append("nothing was decided about this account; an operator did:")
+            return lines + [f"  {when(one.at_s)}  {record_in_words(one)}" for one in (self.decision, *self.followed)]
         lines.append(f"last decision, {when(self.decision.at_s)}, record {self.decision.sequence}: {record_in_words(self.decision)}")
         lines += _decided(self.decision)
         lines += [f"  then  {when(one.at_s)}  {record_in_words(one)}" for one in self.followed]

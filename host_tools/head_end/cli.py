@@ -13,7 +13,20 @@ import sqlite3
 import sys
 import time
 
-from host_tools.head_end import commands, customers_cli, evidence_cli, lists, months, registers, safety_cli, show, state, tls, visits
+from host_tools.head_end import (
+    commands,
+    contract_cli,
+    customers_cli,
+    evidence_cli,
+    lists,
+    months,
+    registers,
+    safety_cli,
+    show,
+    state,
+    tls,
+    visits,
+)
 from host_tools.head_end.arguments import parser
 from host_tools.head_end.database import Database
 from host_tools.head_end.errors import BadInput
@@ -317,4 +330,5 @@ _COMMANDS = {
     **evidence_cli.COMMANDS,
     **customers_cli.COMMANDS,
     **safety_cli.COMMANDS,
+    **contract_cli.COMMANDS,
 }

@@ -14,15 +14,14 @@ from host_tools.head_end.gaps import RECORDS, kept
 from host_tools.head_end.months import prove
 from host_tools.head_end.openings import beginning
 from host_tools.head_end.reconcile_charges import FIXED_FEE, MINIMUM, MORE_FOLLOWS, Standing
+from host_tools.head_end.reconcile_readings import COLUMNS, Readings
 from host_tools.head_end.reconcile_result import Result
 from host_tools.head_end.reconcile_tariffs import Tariffs
 from host_tools.head_end.segments import ROLLOVER, Segment, infer
 from host_tools.journal_reader import AccountRow, Record, kinds, parse_row
-from host_tools.journal_reader.words import CREDIT_REFUSED, address, energy, money, word
+from host_tools.journal_reader.words import CREDIT_REFUSED, address, energy, money, reason_text, word
 
 MIDNIGHT = 1  # CHARGE cause
-FREEZE_CLOCK_S = 900  # a register frozen at the meter's own midnight may be so far from a reading of ours of that time
-COLUMNS = ("total_cwh", "rate1_cwh", "rate2_cwh", "rate3_cwh", "rate4_cwh")
 
 
 def reconcile(db: Database) -> tuple[list[Result], list[str]]:
@@ -74,7 +73,9 @@ class _Account:
             (str(row["meter"]), int(row["ratio"])) for row in db.rows("SELECT meter, ratio FROM account_ratios WHERE account = ?", account)
         }
         self.records: list[Record] = []
+        self.reason = ""  # of what is written off next
         self.own_tariffs = {int(row["tariff"]) for row in db.rows("SELECT tariff FROM account_tariffs WHERE account = ?", account)}
+        self.readings = Readings(db, account, self.gateway_id)
         self.standing = Standing()
         self.began_s = 0  # when the energy of the next charge began
         self.states = _given_states(db, self.gateway_id)
@@ -108,12 +109,18 @@ class _Account:
                 self._charge(record)
             elif record.kind == kinds.HELD and record.number("why") == 0:
                 self._write_off(record)
+            elif record.kind == kinds.REASON:
+                self.reason = reason_text(record)
+            elif record.kind == kinds.ORDER:
+                self.reason = ""
             elif record.kind == kinds.CREDIT:
                 self._credit(record, credits)
             elif record.kind == kinds.SNAPSHOT_ROW:
                 self._snapshot(record)
         self._totals(row, credits)
         self._conserve()
+        if self.segment is not None and self.result.segments:
+            self.readings.look_beyond(self.segment, self.result.segments[-1], self.began_s)
         return self.result
 
     def _open(self, record: Record) -> None:
@@ -307,42 +314,11 @@ class _Account:
         self._look_up(record, rate, end, segment)
 
     def _look_up(self, record: Record, rate: int, end: int, segment: Segment) -> None:
-        """The register charged up to must lie between the readings around it, and equal the one of its instant."""
-        at_s, column = record.number("reading_at_s"), COLUMNS[rate]
-        if not at_s:
-            return
-        if record.number("cause") == MIDNIGHT and self.tariffs.is_midnight(record):
-            self._look_around(record, end, segment, column, FREEZE_CLOCK_S)
-            return
-        where = f"FROM readings WHERE account = ? AND gateway_id = ? AND marks & 1 = 0 AND {column} IS NOT NULL"
-        whose = (self.result.account, self.gateway_id)
-        same = self.db.rows(f"SELECT {column} {where} AND at_s = ?", *whose, at_s)
-        if any(int(row[0]) == end for row in same):
-            self.result.charges_seen_in_readings += 1
-            return
-        if same and not record.number("marks") & 1 and not self._restarted(at_s):
-            self.name(record, f"charged up to {energy(end)}, the reading of that instant says {energy(int(same[0][0]))}")
-            return
-        self._look_around(record, end, segment, column, 0)
-
-    def _look_around(self, record: Record, end: int, segment: Segment, column: str, margin_s: int) -> None:
-        """No reading more than `margin_s` before the charge lies behind it, none so long after it before it."""
-        at_s = record.number("reading_at_s")
-        where = f"FROM readings WHERE account = ? AND gateway_id = ? AND marks & 1 = 0 AND {column} IS NOT NULL"
-        whose = (self.result.account, self.gateway_id)
-        before = self.db.row(
-            f"SELECT {column} {where} AND at_s < ? AND at_s >= ? ORDER BY at_s DESC LIMIT 1", *whose, at_s - margin_s, segment.since_s
-        )
-        after = self.db.row(f"SELECT {column} {where} AND at_s > ? ORDER BY at_s LIMIT 1", *whose, at_s + margin_s)
-        if before is not None and segment.goes_back(int(before[0]), end):
-            self.name(record, f"charged up to {energy(end)}, an earlier reading says {energy(int(before[0]))}")
-        if after is not None and segment.goes_back(end, int(after[0])):
-            self.name(record, f"charged up to {energy(end)}, a later reading says {energy(int(after[0]))}")
-
-    def _restarted(self, at_s: int) -> bool:
-        """A restart lies in this second: a reading before it and one behind it may bear the same time, and one of them be lost."""
-        found = self.db.row("SELECT 1 FROM records WHERE gateway_id = ? AND kind = ? AND at_s = ?", self.gateway_id, kinds.BOOT, at_s)
-        return found is not None
+        frozen = record.number("cause") == MIDNIGHT and self.tariffs.is_midnight(record)
+        seen, sentences = self.readings.look_up(record, segment, rate, end, frozen)
+        self.result.charges_seen_in_readings += seen
+        for sentence in sentences:
+            self.name(record, sentence)
 
     def _write_off(self, record: Record) -> None:
         segment, rate = self.segment, record.number("rate")
@@ -351,12 +327,19 @@ class _Account:
         register = record.number("register_cwh")
         for sentence in segment.beyond((register,)):
             self.name(record, sentence)
+        if register != segment.reached[rate]:
+            off_cwh = segment.off(segment.reached[rate], register) * segment.ratio
+            why = f": {self.reason}" if self.reason else ", no reason is told"
+            self.note(f"sequence {record.sequence}: {energy(off_cwh)} of register {rate} were written off{why}")
         segment.written_off[rate] = segment.written_off.get(rate, 0) + register - segment.reached[rate]
         segment.reached[rate] = register
 
     def _conserve(self) -> None:
+        """The segment ends here, or the records do."""
         for sentence in self.segment.unbalanced() if self.segment else ():
             self.name(None, sentence)
+        if self.segment is not None and self.segment.serial != bytes(6):
+            self.result.segments.append(self.segment.as_json())
 
     def _snapshot(self, record: Record) -> None:
         row = parse_row(record.octets("row"))

@@ -17,6 +17,7 @@ class Result:
     charges_seen_in_readings: int = 0
     differences: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)  # what could not be checked, and why
+    segments: list[dict[str, object]] = field(default_factory=list)  # registers from and to, charged, written off, uncharged
 
     @property
     def balance_ucu(self) -> int:
@@ -35,4 +36,5 @@ class Result:
             "charges_seen_in_readings": self.charges_seen_in_readings,
             "differences": self.differences,
             "notes": self.notes,
+            "segments": self.segments,
         }

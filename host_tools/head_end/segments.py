@@ -16,7 +16,7 @@ from typing import Any
 from host_tools.head_end.documents import read_json
 from host_tools.head_end.errors import BadInput
 from host_tools.journal_reader import Record, kinds, parse_row
-from host_tools.journal_reader.words import energy
+from host_tools.journal_reader.words import address, energy
 
 ROLLOVER = 100_000_000  # 999999.99 kWh, then 0
 COMBINED = 80_000_000
@@ -44,6 +44,21 @@ class Segment:
 
     def passed(self, start: int, end: int) -> int:
         return (end - start) % self.rollover
+
+    def off(self, start: int, end: int) -> int:
+        """The way between two registers, negative where it goes back."""
+        passed = self.passed(start, end)
+        return passed - self.rollover if passed >= self.rollover // 2 else passed
+
+    def as_json(self) -> dict[str, object]:
+        """Energy of each register that is charged, with the ratio: from, to, charged, written off; nothing uncharged."""
+        registers: dict[str, object] = {}
+        for rate, start in self.start.items():
+            charged = self.charged.get(rate, 0) * self.ratio
+            written_off = self.off(0, self.written_off.get(rate, 0) % self.rollover) * self.ratio
+            told = {"from_cwh": start, "to_cwh": self.reached[rate], "charged_cwh": charged}
+            registers[str(rate)] = told | {"written_off_cwh": written_off, "uncharged_cwh": 0}
+        return {"meter": address(self.serial), "since_s": self.since_s, "ratio": self.ratio, "registers": registers}
 
     def goes_back(self, before: int, after: int) -> bool:
         return self.passed(before, after) >= self.rollover // 2

@@ -88,7 +88,7 @@ def report(db: Database, account_text: str, what: str, level: int | None, episod
             raise BadInput("episode", f"none is open for account {account}: there is nothing to report for")
         episode = row.episode
     document = cbor2.dumps({1: REPORTS[what], 2: episode, 3: level or 0, 4: now_s}, canonical=True)
-    number = _order(db, account, REPORT, document, now_s)
+    number = number_order(db, account, REPORT, document, now_s)
     return {"answer": "created", "account": account, "order": "report", "number": number, "what": what, "episode": episode, "level": level}
 
 
@@ -102,7 +102,7 @@ def set_flags(db: Database, account_text: str, flags: int, until: str | None, no
     with db.transaction():
         known_account(db, account)
         db.run("UPDATE accounts SET flags = ? WHERE account = ?", flags, account)
-        number = _order(db, account, FLAGS, document, now_s)
+        number = number_order(db, account, FLAGS, document, now_s)
     return {"answer": "created", "account": account, "order": "flags", "number": number, "flags": flags, "until_s": until_s}
 
 
@@ -127,7 +127,8 @@ def _end_of(text: str, utc_offset_min: int, now_s: int) -> int:
     return end_s
 
 
-def _order(db: Database, account: int, code: int, document: bytes, now_s: int) -> int:
+def number_order(db: Database, account: int, code: int, document: bytes, now_s: int) -> int:
+    """An order for an account that waits until its gateway is there -> its number."""
     with db.transaction():
         known = known_account(db, account)
         number = 1 + openings.last_order(db, account)
@@ -151,4 +152,4 @@ def flags_again(db: Database, gateway_id: int, now_s: int) -> None:
         last = db.row("SELECT document FROM orders WHERE account = ? AND code = ? ORDER BY number DESC LIMIT 1", known["account"], FLAGS)
         document = cbor2.loads(bytes(last["document"])) if last else {}
         if document.get(2):
-            _order(db, int(known["account"]), FLAGS, bytes(last["document"]), now_s)
+            number_order(db, int(known["account"]), FLAGS, bytes(last["document"]), now_s)

@@ -20,12 +20,13 @@ def why(db: Database, account: int) -> dict[str, object]:
     in lines, with what was refused since and the decisions before."""
     known = known_account(db, account)
     row = db.row(
-        "SELECT raw, received_s FROM records WHERE account = ? AND gateway_id = ? AND (kind IN (?, ?) OR (kind = ? AND"
+        "SELECT raw, received_s FROM records WHERE account = ? AND gateway_id = ? AND (kind IN (?, ?, ?) OR (kind = ? AND"
         " json_extract(fields, '$.verdict') = 2)) ORDER BY kind = ? DESC, sequence DESC LIMIT 1",
         account,
         known["gateway_id"],
         kinds.DECISION,
         kinds.CREDIT_REFUSED,
+        kinds.REASON,
         kinds.ORDER,
         kinds.DECISION,
     )
@@ -131,9 +132,9 @@ def _order(db: Database, record: Record, account: int) -> list[str]:
 
 
 def _what_followed(db: Database, gateway_id: int, account: int, record: Record) -> list[Record]:
-    """Relay orders, the status read back, faults, notices, payments and orders since."""
+    """Relay orders, the status read back, faults, notices, payments, held readings and orders with their reasons since."""
     rows = db.rows(
-        "SELECT raw FROM records WHERE account = ? AND gateway_id = ? AND sequence > ? AND kind IN (?, ?, ?, ?, ?, ?, ?)"
+        "SELECT raw FROM records WHERE account = ? AND gateway_id = ? AND sequence > ? AND kind IN (?, ?, ?, ?, ?, ?, ?, ?, ?)"
         " ORDER BY sequence LIMIT 20",
         account,
         gateway_id,
@@ -145,6 +146,8 @@ def _what_followed(db: Database, gateway_id: int, account: int, record: Record) 
         kinds.ORDER,
         kinds.CREDIT,
         kinds.CREDIT_REFUSED,
+        kinds.HELD,
+        kinds.REASON,
     )
     return [parse_record(bytes(row["raw"])) for row in rows]
 

@@ -13,7 +13,7 @@ EPOCH, BOOT, SNAPSHOT_BEGIN, SNAPSHOT_ROW, SNAPSHOT_END, SEGMENT = 1, 2, 3, 4, 5
 CREDIT, CREDIT_REFUSED, CHARGE, HELD, EPISODE, NOTICE, DECISION = 7, 8, 9, 10, 11, 12, 13
 RELAY, SEEN, ORDER, DOCUMENT, FLAGS, BRAKE, CLOCK = 14, 15, 16, 17, 18, 19, 20
 READINGS_GAP, EVENT, ACKED, FAULT = 21, 22, 23, 24
-EXEMPT, VISIT, LEVEL, MONTH, EMERGENCY = 25, 26, 27, 28, 29
+EXEMPT, VISIT, LEVEL, MONTH, EMERGENCY, REASON = 25, 26, 27, 28, 29, 30
 
 Value = int | bytes | list[int]
 
@@ -100,6 +100,7 @@ KINDS: dict[int, Kind] = {
         _kind(VISIT, "VISIT", "account:I episode:H what:B days_left:H lead_days:H available_ucu:q visited_at_s:I order:I"),
         _kind(LEVEL, "LEVEL", "account:I episode:H level:B available_ucu:q"),
         _kind(EMERGENCY, "EMERGENCY", "account:I episode:H what:B amount_ucu:q available_ucu:q"),
+        _kind(REASON, "REASON", "account:I number:I order:B what:B text:64s"),
         _kind(MONTH, "MONTH", "account:I serial:6s rates:B settled_at_s:I from_cwh:5I"),
     )
 }

@@ -44,9 +44,10 @@ ORDERS = {
     7: "release brake",
     8: "state",
     9: "flags",
-    10: "release held",
+    10: "held reading",
     11: "report",
 }
+ORDER_WHAT = {10: {1: "held reading released", 2: "held reading rejected"}}
 ORDER_REASON = {
     0: "",
     1: "expired",
@@ -113,7 +114,7 @@ def money(ucu: int) -> str:
 
 
 def energy(cwh: int) -> str:
-    return f"{cwh // 100}.{cwh % 100:02d} kWh"
+    return f"{'-' if cwh < 0 else ''}{abs(cwh) // 100}.{abs(cwh) % 100:02d} kWh"
 
 
 def price(value: int) -> str:
@@ -299,6 +300,16 @@ def _month(r: Record) -> str:
     return f"account {r.account}: month closed {when(r.number('settled_at_s'))} at {', '.join(energy(value) for value in used)}"
 
 
+def reason_text(r: Record) -> str:
+    """What an operator wrote."""
+    return r.octets("text").rstrip(b"\0").decode("utf-8", "replace")
+
+
+def _reason(r: Record) -> str:
+    what = word(ORDER_WHAT.get(r.number("order"), {}), r.number("what"))
+    return f"account {r.account}: order {r.number('number')}: {what}, because: {reason_text(r)}"
+
+
 _SENTENCES = {
     kinds.EPOCH: _epoch,
     kinds.BOOT: _boot,
@@ -324,4 +335,5 @@ _SENTENCES = {
     kinds.LEVEL: _level,
     kinds.EMERGENCY: _emergency,
     kinds.MONTH: _month,
+    kinds.REASON: _reason,
 }

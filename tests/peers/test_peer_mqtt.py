@@ -193,6 +193,10 @@ def test_storage_fault_withholds_the_puback_and_the_broker_sends_again(head_end,
         ("flags", {1: 0}, {1: -1}),
         ("flags", {1: 4, 2: 1}, {1: 4, 2: 0}),
         ("report", {1: 3, 2: 1, 3: 2, 4: 9}, {1: 4, 2: 1, 3: 2, 4: 9}),
+        ("held", {1: 2, 2: 4, 3: 9, 4: "a \u7535"}, {1: 3, 2: 0, 3: 9, 4: "a"}),
+        ("held", {1: 1, 2: 0, 3: 9, 4: "a" * 64}, {1: 1, 2: 5, 3: 9, 4: "a"}),
+        ("held", {1: 1, 2: 0, 3: 9, 4: "\u7535" * 21}, {1: 1, 2: 0, 3: 9, 4: "\u7535" * 22}),
+        ("held", {1: 1, 2: 0, 3: 9, 4: "a"}, {1: 1, 2: 0, 3: 9, 4: ""}),
     ],
 )
 def test_decoders_and_cddl_agree_on_what_is_lawful(rule, good, bad):
@@ -208,6 +212,7 @@ def test_decoders_and_cddl_agree_on_what_is_lawful(rule, good, bad):
         "state": messages.decode_state,
         "flags": messages.decode_flags,
         "report": messages.decode_report,
+        "held": messages.decode_held,
     }[rule]
     check = schema(rule)
     for message, lawful in ((good, True), (bad, False), ({**good, 99: 0}, False), ({}, False), ([], False)):
