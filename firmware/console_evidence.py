@@ -83,6 +83,8 @@ def facts_in_parts(supply, slot):
         parts.append({name: getattr(policy, name) for name in _POLICY})
         parts.append({"notices": policy.notices})
         parts.append({"unimplemented": [name[:40] for name in policy.unimplemented[:4]]})
+    if facts.brake_closed:
+        parts.append({"closed_by": supply.causes.closed_by})
     parts[0]["ordered_on"] = bool(facts.flags & conditions.FLAG_ORDERED_ON)
     return parts
 

@@ -4,7 +4,7 @@ import gc
 
 from firmware import console_evidence
 from firmware.base import ticks
-from firmware.cutoff import conditions
+from firmware.cutoff import conditions, decide
 from firmware.cutoff import view as supply_view
 from firmware.ledger import record
 from firmware.meter_bus import counters
@@ -92,6 +92,20 @@ class ConsoleView:
         facts, policy = self._gateway.supply.facts_of(slot)
         row = [slot.account, slot.address, facts.available_ucu, facts.days_left, 0 if policy is None else policy.care_lead_days]
         return row + [facts.visit_ordered, facts.visited, get(slot.row, "episode"), facts.notice_level, facts.wish]
+
+    def brake(self):
+        """What closed the brake: [closed, what, id, version], what 0 = accounts due at once."""
+        supply = self._gateway.supply
+        return [supply.brake.closed] + list(supply.causes.closed_by or (0, 0, 0))
+
+    def held_cut(self, index):
+        """One whose cut the brake holds, with what else holds it; None for everybody else."""
+        slot = self._gateway.slots[index]
+        facts, policy = self._gateway.supply.facts_of(slot)
+        if not facts.brake_closed or facts.wish or not (facts.ordered or decide.is_due(facts, policy)):
+            return None
+        failed = decide.failed_conditions(facts, policy)
+        return [slot.account, slot.address, facts.available_ucu, decide.floor_ucu(facts, policy) if policy else None, facts.ordered, failed]
 
     def meter(self, index):
         """One meter as the bus and its last answers have it."""

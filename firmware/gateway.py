@@ -94,8 +94,12 @@ class Gateway:
         self.orders = OrderDesk(self, site.tariffs, site.policies, site.documents)
         self.slots = Slots(site.settings, site.models)
         self._edges = EdgeWatch(site.tariffs, self.slots, ask)
-        self._replay = Replay(throttle, brake, self.head_end, self.supply.notices.use, self.slots)  # only until begin()
+        self._replay = Replay(throttle, brake, self.supply.causes, self.head_end, self.supply.notices.use, self.slots)  # only until begin()
         self.on_replayed = self._replay.on_record
+
+    def on_recorded(self, kind, values, sequence, at_s):
+        """Each record of this life."""
+        self.supply.causes.on_record(kind, values, sequence, at_s)
 
     def on_restored(self):
         """The journal that was replayed is a backup's: what came after it is with the head-end -> True when that is durable."""
@@ -262,6 +266,8 @@ class Gateway:
         before_ucu = accounts.balance_ucu(slot.row) if slot is not None else 0
         values = (account, issuer, number, amount_ucu, total_ucu)
         if verdict == CREATED:
+            if amount_ucu < 0 and slot is not None:
+                self.supply.causes.on_correction()
             self.ledger.record(kinds.CREDIT, values)
         elif verdict != EXISTS and not self.refusals.holds(values):
             self.ledger.record(kinds.CREDIT_REFUSED, values + (reason,))
@@ -359,6 +365,7 @@ class Gateway:
         for slot in self.slots.jumped():
             self.billing.keep_jump(slot)
         self.supply.notices.keep_exemptions()
+        self.supply.causes.keep(self.slots)
 
     def on_fault(self, name, fault):
         """A task died: the event is durable before the reset."""

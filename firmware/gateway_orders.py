@@ -157,6 +157,11 @@ class OrderDesk:
         if answer != CREATED:
             self._verdict(0, number, order, orders.BAD_DOCUMENT, 0, identity, 0)
             return
+        causes = self._gateway.supply.causes
+        if what == WHAT_TARIFF:
+            causes.on_tariff(book.in_force(identity, parsed.effective_day), parsed)
+        else:
+            causes.on_policy(book.newest(identity), parsed)
         try:
             self._documents.store("tariff" if what == WHAT_TARIFF else "policy", identity, parsed.version, document)
         except StorageFault:

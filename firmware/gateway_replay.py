@@ -19,7 +19,7 @@ STANDING_AWAITS_COMPARISON = const(1)
 STANDING_AWAITS_STATE = const(2)
 _REMEMBERED = (
     kinds.CREDIT, kinds.ACKED, kinds.DECISION, kinds.HELD, kinds.EPISODE, kinds.NOTICE, kinds.EVENT, kinds.SEGMENT, kinds.CLOCK,
-    kinds.BRAKE, kinds.SNAPSHOT_BEGIN, kinds.DOCUMENT, kinds.EPOCH, kinds.FLAGS,
+    kinds.BRAKE, kinds.SNAPSHOT_BEGIN, kinds.DOCUMENT, kinds.EPOCH, kinds.FLAGS, kinds.SUSPECT, kinds.THROUGH, kinds.ORDER,
 )  # fmt: skip
 _WORDS_OF_HEAD_END = (kinds.CREDIT, kinds.DOCUMENT, kinds.ACKED)
 
@@ -27,8 +27,9 @@ _WORDS_OF_HEAD_END = (kinds.CREDIT, kinds.DOCUMENT, kinds.ACKED)
 class Replay:
     """`on_record` for each record, oldest first; then `remind(slot)` for each slot, and it is done."""
 
-    def __init__(self, throttle, brake, head_end, use, slots):
+    def __init__(self, throttle, brake, causes, head_end, use, slots):
         self._throttle = throttle
+        self._causes = causes
         self._brake = brake
         self._head_end = head_end
         self._use = use
@@ -52,8 +53,8 @@ class Replay:
     def on_record(self, kind, values, sequence, at_s, quality):
         """One record of earlier lives."""
         if kind not in _REMEMBERED:
-            if kind == kinds.CHARGE and self._use.watches(values[0]):
-                self._use.on_total(values[0], values[10], days.day_number(values[5], self._utc_offset_min))
+            if kind == kinds.CHARGE:
+                self._on_charge(values, sequence, at_s)
             return  # charges and receipts are most of a journal
         if kind == kinds.DECISION:
             self._on_decision(values, at_s)
@@ -75,6 +76,13 @@ class Replay:
         else:
             self._on_care(kind, values)
         self._on_head_end(kind, values, at_s)
+        self._causes.on_record(kind, values, sequence, at_s)
+
+    def _on_charge(self, values, sequence, at_s):
+        if self._use.watches(values[0]):
+            self._use.on_total(values[0], values[10], days.day_number(values[5], self._utc_offset_min))
+        if self._causes.suspects:
+            self._causes.on_record(kinds.CHARGE, values, sequence, at_s)
 
     def _on_credit(self, account):
         """It may have ended a debt without ending the episode; when in doubt the next one is a new one: rather a brake too early."""

@@ -15,6 +15,7 @@ from firmware.base.port import const
 from firmware.cutoff import decide, facts, supply
 from firmware.gateway_billing import CAUSE_DECISION
 from firmware.gateway_books import may_cut, note, settle
+from firmware.gateway_causes import CauseDesk
 from firmware.gateway_notices import NoticeDesk
 from firmware.ledger import record_kinds as kinds
 
@@ -31,6 +32,7 @@ class SupplyDesk:
         self._policies = policies
         self.throttle = throttle
         self.brake = brake
+        self.causes = CauseDesk(ledger, brake)
         self._clock, self._head_end = views
         self._order = order
         self._limits = limits
@@ -80,10 +82,18 @@ class SupplyDesk:
 
     def _is_one_too_many(self, slot, view, policy):
         """True when the brake closes by this account. What is not known (a start, a held reading) is no news to it."""
-        if policy is None or view.available_ucu is None:
+        if policy is None or view.available_ucu is None and not view.ordered:
             return False
+        limit = self.brake.limit(policy, self._accounts_on_board)
         due = decide.is_due(view, policy)
-        return self.brake.on_money(slot.account, due, view.now_s, policy, self._accounts_on_board)
+        news = due and self.brake.is_news(slot.account)
+        closes = self.brake.on_money(slot.account, due or view.ordered, view.now_s, policy, self._accounts_on_board)
+        if news:
+            tariff = self._billing.tariff_now(slot, view.now_s)
+            closes = self.causes.on_due(slot, view, policy, tariff, limit) or closes
+        if view.ordered:
+            closes = self.causes.on_ordered(view.now_s, policy.brake_window_s, limit) or closes
+        return closes
 
     def facts_of(self, slot):
         """(facts, policy) as they stand, for diagnostics and orders. The object is reused."""

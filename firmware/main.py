@@ -196,6 +196,7 @@ class Firmware:
 
     def _on_record(self, kind, values, sequence, at_s, quality):
         self._decisions.on_record(kind, values, sequence, at_s, quality)
+        self.gateway.on_recorded(kind, values, sequence, at_s)
         event = event_of(kind, values)
         if event is not None:
             self._note_event(*event)

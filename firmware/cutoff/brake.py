@@ -52,9 +52,17 @@ class Brake:
             self._forgiven.pop(account, None)
         self._still_due[account] = True
         self.due_count = self._count(at_s, policy.brake_window_s)
-        if self.due_count > max(policy.brake_accounts_max, policy.brake_share_percent * accounts // 100):
+        if self.due_count > self.limit(policy, accounts):
             return self._close()
         return False
+
+    def is_news(self, account):
+        """It is not known yet that this account is due."""
+        return not self._still_due.get(account, False)
+
+    def limit(self, policy, accounts):
+        """So many of `accounts` may be due: within the window, or through one cause."""
+        return max(policy.brake_accounts_max, policy.brake_share_percent * accounts // 100)
 
     def release(self):
         """A signed order opens it; what was due until now has been looked at by a person."""

@@ -37,6 +37,7 @@ class Answers:
             "meters": self._meters,
             "accounts": self._accounts,
             "visits": self._visits,
+            "brake": self._brake,
             "events": self._events,
             "journal": self._journal,
             "why": self._why,
@@ -73,6 +74,13 @@ class Answers:
             row = self._view.visit(index)
             if row is not None:
                 yield {"visit": row}
+
+    def _brake(self, request):
+        yield {"brake": self._view.brake()}
+        for index in range(self._view.count()):
+            row = self._view.held_cut(index)
+            if row is not None:
+                yield {"held": row}
 
     def _events(self, request):
         ring = self._ring

@@ -37,6 +37,8 @@ LEVEL = const(27)
 MONTH = const(28)
 EMERGENCY = const(29)
 REASON = const(30)
+SUSPECT = const(31)
+THROUGH = const(32)
 
 FIRST_LIFE = const(1)  # EPOCH reasons
 GIVEN_BY_HEAD_END = const(2)
@@ -78,7 +80,9 @@ VISIT: account episode what days_left lead_days available_ucu visited_at_s order
 LEVEL: account episode level available_ucu
 MONTH: account serial rates settled_at_s from_0 from_1 from_2 from_3 from_4
 EMERGENCY: account episode what amount_ucu available_ucu
-REASON: account number order what text"""
+REASON: account number order what text
+SUSPECT: what id version state share floor_ucu restore_ucu emergency_ucu due
+THROUGH: account what id version relief_ucu available_ucu counted"""
 
 # kind -> code of its fields (base/records); the place is the kind
 _CODES = (
@@ -113,8 +117,10 @@ _CODES = (
     b"<I6sBIIIIII",  # MONTH
     b"<IHBqq",
     b"<IIBB64s",  # REASON
+    b"<BIIBHqqqH",  # SUSPECT
+    b"<IBIIqqB",
 )
-KINDS = const(31)
+KINDS = const(33)
 
 # of some kinds there is a longer form, which says what few accounts need (SPEC 2): its further fields follow
 _LONGER_SEGMENT = b"<I6sBIIIIIHI"
@@ -137,6 +143,7 @@ _CLASSES = (
     b"\1\2\2\2\1\2"  # DECISION (but class_of looks at its verdict), RELAY, SEEN, ORDER, DOCUMENT, FLAGS
     b"\3\1\2\1\3\2"  # BRAKE, CLOCK, READINGS_GAP, EVENT, ACKED, FAULT
     b"\2\2\1\1\1\1"  # EXEMPT, VISIT, LEVEL, MONTH, EMERGENCY, REASON
+    b"\3\2"  # SUSPECT, THROUGH
 )
 
 _RESTORING_VERDICTS = (2, 5)

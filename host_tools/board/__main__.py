@@ -1,4 +1,4 @@
-"""`python -m host_tools.board status|meters|accounts|visits|events|journal|why|logs|watch [--port PORT] [--json]`."""
+"""`python -m host_tools.board status|meters|accounts|visits|brake|events|journal|why|logs|watch [--port PORT] [--json]`."""
 
 import argparse
 import json
@@ -67,6 +67,12 @@ def _visits(board: ConsoleClient, given: argparse.Namespace) -> int:
     return 0
 
 
+def _brake(board: ConsoleClient, given: argparse.Namespace) -> int:
+    brake = answers.brake(board)
+    _print_json(brake) if given.json else tables.show_brake(tables.terminal(), brake)
+    return 0
+
+
 def _events(board: ConsoleClient, given: argparse.Namespace) -> int:
     events = answers.events(board, given.first)
     _print_json(events) if given.json else tables.show_events(tables.terminal(), events)
@@ -125,6 +131,7 @@ _COMMANDS = {
     "meters": _meters,
     "accounts": _accounts,
     "visits": _visits,
+    "brake": _brake,
     "events": _events,
     "journal": _journal,
     "why": _why,

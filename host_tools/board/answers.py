@@ -15,6 +15,8 @@ ACCOUNT = (
 VISIT = (
     "account", "address", "available_ucu", "days_left", "lead_days", "ordered", "visited", "episode", "notice_level", "wish",
 )  # fmt: skip
+BRAKE = ("closed", "what", "id", "version")
+HELD_CUT = ("account", "address", "available_ucu", "floor_ucu", "ordered", "failed")
 EVENT = ("number", "at_s", "code", "times", "account", "value")
 
 
@@ -44,6 +46,17 @@ def accounts(board: ConsoleClient) -> list[Row]:
 def visits(board: ConsoleClient) -> list[Row]:
     """One dict for each account that is to be visited, or was in its present episode."""
     return [named(VISIT, row["visit"]) for row in board.rows("visits") if "visit" in row]
+
+
+def brake(board: ConsoleClient) -> Row:
+    """What closed the brake, and the accounts whose cut it holds."""
+    found: Row = {"held": []}
+    for row in board.rows("brake"):
+        if "brake" in row:
+            found.update(named(BRAKE, row["brake"]))
+        elif "held" in row:
+            found["held"].append(named(HELD_CUT, row["held"]))
+    return found
 
 
 def events(board: ConsoleClient, first: int = 0) -> list[Row]:

@@ -16,6 +16,7 @@ COMMANDS: Commands = (
     ("meters", "each meter: register, age, answers, silences, its clock", "python -m host_tools.board meters"),
     ("accounts", "each account: balance, what is wished and seen", "python -m host_tools.board accounts --json"),
     ("visits", "who is to be visited before a cut, with the days left", "python -m host_tools.board visits"),
+    ("brake", "what closed the brake, and the cuts that it holds", "python -m host_tools.board brake"),
     ("events", "what happened in this life", "python -m host_tools.board events --from 12"),
     ("journal", "records, decoded, their chain checked here", "python -m host_tools.board journal --count 200 --account 1001"),
     ("why", "why an account is on or off, with the values that decide", "python -m host_tools.board why 1001"),

@@ -9,9 +9,10 @@ from host_tools.board import words
 from host_tools.board.console_client import Row
 from host_tools.board.journal import Books
 from host_tools.journal_reader import record_in_words
-from host_tools.journal_reader.words import FAULT, HELD_WHY, QUALITY, RESET, energy, money, when, word
+from host_tools.journal_reader.words import FAULT, HELD_WHY, QUALITY, RESET, conditions, energy, money, when, word
 
 PIPE_WIDTH = 160
+BRAKE_BIT = 22
 
 
 def terminal() -> Console:
@@ -152,6 +153,17 @@ def show_visits(out: Console, visits: list[Row]) -> None:
         wished = words.WISH[one["wish"]]
         table.add_row(str(one["account"]), one["address"], available, days, f"{one['lead_days']} d", done, str(one["notice_level"]), wished)
     _print(out, table, visits, "visits to make")
+
+
+def show_brake(out: Console, brake: Row) -> None:
+    out.print(words.closed_by(brake), markup=False)
+    table = _table("account", "meter", "available", "floor", "by", "also waits for")
+    for one in brake["held"]:
+        available = "-" if one["available_ucu"] is None else money(one["available_ucu"])
+        floor = "-" if one["floor_ucu"] is None else money(one["floor_ucu"])
+        others = "; ".join(conditions(one["failed"] & ~(1 << BRAKE_BIT)))
+        table.add_row(str(one["account"]), one["address"], available, floor, "order" if one["ordered"] else "balance", others)
+    _print(out, table, brake["held"], "cuts are held")
 
 
 def show_events(out: Console, events: list[Row]) -> None:

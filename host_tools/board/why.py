@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from host_tools.board import words
+from host_tools.board import answers, words
 from host_tools.board.answers import ACCOUNT, named
 from host_tools.board.console_client import SEARCH_S, ConsoleClient, Row
 from host_tools.board.errors import BadInput
@@ -123,7 +123,7 @@ def _values(account: Row, facts: Row) -> dict[int, str]:
         18: notice,
         19: f"clock {QUALITY[facts['clock_quality']]}, error at most {facts['clock_error_s']} s",
         20: f"head-end last heard {words.since(now_s, facts['last_contact_s'])}",
-        22: "closed" if facts["brake_closed"] else "open",
+        22: words.closed_by(answers.named(answers.BRAKE, [facts["brake_closed"], *(facts.get("closed_by") or ())])),
         23: f"seen {words.SEEN[facts['seen']]}",
         24: "its clock was not read" if off_s is None else f"{off_s} s apart, at most {off_max_s} s",
     }

@@ -1,6 +1,7 @@
 """What the console's numbers mean, for people (SPEC sections 5.3, 6 and 7). Codes of records are in journal_reader.words."""
 
-from host_tools.journal_reader.words import FAULT, HELD_WHY, RESET, when, word
+from host_tools.board.console_client import Row
+from host_tools.journal_reader.words import FAULT, HELD_WHY, RESET, cause_of, when, word
 
 STANDING = {0: "sound", 1: "awaits comparison", 2: "awaits the head-end's state", 3: "journal corrupt"}
 QUALITY = {0: "unknown", 1: "from the meters", 2: "from the RTC", 3: "from the network"}
@@ -82,6 +83,15 @@ def event(code: int, value: int) -> str:
     if code == 5:
         return f"{EVENTS[5]}: {word(STANDING, value)}"
     return f"{EVENTS.get(code, f'event {code}')}: {value}"
+
+
+def closed_by(brake: Row) -> str:
+    """The brake, and what closed it."""
+    if not brake.get("closed"):
+        return "open"
+    if not brake.get("what"):
+        return "closed: too many accounts were due at once"
+    return "closed by " + cause_of(brake["what"], brake["id"], brake["version"])
 
 
 def age(seconds: int | None) -> str:

@@ -1,13 +1,15 @@
 """Command line, part: what one person must not do alone - operators, their signatures, the fleet brake."""
 
 import argparse
+import json
 from collections.abc import Callable
 from time import time
 
-from host_tools.head_end import documents, fleet_brake, show, signers
+from host_tools.head_end import brakes, documents, fleet_brake, show, signers
 from host_tools.head_end.database import Database
 from host_tools.head_end.errors import BadInput
 from host_tools.head_end.tariff_document import Tariff
+from host_tools.journal_reader.words import money, when
 
 
 def add_verbs(verb: Callable[[str, str], argparse.ArgumentParser]) -> None:
@@ -26,6 +28,8 @@ def add_verbs(verb: Callable[[str, str], argparse.ArgumentParser]) -> None:
     brake.add_argument("--share", type=int, metavar="PERCENT", help="set: or so many of all, whichever is more")
     brake.add_argument("--window", type=int, metavar="HOURS", help="set: the window")
     add_signature(brake)
+    held = verb("brakes", "List the gateways whose brake is closed, what closed it, and the cuts that it holds.")
+    held.add_argument("gateway", nargs="?", help="this one only; `gateway release-brake NAME` releases it")
 
 
 def add_signature(verb: argparse.ArgumentParser) -> None:
@@ -80,4 +84,21 @@ def _fleet_brake(db: Database, given: argparse.Namespace) -> int:
     return 0
 
 
-COMMANDS = {"operator": _operator, "fleet-brake": _fleet_brake}
+def _brakes(db: Database, given: argparse.Namespace) -> int:
+    rows = brakes.closed(db, given.gateway)
+    if given.json:
+        print(json.dumps({"brakes": rows}))
+        return 0
+    if not rows:
+        show.show_lines(["no brake is closed"])
+    for row in rows:
+        show.show_lines([f"{row['gateway']}: closed since {when(row['since_s'])} by {row['cause']}"])
+        held = [
+            {**one, "since": when(one["since_s"]), "available": money(one["available_ucu"]), "also waits for": "; ".join(one["also"])}
+            for one in row["held"]
+        ]
+        show.show_rows(held, ("account", "since", "available", "order", "also waits for"), False, "cuts that it holds")
+    return 0
+
+
+COMMANDS = {"operator": _operator, "fleet-brake": _fleet_brake, "brakes": _brakes}

@@ -4,6 +4,7 @@ import json
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+from host_tools.head_end import brakes
 from host_tools.head_end.commands import known_account
 from host_tools.head_end.database import Database
 from host_tools.head_end.messages import countersign
@@ -39,7 +40,7 @@ def why(db: Database, account: int) -> dict[str, object]:
     ]
     answer: dict[str, object] = {"account": account, "found": True, "record": record.as_json()}
     if record.kind == kinds.DECISION:
-        conditions = _conditions(db, record)
+        conditions = _conditions(db, record, int(known["gateway_id"]))
         answer["conditions"] = conditions
         failing = "FAILS" if record.number("verdict") != RESTORE else "ended"  # of a cut; what ended brings supply back
         lines += [f"  {'holds' if c['holds'] else failing}  {c['condition']}: {c['value']}" for c in conditions]
@@ -56,9 +57,11 @@ def why(db: Database, account: int) -> dict[str, object]:
     return answer
 
 
-def _conditions(db: Database, record: Record) -> list[dict[str, object]]:
+def _conditions(db: Database, record: Record, gateway_id: int) -> list[dict[str, object]]:
     failed = record.number("failed")
     values = _values(db, record)
+    if failed >> brakes.BRAKE_BIT & 1:
+        values[brakes.BRAKE_BIT] = "closed by " + brakes.cause(db, gateway_id, record.sequence)
     shown = record.number("verdict") != RESTORE  # a restore answers to its reason, not to the conditions of a cut
     return [
         {"bit": bit, "condition": name, "holds": not failed >> bit & 1, "value": values.get(bit, "as the gateway saw it")}

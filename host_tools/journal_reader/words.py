@@ -80,6 +80,9 @@ FAULT = {
     8: "own purse",
     9: "utility key",
 }
+CAUSES = {1: "tariff", 2: "policy", 3: "corrections", 4: "cut orders"}  # what may make too many due
+CUT_ORDERS = 4
+SUSPECT = {1: "looked at", 2: "closed the brake", 3: "over"}
 CONDITIONS = {
     0: "available balance at or below the floor",
     1: "account not protected",
@@ -257,6 +260,32 @@ def _brake(r: Record) -> str:
     return f"brake {'closed: no cuts' if r.number('closed') else 'released'}, {r.number('due')} accounts due"
 
 
+def cause_of(what: int, number: int, version: int) -> str:
+    """What may make too many accounts due."""
+    return f"{word(CAUSES, what)} {number} version {version}" if number else word(CAUSES, what)
+
+
+def cause(r: Record) -> str:
+    """What SUSPECT or THROUGH is about."""
+    return cause_of(r.number("what"), r.number("id"), r.number("version"))
+
+
+def suspect(r: Record) -> str:
+    """A cause, and how many accounts are due through it."""
+    due = r.number("due")
+    return f"{cause(r)}, {due} account{'' if due == 1 else 's'} {'with' if r.number('what') == CUT_ORDERS else 'due through'} it"
+
+
+def _suspect(r: Record) -> str:
+    return f"{suspect(r)}: {word(SUSPECT, r.number('state'))}"
+
+
+def _through(r: Record) -> str:
+    if not r.number("counted"):
+        return f"account {r.account}: {money(r.number('relief_ucu'))} taken so far by {cause(r)}"
+    return f"account {r.account}: due through {cause(r)}, would have {money(r.number('relief_ucu'))} more without it"
+
+
 def _clock(r: Record) -> str:
     return f"clock set from {when(r.number('before_s'))} to {when(r.number('after_s'))}"
 
@@ -328,6 +357,8 @@ _SENTENCES = {
     kinds.DOCUMENT: _document,
     kinds.ACKED: _acked,
     kinds.BRAKE: _brake,
+    kinds.SUSPECT: _suspect,
+    kinds.THROUGH: _through,
     kinds.CLOCK: _clock,
     kinds.FAULT: _fault,
     kinds.EXEMPT: _exempt,

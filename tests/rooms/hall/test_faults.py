@@ -5,7 +5,7 @@ from firmware.base.faults import StorageFault
 from firmware.cutoff import conditions, supply
 from firmware.ledger import record_kinds as kinds
 from tests.fake_board import World, policy
-from tests.hall_kit import in_contact, records, until
+from tests.hall_kit import in_contact, only_the_window_counts, records, until
 from tests.kit import eq, raises
 
 TRIP = 0x1A
@@ -270,6 +270,7 @@ def test_a_restart_with_silent_meters_does_not_count_old_debts_as_new():
     world = World(meters=4, policies=[policy(brake=brake, throttle_per_hour=1)], poll_period_s=15)
 
     async def first(world):
+        only_the_window_counts(world)
         in_contact(world)
         for index in range(4):
             world.credit(50 * COIN, index)

@@ -3,7 +3,7 @@
 from firmware.base import aio
 from firmware.cutoff import conditions, supply
 from tests.fake_board import World, policy
-from tests.hall_kit import in_contact, until
+from tests.hall_kit import in_contact, only_the_window_counts, until
 from tests.kit import eq
 
 TRIP = 0x1A
@@ -100,6 +100,7 @@ def test_debts_that_were_paid_long_ago_count_anew_after_a_restart():
     world = World(meters=3, policies=[policy(brake=brake)], power_w=0, poll_period_s=15)
 
     async def first(world):
+        only_the_window_counts(world)
         in_contact(world)
         for index in range(3):
             world.credit(50 * COIN, index)
@@ -113,6 +114,7 @@ def test_debts_that_were_paid_long_ago_count_anew_after_a_restart():
     world.run(first)
 
     async def second(world):
+        only_the_window_counts(world)
         in_contact(world)
         for index in range(3):
             world.credit(-10 * COIN, index)
@@ -127,6 +129,7 @@ def test_a_debt_that_was_only_waiting_and_was_paid_counts_anew_after_a_restart()
     world = World(meters=3, policies=[policy(brake=brake, hours=[])], power_w=0, poll_period_s=15)
 
     async def first(world):
+        only_the_window_counts(world)
         in_contact(world)
         for index in range(3):
             world.credit(20 * COIN, index)
@@ -140,6 +143,7 @@ def test_a_debt_that_was_only_waiting_and_was_paid_counts_anew_after_a_restart()
     world.run(first)
 
     async def second(world):
+        only_the_window_counts(world)
         for index in range(3):
             world.credit(-70 * COIN, index)
         await aio.sleep_ms(120_000)

@@ -28,8 +28,8 @@ def test_only_what_gives_supply_back_is_above_the_ordinary_decision():
 
 
 def test_books_and_credits_keep_their_classes():
-    books = "EPOCH SNAPSHOT_BEGIN SNAPSHOT_ROW SNAPSHOT_END BRAKE ACKED".split(" ")
     ordinary = "SEGMENT CHARGE HELD EPISODE NOTICE DECISION DOCUMENT CLOCK EVENT LEVEL MONTH EMERGENCY REASON".split(" ")
+    books = "EPOCH SNAPSHOT_BEGIN SNAPSHOT_ROW SNAPSHOT_END BRAKE ACKED SUSPECT".split(" ")
     for kind in range(1, kinds.KINDS):
         name = WORDS[kind].split(":")[0]
         klass = kinds.BOOKS if name in books else kinds.ORDINARY if name in ordinary else kinds.CREDIT_CLASS
