@@ -91,6 +91,7 @@ def _held(row: AccountRow, r: Record) -> None:
         row.flags &= ~HELD_FLAG
         if r.number("rate") < REGISTERS:
             row.charged_cwh[r.number("rate")] = r.number("register_cwh")
+        row.charged_at_s = r.at_s  # what comes behind it begins then
 
 
 def _episode(row: AccountRow, r: Record) -> None:

@@ -109,6 +109,7 @@ class _Account:
                 self._charge(record)
             elif record.kind == kinds.HELD and record.number("why") == 0:
                 self._write_off(record)
+                self.began_s = record.at_s  # what comes behind it begins then
             elif record.kind == kinds.REASON:
                 self.reason = reason_text(record)
             elif record.kind == kinds.ORDER:

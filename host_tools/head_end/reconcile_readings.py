@@ -5,6 +5,7 @@ lie on its other side.
 """
 
 from host_tools.head_end.database import Database
+from host_tools.head_end.reconcile_charges import MORE_FOLLOWS
 from host_tools.head_end.segments import Segment
 from host_tools.journal_reader import Record, kinds
 from host_tools.journal_reader.words import energy
@@ -27,6 +28,8 @@ class Readings:
         at_s, column = record.number("reading_at_s"), COLUMNS[rate]
         if not at_s:
             return 0, []
+        if "day" in record.fields and record.number("marks") & MORE_FOLLOWS:  # a line of the way there: where a step or a band ended
+            return 0, self._look_behind(at_s - 1, end, segment, column)
         if frozen:
             return 0, self._look_around(at_s, end, segment, column, FREEZE_CLOCK_S)
         same = self.db.rows(f"SELECT {column} {_where(column)} AND at_s = ?", *self.whose, at_s)
@@ -42,12 +45,15 @@ class Readings:
         before = self.db.row(
             f"SELECT {column} {where} AND at_s < ? AND at_s >= ? ORDER BY at_s DESC LIMIT 1", *self.whose, at_s - margin_s, segment.since_s
         )
-        after = self.db.row(f"SELECT {column} {where} AND at_s > ? ORDER BY at_s LIMIT 1", *self.whose, at_s + margin_s)
         if before is not None and segment.goes_back(int(before[0]), end):
             found.append(f"charged up to {energy(end)}, an earlier reading says {energy(int(before[0]))}")
+        return found + self._look_behind(at_s + margin_s, end, segment, column)
+
+    def _look_behind(self, at_s: int, end: int, segment: Segment, column: str) -> list[str]:
+        after = self.db.row(f"SELECT {column} {_where(column)} AND at_s > ? ORDER BY at_s LIMIT 1", *self.whose, at_s)
         if after is not None and segment.goes_back(end, int(after[0])):
-            found.append(f"charged up to {energy(end)}, a later reading says {energy(int(after[0]))}")
-        return found
+            return [f"charged up to {energy(end)}, a later reading says {energy(int(after[0]))}"]
+        return []
 
     def _restarted(self, at_s: int) -> bool:
         """A restart lies in this second: a reading before it and one behind it may bear the same time, and one of them be lost."""

@@ -1,6 +1,7 @@
 """The books computed again, the evidence of decisions, and signed states."""
 
 import json
+from datetime import date
 
 import cbor2
 import pytest
@@ -9,7 +10,7 @@ from host_tools.head_end import commands, state
 from host_tools.head_end.heard import BEHIND, FORK
 from host_tools.head_end.why import why
 from host_tools.journal_reader import kinds, parse_row
-from tests.host.head_end.books import POLICY, honest_story
+from tests.host.head_end.books import POLICY, TARIFF, honest_story
 from tests.host.head_end.simulated_gateway import NOW_S, SimulatedGateway
 
 
@@ -84,6 +85,14 @@ def test_a_released_held_reading_is_written_off(books):
     books.gateway.charge(200_000, 200_001)
     books.journal(1)
     assert books.differences() == []
+
+
+def test_what_comes_behind_a_released_reading_begins_with_its_release(books):
+    honest_story(books)
+    fields = {"account": 1001, "serial": bytes.fromhex("000000000001")[::-1], "rate": 0, "register_cwh": 200_000, "last_cwh": 100_501}
+    books.gateway.append("HELD", why=0, **fields)
+    books.journal(1)
+    assert state.account_row(books.db, 1001).charged_at_s == books.gateway.at_s
 
 
 def test_why_prints_the_evidence_and_notices_edited_books(books, capsys):
@@ -198,3 +207,23 @@ def test_two_readings_may_share_the_second_of_a_restart(books, restarted, regist
     assert said == [] if words is None else any(words in sentence for sentence in said), said
     books.hear("up/readings", books.gateway.readings_of([[2, 1001, at_s + 9, 3, 0, [100_599], None, 0]]))
     assert words is not None or any("a later reading says 1005.99 kWh" in sentence for sentence in books.differences())
+
+
+@pytest.mark.parametrize(("between_cwh", "at_cwh", "word"), ((100_300, 100_400, ""), (100_300, 100_150, "a later reading says 1001.50")))
+def test_the_lines_of_one_reading_reach_its_register_with_the_last_one(books, between_cwh, at_cwh, word):
+    """A step ends on the way to a register: that line stands before readings that came meanwhile."""
+    steps = {"over": "month", "thresholds": [{"kwh": ["2.00"]}]}
+    document = TARIFF | {"version": 4, "prices": {"steps": ["0.5000", "1.0000"]}, "steps": steps}
+    commands.set_document(books.db, "tariff", books.file("steps.json", document), NOW_S)
+    books.gateway.begin(from_cwh=100_000)
+    at_s = books.gateway.at_s
+    day = (at_s + 480 * 60) // 86_400
+    begun = day - date.fromordinal(719_163 + day).day + 1
+    where = {"version": 4, "day": day, "month_day": begun, "period_day": begun, "band": 0, "reading_at_s": at_s + 60}
+    books.gateway.charge(100_000, 100_200, price=5000, used_cwh=200, step=0, marks=4, **where)
+    books.gateway.charge(100_200, 100_400, price=10000, used_cwh=400, step=1, **where)
+    books.journal(1)
+    items = [[1, 1001, at_s + 30, 3, 0, [between_cwh], None, 0], [2, 1001, at_s + 60, 3, 0, [at_cwh], None, 0]]
+    books.hear("up/readings", cbor2.dumps({1: False, 2: items}))
+    found = [one for one in books.differences() if "charged up to 1002.00" in one]
+    assert [one for one in found if word in one] == found and bool(found) == bool(word)
