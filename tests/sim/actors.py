@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tests.sim.flash import PowerLost
-from tests.sim.options import date_of, policy_document, stream, tariff_document
+from tests.sim.options import policy_document, stream
 from tests.sim.street import House, Noise
 
 if TYPE_CHECKING:
@@ -130,11 +130,9 @@ class Actors:
         self.versions += 1
         day = world.judge.local_day(world.true_s) + rng.choice((-1, 0, 1, 1))
         price = max(1, world.options.price + rng.randrange(-1_000, 3_000))
-        world.know_tariff(self.versions, day, price)
-        effective = date_of(day)
-        for document in tariff_document(self.versions, effective, price).values():
+        for document in world.tariff_documents(self.versions, day, price).values():
             world.central.set_document("tariff", document)
-        world.note(f"tariff version {self.versions}: {price} from {effective}")
+        world.note(f"tariff version {self.versions}: {price} from day {day}")
 
     def _policy(self) -> None:
         self.policy_version += 1

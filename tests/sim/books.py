@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from host_tools.journal_reader import Record, chain_after, kinds, parse_row
+from tests.sim.place import FIXED_FEE, MINIMUM, MORE_FOLLOWS, Place
+from tests.sim.rich import Rich
 
 ROLLOVER = 100_000_000
 CUT, RESTORE, WITHDRAWN = 1, 2, 5
@@ -47,6 +49,7 @@ class Account:
     notice_given: int = 0  # sequence of the notice that the head-end was given
     order: int = 0
     wish_ms: int = 0
+    place: Place = field(default_factory=Place)
 
     @property
     def balance_ucu(self) -> int:
@@ -59,10 +62,10 @@ class Account:
 
 @dataclass
 class Version:
-    """One tariff version: prices by rate (0 = total)."""
+    """One tariff version, and what its document says."""
 
     effective_day: int
-    prices: dict[int, int]
+    rich: Rich
 
 
 @dataclass
@@ -81,6 +84,7 @@ class Books:
     policy_version: int = 1
     newest_credit: dict[tuple[int, int], int] = field(default_factory=dict)
     orders: dict[tuple[int, int], Record] = field(default_factory=dict)
+    refused: set[tuple[int, int, int]] = field(default_factory=set)  # credits: account, issuer, number
     documents: set[tuple[int, int, int]] = field(default_factory=set)
     acked: int = 0
     snapshot: int = 0  # where the last whole one begins
@@ -113,10 +117,15 @@ class Books:
     def issued_total(self, account: int, issuer: int, number: int) -> int:
         return sum(self.issued.get((account, issuer, one), 0) for one in range(1, number + 1))
 
-    def price(self, tariff: int, day: int, rate: int) -> int | None:
-        """What a tariff asks on that local day."""
+    def dearest(self, tariff: int, day: int, rate: int) -> int | None:
+        """The most that a tariff asks on that local day."""
         version = self.in_force(tariff, day)
-        return None if version is None else self.tariffs[tariff, version].prices.get(rate)
+        return None if version is None else self.tariffs[tariff, version].rich.dearest(rate)
+
+    def fee_ucu(self, tariff: int, day: int) -> int:
+        """The fee of that local day by the version in force."""
+        version = self.in_force(tariff, day)
+        return 0 if version is None else self.tariffs[tariff, version].rich.fee_ucu(day)
 
     def in_force(self, tariff: int, day: int) -> int | None:
         """The version with the latest date not behind `day`, the newest of those; of those that the gateway has."""
@@ -151,27 +160,58 @@ class Books:
         self.account(account).credits[issuer] = (number, record.number("total_ucu"))
 
     def _credit_refused(self, record: Record, now_ms: int) -> Iterator[str]:
+        self.refused.add((record.number("account"), record.number("issuer"), record.number("number")))
         if record.number("reason") != REFUSED_FULL:
             yield f"a credit that was issued by right is refused for reason {record.number('reason')}"
 
     def _charge(self, record: Record, now_ms: int) -> Iterator[str]:
-        account, rate = self.account(record.number("account")), record.number("rate")
-        start, end = record.number("from_cwh"), record.number("to_cwh")
+        account = self.account(record.number("account"))
+        version = self.tariffs.get((record.number("tariff"), record.number("version")))
+        if version is None:
+            yield f"charges by version {record.number('version')} of tariff {record.number('tariff')}, which nobody made"
+            return
+        if record.number("cause") in (FIXED_FEE, MINIMUM):
+            yield from self._fee(record, account, version)
+            return
+        rate, start, end = record.number("rate"), record.number("from_cwh"), record.number("to_cwh")
         span = (end - start) % ROLLOVER
         if start != account.charged_cwh[rate]:
             yield f"charges rate {rate} from {start}, the charge before ended at {account.charged_cwh[rate]}"
         if span > ROLLOVER // 2:
             yield f"charges rate {rate} backwards, from {start} to {end}"
-        version = self.tariffs.get((record.number("tariff"), record.number("version")))
-        price = None if version is None else version.prices.get(rate)
-        if price is None or price != record.number("price"):
-            yield f"charges at price {record.number('price')}, its tariff version says {price}"
         yield from self._charged_by(record, account)
-        amount = span * record.number("price")
+        yield from self._priced(record, account, version, span)
         account.charged_cwh[rate] = end
         account.energy_cwh += span
+        if not record.number("marks") & MORE_FOLLOWS:
+            account.charged_at_s = record.number("reading_at_s")
+        yield from self._amount(record, account, span * record.number("price"))
+
+    def _priced(self, record: Record, account: Account, version: Version, span: int) -> Iterator[str]:
+        rich, rate = version.rich, record.number("rate")
+        if rich.is_plain != ("day" not in record.fields):
+            yield f"a {'plain' if rich.is_plain else 'rich'} tariff is charged by the other form of record"
+        elif rich.is_plain and rich.price(rate, 0, 0) != record.number("price"):
+            yield f"charges at price {record.number('price')}, its tariff version says {rich.price(rate, 0, 0)}"
+        elif not rich.is_plain:
+            tariff = record.number("tariff")
+            yield from account.place.closes_before(record.number("day"), lambda day: self.fee_ucu(tariff, day))
+            began_s = account.charged_at_s + self.offset_s if account.charged_at_s else 0
+            yield from account.place.energy(record, rich, span, began_s, record.number("reading_at_s") + self.offset_s)
+
+    def _fee(self, record: Record, account: Account, version: Version) -> Iterator[str]:
+        """What is charged besides energy, by the version of its day."""
+        day, tariff = record.number("day"), record.number("tariff")
+        if self.in_force(tariff, day) != record.number("version"):
+            yield f"the fee of day {day} is by version {record.number('version')}, version {self.in_force(tariff, day)} is in force"
+        if day >= self.local_day(record.number("reading_at_s")):
+            yield f"the fee of day {day}, which has not ended"
+        yield from account.place.closes_before(day, lambda one: self.fee_ucu(tariff, one))
+        yield from account.place.fee(record, version.rich)
+        yield from self._amount(record, account, record.number("amount_ucu"))
+
+    def _amount(self, record: Record, account: Account, amount: int) -> Iterator[str]:
         account.charged_ucu += amount
-        account.charged_at_s = record.number("reading_at_s")
         if (record.number("amount_ucu"), record.number("total_charged_ucu")) != (amount, account.charged_ucu):
             yield f"charges {record.number('amount_ucu')} of {record.number('total_charged_ucu')}, not {amount} of {account.charged_ucu}"
 
@@ -279,6 +319,8 @@ class Books:
             yield f"the snapshot of account {row.account} says {theirs}, its records add up to {mine}"
         if ours.serial != UNBOUND and [row.charged_cwh[rate] for rate in ours.billed] != [ours.charged_cwh[rate] for rate in ours.billed]:
             yield f"the snapshot of account {row.account} is charged to {row.charged_cwh}, its records to {ours.charged_cwh}"
+        if row.position != ours.place.row:
+            yield f"the snapshot of account {row.account} has the position {row.position}, its records say {ours.place.row}"
 
 
 _FOLDS = {

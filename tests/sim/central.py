@@ -103,7 +103,8 @@ class Central:
         for parcel in self.outgoing.due(self.loop.now_ms, self.now_s):
             self.broker.publish(parcel.topic, parcel.payload)
         if self.outgoing.tries:
-            soonest = min(one.due_ms for one in self.outgoing.tries.values())
+            online = self.number("SELECT online FROM gateways WHERE name = ?", self.gateway)
+            soonest = min(one.due_ms for one in self.outgoing.tries.values()) if online else self.loop.now_ms + POLL_MS_MAX
             self._look_at(min(max(soonest, self.loop.now_ms + 1_000), self.loop.now_ms + POLL_MS_MAX))
 
     # the server's own troubles

@@ -32,12 +32,14 @@ from host_tools.journal_reader import Record, read_region
 from tests.sim.books import Books, Version
 from tests.sim.flash import Flash, PowerLost
 from tests.sim.loop import Event
+from tests.sim.rich import Rich
 
 START_S = 1_790_000_000
 ACCOUNT, ISSUER = 1001, 1
 PRICE = 5_500
 COIN = 1_000_000
 START_CWH = 1_000
+TARIFF = {"tariff": 1, "version": 1, "effective": "2026-01-01", "currency": "CNY", "utc_offset_min": 0, "prices": {"total": "0.5500"}}
 OVERRIDDEN = 1 << 18 | 1 << 20  # notice, offline
 MESSAGES = ("credit 1", "credit 2", "cut", "restore")
 AMOUNTS = {1: COIN, 2: 20 * COIN}
@@ -91,7 +93,7 @@ class Cell:
     def __init__(self) -> None:
         self.flash = Flash(48 * 1024, 1024, 32, 36 * 1024, random.Random(1))
         self.books = Books()
-        self.books.tariffs[1, 1] = Version(0, {0: PRICE})
+        self.books.tariffs[1, 1] = Version(0, Rich(TARIFF))
         self.books.documents.add((1, 1, 1))
         self.books.issued = {(ACCOUNT, ISSUER, number): amount for number, amount in AMOUNTS.items()}
         self.flash.tap = self.on_durable
@@ -291,8 +293,7 @@ def prepare(folder: Path) -> Cell:
         "gateway": "cell", "uplink": {"host": "127.0.0.1", "port": 1, "keep_alive_s": 60}, "line": {"baud": 2400}, "poll_period_s": 900,
         "utc_offset_min": 0, "meters": [row], "limits": {"accounts_max": 2},
     }  # fmt: skip
-    tariff = {"tariff": 1, "version": 1, "effective": "2026-01-01", "currency": "CNY", "utc_offset_min": 0, "prices": {"total": "0.5500"}}
-    for name, document in (("settings", settings), ("policy_1_1", policy), ("tariff_1_1", tariff)):
+    for name, document in (("settings", settings), ("policy_1_1", policy), ("tariff_1_1", TARIFF)):
         (folder / f"{name}.json").write_text(json.dumps(document))
     (folder / "key").write_text("5a" * 32)
     SHARED["folder"] = folder

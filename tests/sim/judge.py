@@ -6,13 +6,16 @@ payments, the load of each house, the true time. They share no arithmetic with t
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from host_tools.head_end.messages import unseal
-from host_tools.journal_reader import JournalImage, Record, kinds, parse_record
+import cbor2
+
+from host_tools.journal_reader import JournalImage, Record, kinds
 from tests.sim.books import CUT, ROLLOVER, UNBOUND, Account, Books, notice_counts
-from tests.sim.options import date_of
+from tests.sim.place import FIXED_FEE, MINIMUM
+from tests.sim.rich import date_text
 from tests.sim.street import House
 
 if TYPE_CHECKING:
@@ -26,6 +29,9 @@ QUALITY_RTC = 2
 FOUND_OFF = 3
 CLOCK_RIGHT_S = 120
 PROTECTED, CARE, EXEMPT, HOLD, READING_HELD, ORDERED_ON = 1, 2, 4, 8, 16, 32
+ESTIMATED = 1
+MONTHS_TOLD_MAX = 2  # the day of its closing and the one behind it; and again in each life
+WRONG_CLOCKS = {"rtc_lost", "rtc_wrong", "central_clock", "meter_clock", "meter_clock_lost"}
 OVERRIDE_BIT = {"care": 4, "fresh": 16, "hours": 17, "notice": 18, "offline": 20, "throttle": 21}
 
 
@@ -43,6 +49,7 @@ class Judge:
         self.cut_accounts: dict[int, int] = {}  # account -> true time of its last cut
         self.forgiven: set[int] = set()  # due when somebody released the brake: they count when they are due anew
         self.checks = 0
+        self.months: Counter[tuple[int, int]] = Counter()
         self._obliged: dict[int, int] = {}  # account -> since when light is owed
 
     def condemn(self, sentence: str) -> None:
@@ -70,6 +77,8 @@ class Judge:
                 self.condemn(f"account {record.account}: its supply is called found off, and we cut it")
             elif record.kind == kinds.NOTICE:
                 self._notice(record)
+            elif record.kind == kinds.MONTH:
+                self._month(record)
             elif record.kind == kinds.BRAKE and not record.number("closed"):
                 self.cut_accounts = {}
                 self.forgiven = {number for number in self.books.accounts if self._is_due(number)}
@@ -103,7 +112,7 @@ class Judge:
         """Nobody pays for energy that has not flowed, and at no price that was not in force between."""
         house = self.world.house_of(record.number("account"))
         account = self.books.account(record.number("account"))
-        if house is None or record.octets("serial") != house.wire_address:
+        if house is None or record.octets("serial") != house.wire_address or record.number("cause") in (FIXED_FEE, MINIMUM):
             return
         house.advance(self.world.loop.now_ms)
         shown, start = house.energy.forward.shown(), account.bound_cwh
@@ -112,6 +121,40 @@ class Judge:
         flowed = (shown[rate] - start[rate]) % ROLLOVER
         if used > flowed:
             self.condemn(f"account {record.account}: {used} cwh of rate {rate} are charged since its binding, {flowed} have flowed")
+        if record.fields.get("band") and not record.number("marks") & ESTIMATED:
+            self._flowed_in_band(record, house)
+
+    def _flowed_in_band(self, record: Record, house: House) -> None:
+        """What is charged by one band, and as no estimate, did flow while it held: by the load curve, where all clocks are right."""
+        start, end = record.number("from_cwh"), record.number("to_cwh")
+        if (end - start) % ROLLOVER < 2 or house.was_moved or self.world.options.faults & WRONG_CLOCKS:
+            return
+        rich = self.books.tariffs[record.number("tariff"), record.number("version")].rich
+        slack_s = rich.late_s + CLOCK_RIGHT_S
+        begun, ended = (
+            self.world.options.start_s + self.world.offset_s + house.flowed_at_ms(cwh) // 1000 for cwh in ((start + 1) % ROLLOVER, end)
+        )
+        held = rich.held(begun + slack_s, ended - slack_s) if begun + slack_s < ended - slack_s else []
+        if [band for band in held if band != record.number("band")]:
+            self.condemn(f"account {record.account}: {start} to {end} are charged by band {record.number('band')}, bands {held} held")
+
+    def _month(self, record: Record) -> None:
+        """The register of a settlement day is one that the meter keeps, of that day, and told at most a few times."""
+        house, at_s = self.world.house_of(record.number("account")), record.number("settled_at_s")
+        if house is None or record.octets("serial") != house.wire_address:
+            return
+        told = record.fields["from_cwh"]
+        assert isinstance(told, list)
+        if not any(told) and not house.history.settlements and (house.energy.forward.rates or not house.start_cwh):
+            return  # it never closed a month, and the registers that bill stood there then
+        kept = [shot for shot in house.history.settlements if list(shot.forward) == told[: len(shot.forward)]]
+        right = any(shot.local_ms // 1000 - self.world.offset_s == at_s for shot in kept)
+        if not kept or not right and not self.world.options.faults & WRONG_CLOCKS:
+            kept = list(house.history.settlements)
+            self.condemn(f"account {record.account}: {told} are told of the settlement at {at_s}, the meter keeps {kept}")
+        self.months[record.number("account"), at_s] += 1
+        if self.months[record.number("account"), at_s] > MONTHS_TOLD_MAX + self.world.boots:
+            self.condemn(f"account {record.account}: its month is told again and again")
 
     def due_ucu(self, number: int) -> int | None:
         """The true available balance: credits that are durable, minus all energy that has flowed, at the dearest price in question."""
@@ -125,7 +168,7 @@ class Judge:
         worth = 0
         for rate in account.billed:
             span = (shown[rate] - account.charged_cwh[rate]) % ROLLOVER
-            prices = [price for day in days if (price := self.books.price(2 if account.rates else 1, day, rate)) is not None]
+            prices = [price for day in days if (price := self.books.dearest(2 if account.rates else 1, day, rate)) is not None]
             worth += span * max(prices, default=0)
         return account.balance_ucu - worth
 
@@ -229,7 +272,7 @@ class Judge:
 
     def _closed(self, policy: dict[str, Any], at_s: int) -> bool:
         """A listed day, or one behind the end of the calendar."""
-        calendar, day = policy.get("calendar"), date_of(self.local_day(at_s))
+        calendar, day = policy.get("calendar"), date_text(self.local_day(at_s))
         if calendar is None:
             return False
         return day > calendar["until"] or any(day in calendar[name] for name in ("holidays", "hot_days", "cold_days"))
@@ -303,10 +346,10 @@ class Judge:
         if kind == "acks":
             return
         self.checks += 1
-        body = unseal(payload, world.gateway, world.key, topic)
+        body = _said(payload)
         if kind == "credits":
             number = self.books.newest_credit.get((body[1], body[2]), 0)
-            refused = (body[1], body[2], body[3]) in self.refused()
+            refused = (body[1], body[2], body[3]) in self.books.refused
             if number < body[3] and not refused and not world.may_be_full():
                 self.condemn(f"credit {body[3]} of issuer {body[2]} for account {body[1]} is acknowledged, and {number} is on flash")
         elif body[1] in (5, 6):
@@ -314,23 +357,20 @@ class Judge:
         elif body[2] and self.books.account(body[2]).order < body[3] and not world.may_be_full():
             self.condemn(f"order {body[3]} for account {body[2]} is acknowledged and has no verdict")
 
-    def refused(self) -> set[tuple[int, int, int]]:
-        found = set()
-        for raw in self.books.history.values():
-            if raw[1] == kinds.CREDIT_REFUSED:
-                record = parse_record(raw)
-                found.add((record.number("account"), record.number("issuer"), record.number("number")))
-        return found
-
     def on_publish(self, topic: str, payload: bytes) -> None:
         """What the gateway says of its journal is durable."""
         if not topic.endswith("/journal"):
             return
         self.checks += 1
-        body = unseal(payload, self.world.gateway, self.world.key, topic)
+        body = _said(payload)
         for index, raw in enumerate(body[4]):
             if self.books.history.get(body[2] + index) != raw:
                 self.condemn(f"sequence {body[2] + index} is published and does not stand on flash with those bytes")
+
+
+def _said(payload: bytes) -> Any:
+    """The body of a COSE_Mac0; whether it is authentic is judged by those to whom it goes."""
+    return cbor2.loads(cbor2.loads(payload).value[2])
 
 
 def _told(record: Record) -> str:

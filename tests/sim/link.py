@@ -12,6 +12,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 
 from firmware.base import aio
 from firmware.base.faults import UplinkFault
@@ -20,6 +21,8 @@ from tests.sim.loop import Event, Loop
 
 CONNECT, PUBLISH, PUBACK, SUBSCRIBE, PINGREQ, DISCONNECT = 1, 3, 4, 8, 12, 14
 KEEP_ALIVE_SLACK = 1.5
+QUEUED_MAX = 200
+IN_FLIGHT_MAX = 20  # what brokers send before the first PUBACK came
 
 
 @dataclass
@@ -101,12 +104,11 @@ class Broker:
         self.on_puback: Callable[[str, bytes], None] = lambda topic, payload: None
         self.on_publish: Callable[[str, bytes], None] = lambda topic, payload: None
         self.heard: Callable[[str, bytes], None] = lambda topic, payload: None
-        self.in_flight_max = 0
         self.connections = 0
         self._rng = rng
         self._stream: Stream | None = None
         self._session = False
-        self._queue: list[tuple[int, str, bytes]] = []  # waits for its PUBACK, oldest first
+        self._queue: dict[int, tuple[str, bytes]] = {}  # waits for its PUBACK, oldest first
         self._sent: set[int] = set()  # on this connection
         self._packet_id = 0
         self._will: tuple[str, bytes] | None = None
@@ -141,16 +143,18 @@ class Broker:
     # to the gateway
 
     def publish(self, topic: str, payload: bytes) -> None:
-        """QoS 1 for the gateway: kept until its PUBACK."""
+        """QoS 1 for the gateway: kept until its PUBACK. A full queue takes no more, as with real brokers."""
+        if len(self._queue) >= QUEUED_MAX:
+            return
         self._packet_id = self._packet_id % 65_535 + 1
-        self._queue.append((self._packet_id, topic, payload))
+        self._queue[self._packet_id] = (topic, payload)
         self._send_queued()
 
     def _send_queued(self) -> None:
         stream = self._stream
         if stream is None or not self._session or stream.gone:
             return
-        for packet_id, topic, payload in self._queue:
+        for packet_id, (topic, payload) in islice(self._queue.items(), IN_FLIGHT_MAX):
             if packet_id not in self._sent:
                 name = topic.encode()
                 body = len(name).to_bytes(2, "big") + name + packet_id.to_bytes(2, "big") + payload
@@ -192,10 +196,9 @@ class Broker:
             end = 2 + (body[0] << 8 | body[1])
             self.on_publish(body[2:end].decode(), body[end + 2 :])
         elif kind == PUBACK:
-            packet_id = body[0] << 8 | body[1]
-            for known, topic, payload in self._queue:
-                if known == packet_id:
-                    self.on_puback(topic, payload)
+            known = self._queue.get(body[0] << 8 | body[1])
+            if known is not None:
+                self.on_puback(*known)
 
     def _take(self, stream: Stream, data: bytes) -> None:
         if self.weather.half_open or stream.gone:
@@ -221,8 +224,9 @@ class Broker:
             self._to_gateway(stream, 0xD0, b"")
         elif kind == PUBACK:
             packet_id = body[0] << 8 | body[1]
-            self._queue = [one for one in self._queue if one[0] != packet_id]
+            self._queue.pop(packet_id, None)
             self._sent.discard(packet_id)
+            self._send_queued()
         elif kind == PUBLISH:
             end = 2 + (body[0] << 8 | body[1])
             if first & 0x06:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
-from datetime import date, timedelta
 from typing import Any
+
+from tests.sim.rich import UTC_OFFSET_MIN, date_text, shape_of
 
 KINDS = (
     "noise", "silence", "power", "flash_power", "rtc_lost", "rtc_wrong", "rtc_drift", "meter_clock", "meter_clock_lost",
@@ -19,8 +20,6 @@ KINDS = (
 )  # fmt: skip
 MODELS = (("export_1p", "export_single"), ("button_1p", "export_button"), ("three_phase_tou", "three_phase_4rate"))
 MONDAY_S = 1_790_006_400 - 1_790_006_400 % 86_400 - 3 * 86_400
-UTC_OFFSET_MIN = 480
-PRICE_DIGITS = 10_000
 
 
 def stream(seed: int, name: str) -> random.Random:
@@ -52,6 +51,8 @@ class Options:
     limits: dict[str, int] = field(default_factory=dict)
     policy: dict[str, Any] = field(default_factory=dict)
     price: int = 5_500
+    shape: dict[str, Any] = field(default_factory=dict)  # what besides prices its tariffs have (rich.py)
+    settlement_days: list[str] = field(default_factory=list)  # DDhh of each meter
 
     def shown(self) -> str:
         """One paragraph for people."""
@@ -61,7 +62,9 @@ class Options:
             "price": self.price, "tick_s": self.tick_s, "tick_ppm": self.tick_ppm,
         }  # fmt: skip
         policy = {name: self.policy[name] for name in ("notice", "hours", "throttle_per_hour", "brake", "offline_right_s")}
-        return f"{what}\n  policy {policy}\n  limits {self.limits}\n  faults {' '.join(sorted(self.faults)) or 'none'}"
+        tariff = " ".join(f"{name}={value}" for name, value in self.shape.items()) or "plain"
+        lines = [f"{what}", f"settles {self.settlement_days}, tariff {tariff}", f"policy {policy}", f"limits {self.limits}"]
+        return "\n  ".join([*lines, f"faults {' '.join(sorted(self.faults)) or 'none'}"])
 
 
 def draw(seed: int, days: float, without: frozenset[str] = frozenset(), meters: int = 0, besides: frozenset[str] = frozenset()) -> Options:
@@ -80,12 +83,15 @@ def draw(seed: int, days: float, without: frozenset[str] = frozenset(), meters: 
     options.program_unit = rng.choice((1, 8, 32, 256))
     options.erase_size = rng.choice((1024, 4096)) if options.program_unit < 256 else 4096
     options.journal_blocks = rng.choice((20, 28, 60))
-    options.tick_s = rng.choices((1, 5, 10), (10, 45, 45))[0]
+    options.tick_s = rng.choices((1, 5, 10), (5, 20, 75))[0]
     options.tick_ppm = rng.choice((0, -80, 80))
     options.start_ticks_ms = rng.choice((0, 2**30 - 30_000_000, rng.randrange(2**30)))
     options.price = rng.choice((5_500, 1, 12_345, 9_999))
     options.limits = _limits(rng)
     options.policy = policy_document(rng, 1, (options.start_s + UTC_OFFSET_MIN * 60) // 86_400)
+    today = (options.start_s + UTC_OFFSET_MIN * 60) // 86_400
+    options.shape = shape_of(stream(seed, "tariff"), today)
+    options.settlement_days = _settlement_days(stream(seed, "settlement"), today)[: options.meters]
     options.faults = frozenset(kind for kind in KINDS if rng.random() < 0.35) - without | besides
     return options
 
@@ -93,6 +99,12 @@ def draw(seed: int, days: float, without: frozenset[str] = frozenset(), meters: 
 def _flags(rng: random.Random) -> dict[str, bool]:
     drawn = rng.random()
     return {"protected": drawn < 0.06, "care": 0.06 <= drawn < 0.12, "exempt": 0.12 <= drawn < 0.16}
+
+
+def _settlement_days(rng: random.Random, today: int) -> list[str]:
+    """The month of most meters closes within the run, at midnight or in the middle of a day."""
+    days = [min(int(date_text(today + rng.choice((1, 1, 2, 20)))[8:]), 28) for _ in range(8)]
+    return [f"{day:02d}{rng.choice((0, 0, 13)):02d}" for day in days]
 
 
 def _limits(rng: random.Random) -> dict[str, int]:
@@ -123,8 +135,8 @@ def policy_document(rng: random.Random, version: int, today: int) -> dict[str, A
     if rng.random() < 0.3:
         extra["notice_hours"] = [{"days": [1, 2, 3, 4, 5, 6, 7], "from": "07:00", "to": "21:00"}]
     if rng.random() < 0.3:
-        listed = {name: [date_of(today + rng.randrange(4))] for name in ("holidays", "hot_days", "cold_days")}
-        extra["calendar"] = {"until": date_of(today + rng.choice((1, 400))), **listed}
+        listed = {name: [date_text(today + rng.randrange(4))] for name in ("holidays", "hot_days", "cold_days")}
+        extra["calendar"] = {"until": date_text(today + rng.choice((1, 400))), **listed}
     if rng.random() < 0.3:
         extra["care"] = {"lead_days": rng.choice((1, 5))}
     return {
@@ -135,21 +147,3 @@ def policy_document(rng: random.Random, version: int, today: int) -> dict[str, A
         "clock_error_max_s": rng.choice((60, 120)), "throttle_per_hour": rng.choice((1, 2, 10)), "brake": brake,
         "offline_right_s": rng.choice((3_600, 86_400, 259_200)), "alarm": rng.choice((True, False)),
     }  # fmt: skip
-
-
-def date_of(day: int) -> str:
-    """Day number since 1970-01-01 as a date."""
-    return (date(1970, 1, 1) + timedelta(days=day)).isoformat()
-
-
-def tariff_document(version: int, effective: str, price: int) -> dict[str, dict[str, Any]]:
-    """The same price by its total (tariff 1) and by four rate registers (tariff 2): -> {"1": ..., "2": ...}."""
-    text = f"{price // PRICE_DIGITS}.{price % PRICE_DIGITS:04d}"
-    head = {"version": version, "effective": effective, "currency": "CNY", "utc_offset_min": UTC_OFFSET_MIN}
-    rates = [f"{one // PRICE_DIGITS}.{one % PRICE_DIGITS:04d}" for one in rate_prices(price)]
-    return {"1": {"tariff": 1, **head, "prices": {"total": text}}, "2": {"tariff": 2, **head, "prices": {"rates": rates}}}
-
-
-def rate_prices(price: int) -> list[int]:
-    """Four rates from one price: peak dearer, valley cheaper."""
-    return [price * 2, price + 7, price, price // 2 + 1]

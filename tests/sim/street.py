@@ -23,6 +23,7 @@ from tests.sim.loop import Loop
 BYTE_BITS = 11
 HOUR_MS = 3_600_000
 CWH_WMS = 36_000_000  # 0.01 kWh in W ms
+ROLLOVER = 100_000_000
 
 
 class LoadPlan:
@@ -47,11 +48,24 @@ class LoadPlan:
 
     def wms(self, start_ms: int, end_ms: int) -> int:
         """Energy between two instants with the relay closed, in W ms, by this plan alone."""
-        total = 0
-        for index, start in enumerate(self.starts):
-            stop = self.starts[index + 1] if index + 1 < len(self.starts) else end_ms
-            total += self.watts[index] * max(0, min(stop, end_ms) - max(start, start_ms))
+        total, index = 0, bisect_right(self.starts, start_ms) - 1
+        while start_ms < end_ms:
+            stop = min(self.starts[index + 1], end_ms) if index + 1 < len(self.starts) else end_ms
+            total += self.watts[index] * (stop - start_ms)
+            start_ms, index = stop, index + 1
         return total
+
+
+    def passed_ms(self, start_ms: int, wms: int) -> int:
+        """When so much has flowed since `start_ms`."""
+        at_ms = start_ms
+        while wms > 0:
+            change_ms, watts = self.next_change(at_ms), self.at(at_ms)
+            if change_ms is None or watts * (change_ms - at_ms) >= wms:
+                return at_ms - (-wms // watts) if watts else at_ms
+            wms -= watts * (change_ms - at_ms)
+            at_ms = change_ms
+        return at_ms
 
 
 class House(Meter):
@@ -62,6 +76,7 @@ class House(Meter):
         self.plan = plan
         self.on_command = on_command
         self.jumped_cwh = 0  # by which somebody moved its register
+        self.was_moved = False
         self.held = False  # it stands where no energy brought it, and nobody let that go
         self.answered_ms = -1  # when it last told its register
         self.alarm_since_ms: int | None = None
@@ -88,7 +103,20 @@ class House(Meter):
         cwh = abs(cwh) if registers[0].cwh + cwh < 0 else cwh
         registers[0].wms += cwh * CWH_WMS
         self.jumped_cwh += 0 if self.energy.forward.rates else cwh
-        self.held = True
+        self.held = self.was_moved = True
+
+    def flowed_at_ms(self, register_cwh: int) -> int:
+        """When the register came to show that, by plan and relay alone; of a register that nobody moved."""
+        left = (register_cwh - self.start_cwh) % ROLLOVER * CWH_WMS
+        is_open, at_ms = False, 0
+        for until_ms, opens in [*self.moved, (self.now_ms, False)]:
+            if not is_open:
+                through = self.plan.wms(at_ms, until_ms)
+                if through >= left:
+                    return self.plan.passed_ms(at_ms, left)
+                left -= through
+            at_ms, is_open = until_ms, opens
+        return at_ms
 
     def true_wms(self, now_ms: int, initially_open: bool) -> int:
         """What must have flowed since the beginning: the plan, but for the time behind an open relay."""

@@ -33,7 +33,8 @@ from tests.sim.flash import Flash, PowerLost, Violation
 from tests.sim.judge import Condemned, Judge
 from tests.sim.link import Broker
 from tests.sim.loop import Loop, SpinningLoop, Task, installed
-from tests.sim.options import MODELS, UTC_OFFSET_MIN, Options, rate_prices, stream, tariff_document
+from tests.sim.options import MODELS, Options, stream
+from tests.sim.rich import UTC_OFFSET_MIN, Rich, date_text, documents_of
 from tests.sim.street import House, LoadPlan, Pair
 
 FOLDER = "/dev/shm" if Path("/dev/shm").is_dir() else None
@@ -43,10 +44,12 @@ TICKS_MASK = (1 << 30) - 1
 NOTES_MAX = 40
 RESERVES_MAX = 12  # blocks that are kept for a snapshot, credits and acknowledgements
 ACCOUNT_FIRST = 1001
+SILENCE_MS_MAX = 600_000
+TARIFFS_FROM = 20_454  # 2026-01-01
 # Waits that end only to look around: each is bounded by what it waits for besides, so long ones cost no reaction.
 IDLE = (
-    (console_task, "IDLE_MS", 30_000), (supervisor, "CHECK_MS", 20_000), (sync_task, "BEAT_MS", 20_000),
-    (bus_task, "IDLE_WAIT_MS", 20_000),
+    (console_task, "IDLE_MS", 200_000), (supervisor, "CHECK_MS", 200_000), (sync_task, "BEAT_MS", 200_000),
+    (bus_task, "IDLE_WAIT_MS", 200_000),
 )  # fmt: skip
 
 
@@ -169,13 +172,15 @@ class World:
         self._write_files()
         self.central = Central(self.loop, self.broker, self.gateway, options.start_s, options.batch_ms, self.folder)
         commands.import_site(self.central.db, str(self.folder / "settings.json"), str(self.folder / "key"))
-        for document in tariff_document(1, "2026-01-01", options.price).values():
+        for document in self.tariff_documents(1, TARIFFS_FROM, options.price).values():
             self.central.set_document("tariff", document)
         self.central.set_document("policy", options.policy)
         heard = self.broker.heard
 
         def hear(topic: str, payload: bytes) -> None:
             heard(topic, payload)
+            if not topic.endswith("/journal"):
+                return
             held = self.central.number("SELECT sequence FROM gateways WHERE name = ?", self.gateway)
             self.held_by_central_max = max(self.held_by_central_max, held)
 
@@ -241,7 +246,7 @@ class World:
         _, model = MODELS[options.models[index]]
         cfg = MeterCfg.model_validate({
             "address": f"{210000000001 + index:012d}", "model": model, "forward_cwh": rng.choice((0, 123_456, 99_999_000)),
-            "reply_delay_ms": 40, "reply_jitter_ms": 60,
+            "reply_delay_ms": 40, "reply_jitter_ms": 60, "settlement_day": options.settlement_days[index],
         })  # fmt: skip
         cfg.relay.trip_delay_min = rng.choice((0, 0, 1, 5))
         until_ms = int((options.days + 3) * DAY_MS)
@@ -257,24 +262,25 @@ class World:
             row = {"account": ACCOUNT_FIRST + index, "address": house.address, "model": name, "password_level": 2}
             row.update({"password": "000000", "tariff": 2 if options.models[index] == 2 else 1, "policy": 1})
             rows.append({**row, **options.flags[index]})
-        limits = {"accounts_max": 8, **options.limits}
+        limits = {"accounts_max": 8, "task_silence_max_ms": SILENCE_MS_MAX, **options.limits}
         settings = {
             "gateway": self.gateway, "uplink": {"host": "127.0.0.1", "port": 1, "keep_alive_s": 60}, "line": {"baud": 2400},
             "poll_period_s": options.poll_period_s, "utc_offset_min": UTC_OFFSET_MIN, "meters": rows, "limits": limits,
         }  # fmt: skip
         (self.folder / "settings.json").write_text(json.dumps(settings))
         (self.folder / "key").write_text(KEY.hex())
-        for identity, document in tariff_document(1, "2026-01-01", options.price).items():
+        for identity, document in self.tariff_documents(1, TARIFFS_FROM, options.price).items():
             (self.folder / f"tariff_{identity}_1.json").write_text(json.dumps(document))
-        self.know_tariff(1, 0, options.price)
         (self.folder / "policy_1_1.json").write_text(json.dumps(options.policy))
         self.know_policy(options.policy)
         self.judge.books.documents |= {(1, 1, 1), (1, 2, 1), (2, 1, 1)}
 
-    def know_tariff(self, version: int, effective_day: int, price: int) -> None:
-        tariffs = self.judge.books.tariffs
-        tariffs[1, version] = Version(effective_day, {0: price})
-        tariffs[2, version] = Version(effective_day, dict(enumerate(rate_prices(price), 1)))
+    def tariff_documents(self, version: int, effective_day: int, price: int) -> dict[str, dict[str, Any]]:
+        """Both tariffs of this run at that price; the judges know them before anybody else."""
+        documents = documents_of(self.options.shape, version, date_text(effective_day), price)
+        for identity, document in documents.items():
+            self.judge.books.tariffs[int(identity), version] = Version(effective_day, Rich(document))
+        return documents
 
     def know_policy(self, document: dict[str, Any]) -> None:
         known = dict(document)
