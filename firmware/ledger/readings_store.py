@@ -179,7 +179,9 @@ class Readings:
             self._at = self.region.erase_size  # the next block says where the numbers go on
 
     def append(self, account, at_s, quality, marks, registers, power_w, status_word):
-        """Add a reading; its number. Durable, and shown, after commit()."""
+        """Add a reading; its number. Durable, and shown, after commit(). StorageFault once the medium failed."""
+        if self.failed:
+            raise StorageFault("readings are read-only after a failure of the medium")
         if self._pending_bytes + ENTRY_SIZE > min(len(self._pending), self.region.erase_size - self._at):
             self._program_pending()
             if self._at + align(ENTRY_SIZE, self._unit) > self.region.erase_size:
@@ -253,6 +255,8 @@ class Readings:
     def _program_pending(self):
         if not self._pending_bytes:
             return
+        if self.failed:  # the unit at which it failed may be touched: it is not tried again
+            raise StorageFault("readings are read-only after a failure of the medium")
         end = align(self._pending_bytes, self._unit)
         for at in range(self._pending_bytes, end):
             self._pending[at] = 0xFF

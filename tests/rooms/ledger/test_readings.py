@@ -1,11 +1,12 @@
 """The readings ring: numbered, bounded, the oldest dropped first and said so."""
 
+from firmware.base.faults import StorageFault
 from firmware.base.limits import Limits
 from firmware.ledger import record_kinds as kinds
 from firmware.ledger.ledger_store import Ledger
 from firmware.ledger.reading_entry import crc16, entry_into, is_entry
 from firmware.ledger.readings_store import BlockRing
-from tests.kit import cases, eq
+from tests.kit import cases, eq, raises
 from tests.nor_ram import RamRegion
 
 UNITS = ((1,), (32,), (256,))
@@ -190,3 +191,23 @@ def test_a_lost_header_costs_the_readings_of_its_block_and_no_others():
         found += [row[0] for row in again.outbox.readings_from(found[-1] + 1 if found else 1, 300)]
     eq(found, [n for n in range(1, number + 1) if not lost_from <= n <= lost_to])
     eq(read(again, number + 1), number + 1)
+
+
+def test_a_unit_at_which_the_medium_failed_is_not_tried_again():
+    """The driver said no, and may have programmed half of it all the same."""
+
+    def check(unit):
+        region, ledger = fresh(unit)
+        read(ledger, 1)
+        read(ledger, 2, commit=False)
+        region.fail_next = "program"
+        raises(StorageFault, ledger.commit)
+        region.fail_next = None
+        before = region.programmed_bytes
+        raises(StorageFault, ledger.commit)
+        raises(StorageFault, lambda: read(ledger, 3))
+        eq((region.programmed_bytes, ledger.sound), (before, False))
+        again = make(region)
+        eq(again.readings.last_number, 1)
+
+    cases(UNITS, check)
