@@ -65,7 +65,8 @@ class Actors:
             "tariffs": (12 * HOUR_MS, self._tariff), "policies": (12 * HOUR_MS, self._policy),
             "keep_power": (10 * HOUR_MS, self._keep_power), "old_messages": (2 * HOUR_MS, self._old_message),
             "jump": (12 * HOUR_MS, self._jump), "central_clock": (10 * HOUR_MS, self._central_clock),
-            "long_offline": (10 * HOUR_MS, self._long_offline),
+            "long_offline": (10 * HOUR_MS, self._long_offline), "flash_fails": (10 * HOUR_MS, self._flash_fails),
+            "exchange": (10 * HOUR_MS, self._exchange),
         }  # fmt: skip
         for kind, (mean_ms, act) in rare.items():
             if kind in self.faults:
@@ -162,7 +163,21 @@ class Actors:
         if not self.world.dead:
             self.world.flash.fate = self._stream("fate").randrange(40)
 
+    def _flash_fails(self) -> None:
+        """The medium fails; who looks at it switches the board off and on."""
+        if not self.world.dead:
+            self.world.flash.fails = self._stream("flash_fails").randrange(40)
+            self._for_a_while("flash_fails", self._power_cut)
+
     # the street
+
+    def _exchange(self) -> None:
+        """An installer puts another meter in the place of one, and writes it into the settings, while the board is off."""
+        world = self.world
+        house = self._house("exchange")
+        if not world.dead and not house.held:
+            world.exchange(house)
+            raise PowerLost
 
     def _house(self, kind: str) -> House:
         return self._stream(kind).choice(self.world.houses)
@@ -268,7 +283,9 @@ class Actors:
         """A good day begins, and it does not end."""
         world = self.world
         world.healed = True
-        world.flash.fate = None
+        world.flash.fate = world.flash.fails = None
+        if world.flash.broken:
+            world.loop.after(1, self._power_cut)
         world.pair.noise = Noise()
         weather = world.broker.weather
         weather.half_open = False

@@ -2,7 +2,8 @@
 
 `tap(records)` gets the records of each step once they are durable, parsed by host_tools.journal_reader from the bytes that were
 programmed: what the gateway has promised is known at the instant of its sync, from its flash and from nobody's word. `fate`
-counts operations down to the one in the middle of which the power goes. A tear leaves what tests/mortal_region.py leaves.
+counts operations down to the one in the middle of which the power goes, `fails` to the one that the driver reports as failed: then the
+medium is `broken` until the power comes back. A tear leaves what tests/mortal_region.py leaves.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
+from firmware.base.faults import StorageFault
 from host_tools.journal_reader import BadRecord, Record, parse_record
 from tests.sim.loop import Abandoned
 
@@ -36,6 +38,8 @@ class Flash:
         self.image = bytearray(b"\xff" * size)  # what a reader of this life sees
         self.tap: Callable[[list[Record]], None] = lambda records: None
         self.fate: int | None = None
+        self.fails: int | None = None
+        self.broken = False
         self.erases = 0
         self.torn = ""
         self._stable = bytearray(self.image)
@@ -67,6 +71,11 @@ class Flash:
             raise Violation(f"units {first} to {last - 1} are programmed a second time")
         self._touched[first:last] = b"\x01" * (last - first)
         data = bytes(memoryview(buf)[start:end])
+        if self._strikes():
+            done = self._rng.randrange(count // unit) * unit
+            self.image[offset : offset + done] = data[:done]
+            self._pending += [(offset, data[:done])] if done else []
+            raise StorageFault("the driver says that it did not program")
         self.image[offset : offset + count] = data
         self._pending.append((offset, data))
         self._meet()
@@ -81,11 +90,15 @@ class Flash:
         self._touched[first : first + count] = bytes(count)
         self._pending.append((offset, None))
         self.erases += 1
+        if self._strikes():
+            raise StorageFault("the driver says that it did not erase")
         self._meet()
 
     def sync(self) -> None:
         if self._dead:
             raise PowerLost
+        if self._strikes():
+            raise StorageFault("the driver says that it did not sync")
         self._meet()
         pending, self._pending = self._pending, []
         records: list[Record] = []
@@ -100,7 +113,14 @@ class Flash:
         if records:
             self.tap(records)
 
-    # power
+    # failures and power
+
+    def _strikes(self) -> bool:
+        """The medium fails at this operation, and at all later ones of this life."""
+        if self.fails is not None:
+            self.fails -= 1
+            self.broken = self.broken or self.fails < 0
+        return self.broken
 
     def _meet(self) -> None:
         if self.fate is None:
@@ -112,7 +132,7 @@ class Flash:
     def power_lost(self) -> None:
         """Some of what was not synced is there, one operation torn; from now on this object raises until `power_back`."""
         self._dead = True
-        self.fate = None
+        self.fate = self.fails = None
         draw = self._rng
         image, touched = self._stable, self._stable_touched
         self.torn = ""
@@ -127,7 +147,7 @@ class Flash:
         self._touched = bytearray(touched)
 
     def power_back(self) -> None:
-        self._dead = False
+        self._dead = self.broken = False
 
     def _apply(self, image: bytearray, touched: bytearray, offset: int, data: bytes | None) -> None:
         length = self.erase_size if data is None else len(data)

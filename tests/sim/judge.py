@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import cbor2
 
 from host_tools.journal_reader import JournalImage, Record, kinds
-from tests.sim.books import CUT, ROLLOVER, UNBOUND, Account, Books, notice_counts
+from tests.sim.books import CUT, ROLLOVER, Account, Books, notice_counts
 from tests.sim.place import FIXED_FEE, MINIMUM
 from tests.sim.rich import date_text
 from tests.sim.street import House
@@ -110,11 +110,12 @@ class Judge:
 
     def _charged(self, record: Record) -> None:
         """Nobody pays for energy that has not flowed, and at no price that was not in force between."""
-        house = self.world.house_of(record.number("account"))
+        house = self.world.meters.get(record.octets("serial"))  # perhaps one that is no more: its last charge
         account = self.books.account(record.number("account"))
-        if house is None or record.octets("serial") != house.wire_address or record.number("cause") in (FIXED_FEE, MINIMUM):
+        if house is None or record.octets("serial") != account.serial or record.number("cause") in (FIXED_FEE, MINIMUM):
             return
-        house.advance(self.world.loop.now_ms)
+        if house in self.world.houses:
+            house.advance(self.world.loop.now_ms)
         shown, start = house.energy.forward.shown(), account.bound_cwh
         rate = record.number("rate")
         used = (record.number("to_cwh") - start[rate]) % ROLLOVER
@@ -140,9 +141,9 @@ class Judge:
 
     def _month(self, record: Record) -> None:
         """The register of a settlement day is one that the meter keeps, of that day, and told at most a few times."""
-        house, at_s = self.world.house_of(record.number("account")), record.number("settled_at_s")
-        if house is None or record.octets("serial") != house.wire_address:
-            return
+        house, at_s = self.world.meters.get(record.octets("serial")), record.number("settled_at_s")
+        if house is None or self.world.account_of(house) != record.number("account"):
+            self.condemn(f"account {record.account}: a month of a meter that is not its own")
         told = record.fields["from_cwh"]
         assert isinstance(told, list)
         if not any(told) and not house.history.settlements and (house.energy.forward.rates or not house.start_cwh):
@@ -159,7 +160,7 @@ class Judge:
     def due_ucu(self, number: int) -> int | None:
         """The true available balance: credits that are durable, minus all energy that has flowed, at the dearest price in question."""
         account, house = self.books.account(number), self.world.house_of(number)
-        if account.serial == UNBOUND or house is None:
+        if house is None or account.serial != house.wire_address:
             return None
         house.advance(self.world.loop.now_ms)
         shown = house.energy.forward.shown()

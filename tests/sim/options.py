@@ -17,6 +17,7 @@ KINDS = (
     "link_down", "half_open", "link_cuts", "lost", "twice", "late", "slow_link", "away", "orders", "tariffs", "policies",
     "keep_power", "two_issuers", "echo", "old_messages",
     "jump", "central_clock", "long_offline",
+    "flash_fails", "exchange",
 )  # fmt: skip
 MODELS = (("export_1p", "export_single"), ("button_1p", "export_button"), ("three_phase_tou", "three_phase_4rate"))
 MONDAY_S = 1_790_006_400 - 1_790_006_400 % 86_400 - 3 * 86_400

@@ -125,6 +125,8 @@ def _compare(world: World) -> None:
         number = world.account_of(house)
         account = books.account(number)
         house.advance(world.loop.now_ms)
+        if account.serial != house.wire_address:
+            judge.condemn(f"account {number}: its meter was never bound")
         flowed_cwh = house.start_cwh + house.jumped_cwh + house.true_wms(world.loop.now_ms, False) // CWH_WMS
         if flowed_cwh % ROLLOVER != house.register_cwh:
             judge.condemn(f"account {number}: {flowed_cwh} cwh have flowed, the meter shows {house.register_cwh}")

@@ -71,7 +71,7 @@ class LoadPlan:
 class House(Meter):
     """A meter with the household behind it; `moved` are its relay's movements as (ms, open)."""
 
-    def __init__(self, cfg: MeterCfg, local_ms: int, plan: LoadPlan, speed: int, on_command: Callable[[House, str, bool], None]) -> None:
+    def __init__(self, cfg: MeterCfg, now_ms: int, local_ms: int, plan: LoadPlan, on_command: Callable[[House, str, bool], None]) -> None:
         self.moved: list[tuple[int, bool]] = []
         self.plan = plan
         self.on_command = on_command
@@ -80,8 +80,9 @@ class House(Meter):
         self.held = False  # it stands where no energy brought it, and nobody let that go
         self.answered_ms = -1  # when it last told its register
         self.alarm_since_ms: int | None = None
-        super().__init__(cfg, 0, local_ms, speed, 2400, self._note)
-        self._load = plan
+        super().__init__(cfg, now_ms, local_ms, 1, 2400, self._note)
+        self._load, self._load_start_ms = plan, 0
+        self.since_ms = now_ms
         self.start_cwh = cfg.forward_cwh
         self.wire_address = bytes.fromhex(self.address)[::-1]
 
@@ -108,7 +109,7 @@ class House(Meter):
     def flowed_at_ms(self, register_cwh: int) -> int:
         """When the register came to show that, by plan and relay alone; of a register that nobody moved."""
         left = (register_cwh - self.start_cwh) % ROLLOVER * CWH_WMS
-        is_open, at_ms = False, 0
+        is_open, at_ms = False, self.since_ms
         for until_ms, opens in [*self.moved, (self.now_ms, False)]:
             if not is_open:
                 through = self.plan.wms(at_ms, until_ms)
@@ -120,7 +121,7 @@ class House(Meter):
 
     def true_wms(self, now_ms: int, initially_open: bool) -> int:
         """What must have flowed since the beginning: the plan, but for the time behind an open relay."""
-        total, closed_since = 0, None if initially_open else 0
+        total, closed_since = 0, None if initially_open else self.since_ms
         for at_ms, is_open in [*self.moved, (now_ms, True)]:
             if is_open and closed_since is not None:
                 total += self.plan.wms(closed_since, at_ms)
@@ -147,7 +148,7 @@ class Pair:
 
     def __init__(self, loop: Loop, houses: list[House], rng: random.Random) -> None:
         self.noise = Noise()
-        self.houses = {house.wire_address: house for house in houses}
+        self.houses = {house.wire_address: house for house in houses}  # whoever hears a request
         self.echo = False
         self.requests = 0
         self._loop = loop

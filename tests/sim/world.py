@@ -24,7 +24,7 @@ from firmware.gateway_slot import Slots
 from firmware.main import Firmware, Site
 from firmware.meter_bus import bus_task
 from firmware.sync import sync_task
-from host_tools.head_end import commands
+from host_tools.head_end import commands, registers
 from host_tools.journal_reader import read_region
 from host_tools.simulators.config import MeterCfg
 from tests.sim.books import Version
@@ -164,7 +164,8 @@ class World:
         self.flash = Flash(size, options.erase_size, options.program_unit, journal, stream(options.seed, "flash"))
         self.broker = Broker(self.loop, stream(options.seed, "link"))
         self.judge = Judge(self)
-        self.houses = [self._house(index) for index in range(options.meters)]
+        self.meters: dict[bytes, House] = {}  # all that there ever were
+        self.houses = [self._house(index, 0) for index in range(options.meters)]
         self.pair = Pair(self.loop, self.houses, stream(options.seed, "line"))
         self.flash.tap = self._on_durable
         self.broker.on_puback = self.judge.on_puback
@@ -205,7 +206,7 @@ class World:
         return self.houses[index] if 0 <= index < len(self.houses) else None
 
     def account_of(self, house: House) -> int:
-        return ACCOUNT_FIRST + self.houses.index(house)
+        return ACCOUNT_FIRST + int(house.address) % 100 - 1
 
     def flags_of(self, account: int) -> int:
         flags = self.options.flags[account - ACCOUNT_FIRST]
@@ -219,7 +220,9 @@ class World:
         return self.judge.books.released
 
     def may_be_full(self) -> bool:
-        """A journal without room gives no verdict; the head-end sends the message again."""
+        """A journal without room, or whose medium failed, gives no verdict; the head-end sends the message again."""
+        if self.flash.broken:
+            return True
         size, image, books = self.flash.erase_size, self.flash.image, self.judge.books
         heads = [image[at : at + 16] for at in range(0, self.flash.journal_bytes, size) if image[at : at + 4] == b"LJ01"]
         first = sorted(int.from_bytes(head[12:16], "little") for head in heads)
@@ -233,28 +236,42 @@ class World:
     def disturbed_since(self, house: House, since_ms: int) -> bool:
         noise = self.pair.noise
         noisy = noise.deaf or noise.drop or noise.flip or noise.truncate or noise.garbage or noise.late
-        return self.dead or house.silent or bool(noisy) or house.clock.state != "ok" or self._disturbed_ms >= since_ms
+        return self.dead or self.flash.broken or house.silent or bool(noisy) or house.clock.state != "ok" or self._disturbed_ms >= since_ms
 
     def note(self, text: Callable[[], str] | str) -> None:
         self.notes.append((self.loop.now_ms, text))
 
     # making
 
-    def _house(self, index: int) -> House:
+    def _house(self, index: int, number: int) -> House:
+        """The meter of that account; `number` counts those before it."""
         options = self.options
-        rng = stream(options.seed, f"house {index}")
+        rng = stream(options.seed, f"house {index}" + (f" {number}" if number else ""))
         _, model = MODELS[options.models[index]]
         cfg = MeterCfg.model_validate({
-            "address": f"{210000000001 + index:012d}", "model": model, "forward_cwh": rng.choice((0, 123_456, 99_999_000)),
+            "address": f"{210000000001 + 100 * number + index:012d}", "model": model, "forward_cwh": rng.choice((0, 123_456, 99_999_000)),
             "reply_delay_ms": 40, "reply_jitter_ms": 60, "settlement_day": options.settlement_days[index],
         })  # fmt: skip
         cfg.relay.trip_delay_min = rng.choice((0, 0, 1, 5))
-        until_ms = int((options.days + 3) * DAY_MS)
-        local_ms = (options.start_s + self.offset_s) * 1000
-        plan = LoadPlan(rng, until_ms, options.peak_w)
-        return House(cfg, local_ms, plan, 1, self.judge.on_command)
+        now_ms = self.loop.now_ms
+        local_ms = (options.start_s + self.offset_s) * 1000 + now_ms
+        plan = self.houses[index].plan if number else LoadPlan(rng, int((options.days + 3) * DAY_MS), options.peak_w)
+        house = House(cfg, now_ms, local_ms, plan, self.judge.on_command)
+        self.meters[house.wire_address] = house
+        return house
 
-    def _write_files(self) -> None:
+    def exchange(self, house: House) -> None:
+        """Another meter of the same kind measures this household from now on."""
+        index = self.houses.index(house)
+        house.advance(self.loop.now_ms)
+        other = self._house(index, 1 + sum(1 for one in self.meters.values() if one.plan is house.plan))
+        self.houses[index] = other
+        self.pair.houses = {one.wire_address: one for one in self.houses}
+        self._write_settings()
+        registers.exchange(self.central.db, str(self.account_of(other)), other.address, None, self.central.now_s)
+        self.note(f"account {self.account_of(other)} gets meter {other.address} for {house.address}, which shows {house.register_cwh}")
+
+    def _write_settings(self) -> None:
         options = self.options
         rows = []
         for index, house in enumerate(self.houses):
@@ -268,6 +285,10 @@ class World:
             "poll_period_s": options.poll_period_s, "utc_offset_min": UTC_OFFSET_MIN, "meters": rows, "limits": limits,
         }  # fmt: skip
         (self.folder / "settings.json").write_text(json.dumps(settings))
+
+    def _write_files(self) -> None:
+        options = self.options
+        self._write_settings()
         (self.folder / "key").write_text(KEY.hex())
         for identity, document in self.tariff_documents(1, TARIFFS_FROM, options.price).items():
             (self.folder / f"tariff_{identity}_1.json").write_text(json.dumps(document))
@@ -349,6 +370,8 @@ class World:
             fault = self._life.error
             if isinstance(fault, MaintenanceAsked):
                 return
+            if self.flash.broken:
+                raise PowerLost  # the board resets
             raise Condemned(f"life {self.boots} ended by itself: {fault!r}")
 
     def close(self) -> None:
