@@ -78,6 +78,7 @@ class _Account:
         self.readings = Readings(db, account, self.gateway_id)
         self.standing = Standing()
         self.began_s = 0  # when the energy of the next charge began
+        self.line = (0, 0, 0)  # the last line of energy: its sequence, its reading, when its energy began
         self.states = _given_states(db, self.gateway_id)
         self.credits: dict[tuple[int, int], tuple[int, int]] = {}  # (issuer, number) -> (amount, total), by our own addition
         self.credited: dict[int, tuple[int, int]] = {}  # issuer -> (number, total) by the gateway's records
@@ -265,14 +266,17 @@ class _Account:
             return
         span = self.segment.passed(start, end) if self.segment else (end - start) % ROLLOVER
         ratio = self.segment.ratio if self.segment else 1
-        own_price, said = self.tariffs.price_of(record, self.gateway_id, self.began_s, self.standing, (span, ratio))
+        at_s = record.number("reading_at_s")
+        began_s = self.line[2] if self.line[:2] == (record.sequence - 1, at_s) else self.began_s  # another register of one reading
+        self.line = (record.sequence, at_s, began_s)
+        own_price, said = self.tariffs.price_of(record, self.gateway_id, began_s, self.standing, (span, ratio))
         if record.number("tariff") not in self.own_tariffs:
             said.insert(0, f"tariff {record.number('tariff')} is not the account's, {', '.join(map(str, sorted(self.own_tariffs)))} is")
         self._charge_span(record, rate, start, end, span)
         for sentence in said:
             self.name(record, sentence)
         if not record.number("marks") & MORE_FOLLOWS:
-            self.began_s = record.number("reading_at_s")
+            self.began_s = at_s
         amount = span * ratio * own_price
         self.result.charged_ucu += amount
         self.result.charged_cwh += span * ratio

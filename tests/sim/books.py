@@ -50,6 +50,7 @@ class Account:
     order: int = 0
     wish_ms: int = 0
     place: Place = field(default_factory=Place)
+    line: tuple[int, int, int] = (0, 0, 0)  # sequence, reading and beginning of the last line of energy
 
     @property
     def balance_ucu(self) -> int:
@@ -183,7 +184,11 @@ class Books:
             yield f"charges rate {rate} from {start}, the charge before ended at {account.charged_cwh[rate]}"
         if span > ROLLOVER // 2:
             yield f"charges rate {rate} backwards, from {start} to {end}"
-        yield from self._charged_by(record, account)
+        at_s = record.number("reading_at_s")
+        of_one_reading = account.line[:2] == (record.sequence - 1, at_s)
+        began_s = account.line[2] if of_one_reading else account.charged_at_s
+        account.line = (record.sequence, at_s, began_s)
+        yield from self._charged_by(record, began_s)
         yield from self._priced(record, account, version, span)
         account.charged_cwh[rate] = end
         account.energy_cwh += span
@@ -219,9 +224,9 @@ class Books:
         if (record.number("amount_ucu"), record.number("total_charged_ucu")) != (amount, account.charged_ucu):
             yield f"charges {record.number('amount_ucu')} of {record.number('total_charged_ucu')}, not {amount} of {account.charged_ucu}"
 
-    def _charged_by(self, record: Record, account: Account) -> Iterator[str]:
+    def _charged_by(self, record: Record, began_s: int) -> Iterator[str]:
         """The version of the day on which the span began, else of the day on which it ended, of those that are known by now."""
-        begun, ended = self.local_day(account.charged_at_s), self.local_day(record.number("reading_at_s"))
+        begun, ended = self.local_day(began_s), self.local_day(record.number("reading_at_s"))
         version = self.in_force(record.number("tariff"), min(begun, ended)) or self.in_force(record.number("tariff"), ended)
         if version != record.number("version"):
             yield f"charges by version {record.number('version')}, version {version} is in force from day {min(begun, ended)} on"

@@ -227,3 +227,23 @@ def test_the_lines_of_one_reading_reach_its_register_with_the_last_one(books, be
     books.hear("up/readings", cbor2.dumps({1: False, 2: items}))
     found = [one for one in books.differences() if "charged up to 1002.00" in one]
     assert [one for one in found if word in one] == found and bool(found) == bool(word)
+
+
+def test_the_registers_of_one_reading_are_all_of_the_day_on_which_their_energy_began(books):
+    """A newer version begins with the midnight at which a meter of two rates is charged."""
+    at_s = NOW_S - (NOW_S + 480 * 60) % 86_400 + 86_400
+    for version, day in ((4, "2026-01-01"), (5, date.fromordinal(719_163 + (at_s + 480 * 60) // 86_400).isoformat())):
+        document = TARIFF | {"version": version, "effective": day, "prices": {"rates": ["0.5000", "0.2500"]}}
+        commands.set_document(books.db, "tariff", books.file(f"{version}.json", document), NOW_S)
+    books.gateway.append("EPOCH", epoch=1, reason=1, boot_count=1, firmware=1)
+    serial = bytes.fromhex("000000000001")[::-1]
+    for version in (4, 5):
+        books.gateway.append("DOCUMENT", what=1, id=1, version=version, digest=bytes(8))
+    books.gateway.append("SEGMENT", account=1001, serial=serial, rates=2, from_cwh=[0, 10, 20, 0, 0])
+    books.gateway.charge(10, 15, price=5000, rate=1, version=4, reading_at_s=at_s)
+    books.gateway.charge(20, 25, price=2500, rate=2, version=4, reading_at_s=at_s)
+    books.journal(1)
+    assert not [one for one in books.differences() if "is in force" in one]
+    books.gateway.charge(15, 16, price=5000, rate=1, version=4, reading_at_s=at_s + 60)
+    books.journal(7)
+    assert [one for one in books.differences() if "version 4 was charged, version 5 is in force" in one]
