@@ -1,0 +1,179 @@
+"""Cut the story of the hall at every flash operation, and once more in the life that recovers; one line of JSON.
+
+usage: micropython -m tests.powercut.hall_sweep once [MUTANT]
+       micropython -m tests.powercut.hall_sweep twice EVERY      the recovery from one of EVERY images is cut, too
+
+Each program is cut at its first, a middle and its last byte, each erase likewise, each sync before it is done; two images each:
+what went before and a torn piece of the operation, and what was synced and a torn piece. From each a new life goes on with the step
+that was under way, to the end: it must end as the life that nobody cut. MUTANT breaks the hall: then something must be found.
+"""
+
+import gc
+import json
+import sys
+
+from firmware.base.faults import StorageFault
+from firmware.ledger.block import is_blank
+from tests.hall_kit import alone
+from tests.powercut import hall_story as story
+
+FOUND_MAX = 3
+AGAIN_STEPS = 2  # that a life which is to be cut again tells
+
+
+class Image:
+    """What a cut left: the flash, and where the world outside was."""
+
+    def __init__(self, world, step, flash, programmed):
+        self.flash, self.programmed = bytes(flash), bytes(programmed)
+        self.step, self.boots, self.at_s = step, world.boots, world.rtc.at_s
+
+    def put(self, world):
+        world.region.load(self.flash, self.programmed)
+        world.boots, world.rtc.at_s = self.boots, self.at_s
+
+
+class Sweep:
+    """`images` of one life, told from `first` on for `steps` steps."""
+
+    def __init__(self, world):
+        self.world = world
+        self.images = []
+        self.step = 0
+        self._last = None
+
+    def tell(self, first, steps):
+        """Tell steps, keeping what a cut at each operation would leave -> (books, trouble) at the end."""
+        told = []
+        region = self.world.region
+
+        def script(world):
+            self.step = first
+            for step in range(first, min(first + steps, len(story.STEPS))):
+                self.step = step
+                story.STEPS[step](world)
+            told.append(story.books(world))
+            told.append(story.trouble(world))
+
+        region.on_cut = self._keep
+        try:
+            alone(self.world, script)
+        finally:
+            region.on_cut = None
+        return told
+
+    def _keep(self, region, torn):
+        unit = region.torn_unit
+        for left, units, all_of_it in ((region.flash, region.programmed, True), (region.stable, region.stable_programmed, False)):
+            flash, programmed = bytearray(left), bytearray(units)
+            torn(flash, len(self.images))
+            # flash takes its operations in order: a medium that forgot those before has not begun this one, unless it shows
+            if unit >= 0 and (all_of_it or not is_blank(flash, unit * region.program_unit, (unit + 1) * region.program_unit)):
+                programmed[unit] = 1
+            if flash != self._last:
+                self.images.append(Image(self.world, self.step, flash, programmed))
+            self._last = flash
+
+
+def end_of(world, image):
+    """The rest of the story from an image -> (books, trouble)."""
+    image.put(world)
+    quiet = Sweep(world)
+    quiet._keep = lambda region, torn: None
+    return quiet.tell(image.step, len(story.STEPS))
+
+
+def judge(world, image, wanted):
+    """A sentence when the life from this image does not end as it should."""
+    try:
+        books, trouble = end_of(world, image)
+    except StorageFault as fault:
+        return "the region refused: " + str(fault)
+    return trouble or (None if books == wanted else "ends as %r, not as %r" % (books, wanted))
+
+
+def main(how, choice=None):
+    """Sweep and tell."""
+    every = int(choice) if how == "twice" else 0
+    if choice and not every:
+        MUTANTS[choice]()
+    world = story.new_world()
+    outer = Sweep(world)
+    wanted, trouble = outer.tell(0, len(story.STEPS))
+    told = {"how": how, "operations": world.region.operations, "images": len(outer.images), "again": 0, "found": []}
+    if trouble:
+        told["found"].append(["uncut", trouble])
+    for number, image in enumerate(outer.images):
+        if len(told["found"]) >= FOUND_MAX:
+            break
+        if every:
+            if number % every == 0:
+                again(world, image, wanted, told, number)
+            continue
+        trouble = judge(world, image, wanted)
+        if trouble:
+            told["found"].append([number, image.step, trouble])
+    print(json.dumps(told))
+
+
+def again(world, image, wanted, told, number):
+    """Recover from an image and cut that life everywhere."""
+    image.put(world)
+    inner = Sweep(world)
+    inner.tell(image.step, AGAIN_STEPS)
+    told["again"] += len(inner.images)
+    for place, second in enumerate(inner.images):
+        trouble = judge(world, second, wanted)
+        if trouble:
+            told["found"].append([number, place, second.step, trouble])
+            break
+    del inner
+    gc.collect()
+
+
+def _credit_before_its_record():
+    """The credit is acknowledged before it is durable: no sync behind it."""
+    from firmware.ledger.ledger_store import Ledger
+
+    Ledger.commit = lambda self: None
+
+
+def _visit_forgotten():
+    """A restart does not know that a visit was ordered in this episode."""
+    from firmware.ledger.accounts import Accounts
+
+    Accounts._on_visit = lambda self, values, at_s: None
+
+
+def _exemption_without_end():
+    """Nobody writes the ends of exemptions again behind a snapshot, and the fold forgets what is older."""
+    from firmware.ledger import record_kinds as kinds
+    from firmware.ledger.accounts import Accounts
+
+    apply = Accounts.apply
+
+    def forget(self, kind, values, sequence, at_s):
+        apply(self, kind, values, sequence, at_s)
+        if kind == kinds.SNAPSHOT_END:
+            self.exempt_until.clear()
+
+    Accounts.apply = forget
+
+
+def _emergency_each_life():
+    """The emergency credit of an episode is given again after a restart."""
+    from firmware.ledger.accounts import Accounts
+
+    Accounts._on_emergency = lambda self, values, at_s: None
+
+
+MUTANTS = {
+    "no_commit": _credit_before_its_record,
+    "visit": _visit_forgotten,
+    "exemption": _exemption_without_end,
+    "emergency": _emergency_each_life,
+}
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,40 @@
+"""The whole hall keeps its promises at every flash operation: exemptions, visits, emergency credit, months, snapshots; on MicroPython.
+
+The sweep is tests/powercut/hall_sweep.py, run beside the other tests (tests/beside.py). A life that was cut at any place and goes on
+ends as the one that nobody cut; a hall that forgets one thing over a restart does not.
+"""
+
+from typing import Any
+
+import pytest
+
+SWEEP = "-X heapsize=40M -m tests.powercut.hall_sweep"
+OPERATIONS, IMAGES, AGAIN = 110, 440, 300  # a tenth less than measured, which tells a story that lost a chapter
+
+
+def jobs(*words: str) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("job", [f"{SWEEP} {one}" for one in words])
+
+
+def shown(capsys: pytest.CaptureFixture[str], told: dict[str, Any]) -> None:
+    with capsys.disabled():
+        print("\n  " + ", ".join(f"{name} {told[name]}" for name in sorted(told) if name != "found"))
+
+
+@jobs("once")
+def test_a_cut_at_every_operation_of_the_hall_loses_and_repeats_nothing(told, capsys):
+    shown(capsys, told[-1])
+    assert told[-1]["found"] == []
+    assert told[-1]["operations"] >= OPERATIONS and told[-1]["images"] >= IMAGES
+
+
+@jobs("twice 83")
+def test_a_second_cut_in_the_life_that_recovers_loses_and_repeats_nothing(told, capsys):
+    shown(capsys, told[-1])
+    assert told[-1]["found"] == []
+    assert told[-1]["again"] >= AGAIN
+
+
+@jobs("once no_commit", "once visit", "once exemption", "once emergency")
+def test_a_hall_that_forgets_is_found(told):
+    assert told[-1]["found"]
