@@ -68,7 +68,13 @@ def new_world():
         power_w=0,
         policies=[policy(emergency="5.00", restore="1.00", care={"lead_days": 5})],
         flags={CARE: {"care": True}},
-        limits={"uncharged_max_ucu": COIN, "accounts_max": 4, "snapshot_rows_per_tick": 2, "journal_snapshot_blocks": 2, "plausible_slack_s": FAR_S},
+        limits={
+            "uncharged_max_ucu": COIN,
+            "accounts_max": 4,
+            "snapshot_rows_per_tick": 2,
+            "journal_snapshot_blocks": 2,
+            "plausible_slack_s": FAR_S,
+        },
     )
     world.region = CutRegion()
     for meter in world.meters:
