@@ -1,18 +1,25 @@
 """Days that clocks and calendars stumble over: each is settled like any other, once, by its own register, on both interpreters."""
 
-from firmware.base import days
+import json
+
+from firmware.base import aio, days
 from firmware.base.reading import Reading
+from firmware.cutoff import supply
 from firmware.ledger import record_kinds as kinds
 from firmware.ledger.record import values_of
-from tests.fake_board import UTC_OFFSET_MIN, World
-from tests.hall_kit import alone, charged, records
+from tests.fake_board import UTC_OFFSET_MIN, World, policy
+from tests.hall_kit import alone, charged, in_contact, records, until
 from tests.kit import cases, eq
+from tests.rooms.hall.freezing import adds_up, charges, life, pass_days
 
 PRICE = 5_500
 HOUR_S = 3_600
 USED_CWH = 7
 MIDNIGHT, TO_CWH, READING_AT_S, CAUSE = 1, 4, 5, 11
 NETWORK = 3
+POLICY_ORDER = 6
+COIN = 1_000_000
+HOUR_CWH = 600  # of 6 kW
 
 
 def read(world, at_s, register_cwh):
@@ -98,3 +105,51 @@ def test_a_clock_that_is_set_back_by_years_charges_nothing_twice():
         eq(charged(world), 3 * USED_CWH * PRICE)
 
     alone(world, script)
+
+
+def to_summer_time(world, hours):
+    """The site's settings and the meters' clocks go on, or back, by an hour; the board is off meanwhile."""
+    path = world.root + "/settings.json"
+    with open(path) as file:
+        settings = json.load(file)
+    settings["utc_offset_min"] += hours * 60
+    with open(path, "w") as file:
+        json.dump(settings, file)
+    for meter in world.meters:
+        meter.clock_s += hours * HOUR_S
+
+
+def test_the_days_of_23_and_25_hours_are_each_charged_once_by_their_own_freeze():
+    world = World(limits={"uncharged_max_ucu": 1_000_000_000}, poll_period_s=30)
+    meter = world.meters[0]
+    meter.freezes = []
+    life(world, 20)
+    first = len(charges(world))
+    for hours in (0, 1, 0, -1, 0):
+        to_summer_time(world, hours)
+        pass_days(world, 24 * HOUR_S)
+        life(world, 60)
+    rows = [row for row in charges(world)[first:] if row[1] != row[2]]  # the midnight that comes again is one of nothing
+    eq([(row[2], row[3], row[4]) for row in rows], [(register, MIDNIGHT, 0) for _, register in reversed(meter.freezes)])
+    eq([row[2] - row[1] for row in rows[1:]], [23 * HOUR_CWH, 24 * HOUR_CWH, 25 * HOUR_CWH, 24 * HOUR_CWH])
+    adds_up(world)
+
+
+def test_allowed_hours_go_over_to_summer_time_with_a_new_version_of_the_policy():
+    hours = [{"days": [1, 2, 3, 4, 5, 6, 7], "from": "08:00", "to": "18:00"}]
+    world = World(policies=[policy(hours=hours)], power_w=0)
+    world.rtc.at_s = days.midnight_s(days.day_of_date(2026, 10, 1), UTC_OFFSET_MIN) + 7 * HOUR_S + 600
+    world.meters[0].clock_s = world.rtc.at_s + UTC_OFFSET_MIN * 60
+
+    async def script(world):
+        in_contact(world)
+        world.credit(-COIN)
+        await until(lambda: world.row("notice_level") == 1, 60_000)
+        await aio.sleep_ms(60_000)
+        eq(world.row("seen"), supply.CLOSED, "ten past seven")
+        text = json.dumps(policy(version=2, hours=hours, utc_offset_min=UTC_OFFSET_MIN + 60)).encode()
+        world.gateway.on_order(POLICY_ORDER, 0, 2, 0xFFFFFFFF, 0, 0, text)
+        in_contact(world)
+        eq(await until(lambda: world.row("seen") == supply.OPEN, 60_000), True, "ten past eight in summer")
+
+    world.run(script)
