@@ -9,6 +9,7 @@ handler commits before it returns; a repeated message leaves no second record. W
 there is none: Refused goes to the uplink, and the head-end sends the message again.
 """
 
+from firmware.base import relay
 from firmware.base.faults import BadInput, Fault, Refused, StorageFault
 from firmware.base.port import const
 from firmware.clock import clock as clocks
@@ -109,6 +110,7 @@ class Gateway:
     def begin(self, boot_count, firmware_version, reset_cause):
         """After the journal was replayed: a row for each slot, and a status read for each relay."""
         note(self.ledger, kinds.BOOT, (boot_count, reset_cause, firmware_version))
+        self.slots.follow(self.ledger.accounts.followers)
         for slot in self.slots:
             slot.row = self._row_of(slot)
             self._replay.remind(slot)
@@ -337,11 +339,22 @@ class Gateway:
         """The ledger holds the head-end's signed state: every supply point begins anew from it."""
         self.head_end.standing = STANDING_SOUND
         self.refusals = Refusals()
+        self.slots.follow(self.ledger.accounts.followers)
         for slot in self.slots:
-            slot.row = self._row_of(slot)
-            slot.forget()
-            self.supply.begin(slot, 0, slot.state)
+            self._begin_anew(slot)
         self.announce()
+
+    def _begin_anew(self, slot):
+        slot.row = self._row_of(slot)
+        slot.forget()
+        self.supply.begin(slot, 0, slot.state)
+
+    def moved(self, slot):
+        """Another account has the meter of this slot from now on."""
+        if self.ledger.accounts.get(slot.row, "alarm"):
+            self.supply.send(slot, relay.ALARM_OFF)  # it warned the one before
+        self.slots.move(slot.index, self.ledger.accounts.followers[slot.account])
+        self._begin_anew(self.slots[slot.index])
 
     def on_uplink_event(self, code, value):
         """Something a person should know of the uplink; its counters go up with the status."""

@@ -27,11 +27,14 @@ EXISTS = const(2)
 FULL = const(4)
 FLAGS_BY_ORDER = const(7)  # protected, care, exempt
 judge_held = Rare("firmware.gateway_contract", "judge_held")
+move = Rare("firmware.gateway_contract", "move")
+move_again = Rare("firmware.gateway_contract", "move_again")
 
 
 class OrderDesk:
     """`documents` offers `store(kind, id, version, text)`, `drop_tariff(id, version)`, `drop_older_policies(id, version)`,
-    `decode_state(bytes)`, `decode_flags(bytes)`, `decode_report(bytes)`, `decode_held(bytes)`."""
+    `decode_state(bytes)`, `decode_flags(bytes)`, `decode_report(bytes)`, `decode_held(bytes)`,
+    `decode_move(bytes)`."""
 
     def __init__(self, gateway, tariffs, policies, documents):
         self._gateway = gateway
@@ -56,10 +59,14 @@ class OrderDesk:
 
     def _for_account(self, order, account, number, expires_at_s, credit_number, overridden, document):
         slot = self._gateway.slot_of(account)
-        if slot is None:
-            self._verdict(account, number, order, orders.UNKNOWN_ACCOUNT, 0, credit_number, expires_at_s)
-            return
         accounts = self._ledger.accounts
+        if slot is None:
+            reason = orders.UNKNOWN_ACCOUNT
+            if order == orders.MOVE_IN:
+                reason = move_again(accounts, account, number, self._documents.decode_move, document)
+            if reason is not None:
+                self._verdict(account, number, order, reason, 0, credit_number, expires_at_s)
+            return
         last = accounts.get(slot.row, "order")
         if number <= last:
             return  # its verdict is in the journal already
@@ -76,12 +83,16 @@ class OrderDesk:
         if reason == orders.ACCEPTED and order == orders.RELEASE_HELD:
             decode = self._documents.decode_held
             reason, rejects = judge_held(self._ledger, self._gateway.billing, slot, number, decode, document)
-        if reason == orders.ACCEPTED and order == orders.REPORT:
+        if reason == orders.ACCEPTED and order in (orders.MOVE_OUT, orders.MOVE_IN):
+            reason = move(self._gateway, slot, order, number, self._documents.decode_move, document)
+        elif reason == orders.ACCEPTED and order == orders.REPORT:
             reason = self._report(slot, number, document)
         elif reason == orders.ACCEPTED and not rejects:
             self._set_down(slot, order, number, wanted, view, policy)
         self._verdict(account, number, order, reason, judged.failed, credit_number, expires_at_s)
-        if reason == orders.ACCEPTED:
+        if reason == orders.ACCEPTED and order == orders.MOVE_IN:
+            self._gateway.moved(slot)
+        elif reason == orders.ACCEPTED:
             self._act(slot, order, number, expires_at_s, overridden)
 
     def _report(self, slot, number, document):

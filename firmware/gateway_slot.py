@@ -106,6 +106,8 @@ class Slot:
         self._slots = slots
         self._columns = slots.columns
         self.account, self.serial, self.tariff, self.policy, self.flags, self.ratio = slots.meters.facts(index)
+        if index in slots.moved:  # what the settings say of the account is said of the one before
+            self.account, self.flags = slots.moved[index], 0
         self.model = slots.models[slots.meters.model_of(index)]  # flags: protected, care, exempt; they hold beside those of the account row
 
     row = _Column(_ROW)
@@ -257,12 +259,9 @@ class Slots:
         self.second = 1
         self.columns = [_new_column(number, count) for number in range(COLUMNS)]
         self.columns[_SINCE] = [self.second] * count
+        self.moved = {}  # index -> account that moved in by an order, where the settings name the one before
         self._readings = [bytearray(BLOCK * _READING.size) for _ in range((count + BLOCK - 1) // BLOCK)]
-        self._by_account = array("H")  # indexes in the order of account numbers
-        for index in range(count):
-            self._by_account.append(index)
-            self._put_in_order(index)
-        self._last = None  # the slot asked for last: it is asked for several times in a row
+        self._sort()
         self._shown = None  # the reading made last
 
     def __len__(self):
@@ -274,6 +273,29 @@ class Slots:
                 raise IndexError("no such slot")
             self._last = Slot(self, index)
         return self._last
+
+    def follow(self, followers):
+        """After a replay: `followers` = {account: the one that moved in behind it}."""
+        self.moved = {}
+        self._sort()
+        for index in range(len(self.meters)) if followers else ():
+            account = self._account(index)
+            for _ in range(len(followers)):
+                account = followers.get(account, account)
+            if self.of_account(account) is None:  # else the settings have another meter for it
+                self.move(index, account)
+
+    def move(self, index, account):
+        """The meter is this account's from now on."""
+        self.moved[index] = account
+        self._sort()
+
+    def _sort(self):
+        self._by_account = array("H")  # indexes in the order of account numbers
+        for index in range(len(self.meters)):
+            self._by_account.append(index)
+            self._put_in_order(index)
+        self._last = None  # the slot asked for last: it is asked for several times in a row
 
     def _put_in_order(self, last):
         """Bring the index at place `last` to its own. A sort by key asks MicroPython n * n times when all is in order already."""
@@ -304,7 +326,7 @@ class Slots:
         return None
 
     def _account(self, index):
-        return self.meters.get(index, "account")
+        return self.moved[index] if index in self.moved else self.meters.get(index, "account")
 
     def busy(self):
         """Those that somebody has to look at each second: not the many where supply is on and nothing waits."""

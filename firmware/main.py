@@ -60,6 +60,7 @@ class Documents:
         self.decode_flags = messages.decode_flags
         self.decode_report = messages.decode_report
         self.decode_held = messages.decode_held
+        self.decode_move = messages.decode_move
 
     def store(self, kind, identity, version, text):
         """Keep one document; durable before its record is journalled."""

@@ -22,6 +22,9 @@ FLAGS = const(9)
 RELEASE_HELD = const(10)
 REPORT = const(11)  # of a visit, or that a notice arrived; its document is judged by the notice desk
 
+MOVE_OUT = const(12)
+MOVE_IN = const(13)
+
 ACCEPTED = const(0)
 EXPIRED = const(1)
 OVERTAKEN = const(2)
@@ -65,7 +68,7 @@ def judge_order(order, number, expires_at_s, credit_number, override, facts, pol
         return Judgement(ACCEPTED if facts.flags & c.FLAG_READING_HELD else NO_CHANGE)
     if order == RELEASE_BRAKE:
         return Judgement(ACCEPTED if facts.brake_closed else NO_CHANGE)
-    if order in (RESTORE, FLAGS, REPORT):
+    if order in (RESTORE, FLAGS, REPORT, MOVE_OUT, MOVE_IN):  # what the last four need, others look at
         return Judgement(ACCEPTED)
     return Judgement(NOT_SUPPORTED)
 

@@ -40,6 +40,7 @@ The composition that gateway.py and main.py use (store: synchronous; raises Stor
         SEGMENT creates or rebinds: charged = from registers, charged_at_s = the record's time, ratio 1, held flag cleared; its longer
             form tells ratio and time.
         CHARGE sets charged_<rate> and charged_at_s when its serial is the row's (not for cause 6, fixed fee), total_charged always.
+        MOVED takes the meter from its account, whose row names the next one in accounts.followers.
         HELD why 1-4 sets flag bit 4; why 0 clears it and moves charged_<rate> to register_cwh.
         VISIT moves flag bits 6 and 7, EMERGENCY sets 8 and 9, LEVEL lowers notice_level; EPISODE clears all of it.
         EXEMPT keeps accounts.exempt_until, which no row and no snapshot holds: keep it in the journal by writing it

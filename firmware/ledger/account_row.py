@@ -2,7 +2,7 @@
 
 One layout for all three, so a snapshot row is the row and nothing is translated. Field names carry an index where SPEC has
 an array, because `base/records` knows flat fields only. What few accounts have stands behind the row: its position
-(positions.py), and behind that the bond, where energy is the register's difference times a ratio.
+(positions.py), and behind that the bond: the ratio where energy is not the register's difference alone, and who came next.
 """
 
 from firmware.base.port import const
@@ -20,6 +20,7 @@ FLAG_VISITED = const(64)
 FLAG_VISIT_ORDERED = const(128)
 FLAG_EMERGENCY = const(256)
 FLAG_EMERGENCY_OVER = const(512)
+FLAG_MOVED_OUT = const(1024)
 
 
 ROW = Layout(
@@ -31,5 +32,5 @@ ROW = Layout(
 )
 ROW_SIZE = const(146)
 POSITION_SIZE = const(18)
-BOND = Layout("bond: ratio free", b"<HI")
+BOND = Layout("bond: ratio next_account", b"<HI")
 LONGEST_ROW_SIZE = const(170)

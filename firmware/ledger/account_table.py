@@ -29,6 +29,7 @@ class AccountTable:
         self._numbers = array("I", bytes(4 * capacity))  # the account numbers in that order
         self.positions = Positions(capacity)
         self.ratios = {}  # account -> ratio of the transformers in its segment, where it is not 1
+        self.followers = {}  # account -> the one that moved in behind it, by an order
         self._touched = bytearray(capacity)  # rows that the snapshot under way has named
 
     # look-up
@@ -69,11 +70,11 @@ class AccountTable:
         """A copy of the row as it stands in a snapshot."""
         start = self._start(row)
         data = bytes(memoryview(self._table)[start : start + ROW_SIZE]) + self.positions.bytes_of(row)
-        ratio = self.ratio_of(row)
-        if ratio == 1:
+        ratio, follower = self.ratio_of(row), self.followers.get(self.account(row), 0)
+        if ratio == 1 and not follower:
             return data
         bond = bytearray(BOND.size)
-        BOND.pack_into(bond, 0, (ratio, 0))
+        BOND.pack_into(bond, 0, (ratio, follower))
         return data + bytes(ROW_SIZE + POSITION_SIZE - len(data)) + bytes(bond)
 
     def ratio_of(self, row):
@@ -97,13 +98,15 @@ class AccountTable:
         start = row * ROW_SIZE
         self._table[start : start + ROW_SIZE] = memoryview(data)[:ROW_SIZE]
         self.positions.take(row, data[ROW_SIZE : ROW_SIZE + POSITION_SIZE])
-        self._set_ratio(row, BOND.get(data, ROW_SIZE + POSITION_SIZE, "ratio") if len(data) > ROW_SIZE + POSITION_SIZE else 1)
+        ratio, follower = BOND.unpack(data, ROW_SIZE + POSITION_SIZE) if len(data) > ROW_SIZE + POSITION_SIZE else (1, 0)
+        self._set_bond(self.ratios, row, ratio, 1)
+        self._set_bond(self.followers, row, follower, 0)
 
-    def _set_ratio(self, row, ratio):
-        if ratio != 1:
-            self.ratios[self.account(row)] = ratio
-        elif self.ratios:
-            self.ratios.pop(self.account(row), None)
+    def _set_bond(self, bonds, row, value, usual):
+        if value != usual:
+            bonds[self.account(row)] = value
+        elif bonds:
+            bonds.pop(self.account(row), None)
 
     def _set(self, row, field, value):
         ROW.set(self._table, row * ROW_SIZE, field, value)
@@ -147,8 +150,9 @@ class AccountTable:
             if self._touched[row]:
                 self._take_row(kept, self.row_bytes(row))
                 kept += 1
-            elif self.ratios:
-                self.ratios.pop(self.account(row), None)
+            else:
+                self._set_bond(self.ratios, row, 1, 1)
+                self._set_bond(self.followers, row, 0, 0)
         total, self.count = kept, 0
         for row in range(total):
             self._sort_in(ROW.get(self._table, row * ROW_SIZE, "account"), row)

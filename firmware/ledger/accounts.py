@@ -39,6 +39,7 @@ _NO_ENERGY = (6, 7)  # CHARGE causes: fixed fee, minimum
 _MORE_FOLLOWS = const(4)  # CHARGE marks: the instant is reached with the last line of a reading
 _CHARGE_FIELDS = const(13)  # of its shorter form
 _SEGMENT_FIELDS = const(8)
+_NO_SERIAL = bytes(6)
 _DELIVERED = const(2)
 _ALARM_ON = const(3)
 _ALARM_OFF = const(4)
@@ -95,6 +96,10 @@ class Accounts(AccountTable):
             self._on_level,
             None,
             self._on_emergency,
+            None,
+            None,
+            None,
+            self._on_moved,
         )
 
     # credits
@@ -195,10 +200,24 @@ class Accounts(AccountTable):
         for rate in range(REGISTERS):
             self._set(row, FROM[rate], values[3 + rate])
             self._set(row, CHARGED[rate], values[3 + rate])
+        if values[1] != _NO_SERIAL:
+            self._set_bond(self.followers, row, 0, 0)
         longer = len(values) > _SEGMENT_FIELDS
-        self._set_ratio(row, values[8] if longer else 1)
+        self._set_bond(self.ratios, row, values[8] if longer else 1, 1)
         self._set(row, "charged_at_s", values[9] if longer else at_s)
         self._set(row, "flags", self.get(row, "flags") & ~FLAG_READING_HELD)
+
+    def _on_moved(self, values, at_s):
+        """The meter of this account is the next one's, whose segment has begun where this one's ended."""
+        row = self.row_of(values[0])
+        if row < 0:
+            return
+        for field in FROM + CHARGED + ("rates",):
+            self._set(row, field, 0)
+        self._set(row, "serial", _NO_SERIAL)
+        self._set(row, "flags", self.get(row, "flags") & ~FLAG_READING_HELD)
+        self._set_bond(self.ratios, row, 1, 1)
+        self._set_bond(self.followers, row, values[1], 0)
 
     def _on_credit(self, values, at_s):
         row = self.row_of(values[0])

@@ -252,7 +252,7 @@ class Ledger:
         region = self._region
         rows = self._limits.snapshot_rows_per_tick
         row_bytes = size_of(kinds.SNAPSHOT_ROW) + region.program_unit // rows + 1
-        if self.accounts.ratios:
+        if self.accounts.ratios or self.accounts.followers:
             row_bytes += LONGEST_ROW_SIZE - ROW_SIZE
         elif self.accounts.positions.are_kept():
             row_bytes += POSITION_SIZE

@@ -39,6 +39,7 @@ EMERGENCY = const(29)
 REASON = const(30)
 SUSPECT = const(31)
 THROUGH = const(32)
+MOVED = const(33)
 
 FIRST_LIFE = const(1)  # EPOCH reasons
 GIVEN_BY_HEAD_END = const(2)
@@ -82,7 +83,8 @@ MONTH: account serial rates settled_at_s from_0 from_1 from_2 from_3 from_4
 EMERGENCY: account episode what amount_ucu available_ucu
 REASON: account number order what text
 SUSPECT: what id version state share floor_ucu restore_ucu emergency_ucu due
-THROUGH: account what id version relief_ucu available_ucu counted"""
+THROUGH: account what id version relief_ucu available_ucu counted
+MOVED: account to_account serial order"""
 
 # kind -> code of its fields (base/records); the place is the kind
 _CODES = (
@@ -119,8 +121,9 @@ _CODES = (
     b"<IIBB64s",  # REASON
     b"<BIIBHqqqH",  # SUSPECT
     b"<IBIIqqB",
+    b"<II6sI",  # MOVED
 )
-KINDS = const(33)
+KINDS = const(34)
 
 # of some kinds there is a longer form, which says what few accounts need (SPEC 2): its further fields follow
 _LONGER_SEGMENT = b"<I6sBIIIIIHI"
@@ -143,7 +146,7 @@ _CLASSES = (
     b"\1\2\2\2\1\2"  # DECISION (but class_of looks at its verdict), RELAY, SEEN, ORDER, DOCUMENT, FLAGS
     b"\3\1\2\1\3\2"  # BRAKE, CLOCK, READINGS_GAP, EVENT, ACKED, FAULT
     b"\2\2\1\1\1\1"  # EXEMPT, VISIT, LEVEL, MONTH, EMERGENCY, REASON
-    b"\3\2"  # SUSPECT, THROUGH
+    b"\3\2\2"  # SUSPECT, THROUGH, MOVED
 )
 
 _RESTORING_VERDICTS = (2, 5)

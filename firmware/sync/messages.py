@@ -21,6 +21,7 @@ _ROWS_MAX = const(64)  # of one part of a signed state
 _PARTS_MAX = const(1_000)
 _FEW = const(3)
 _RATES_MAX = const(4)
+_FLAGS_MAX = const(7)
 _REASON_BYTES_MAX = const(64)
 
 OFFLINE_PAYLOAD = cbor.encode({1: False})  # the last will
@@ -36,6 +37,7 @@ _FLAGS = "flags flags:h"
 _FLAGS_WITH_END = "flags flags:h until_s:I"
 _REPORT = "report what:C episode:h level:b at_s:i"
 _HELD = "held what:C rate:b register_cwh:i reason:*"
+_MOVE = "move account:a flags:b reason:*"
 
 
 class Ack:
@@ -126,6 +128,15 @@ def decode_held(document):
     if values[0] > 2 or values[1] > _RATES_MAX:
         raise WireFault("held: neither released nor rejected, or of no register")
     _check_reason(values[3])
+    return tuple(values)
+
+
+def decode_move(document):
+    """Document of orders 12 and 13 -> (account that moves in, its flags, reason)."""
+    values = _take(cbor.decode(document, 0, len(document)), _MOVE)
+    if values[1] > _FLAGS_MAX:
+        raise WireFault("move.flags: no number from 0 to 7")
+    _check_reason(values[2])
     return tuple(values)
 
 

@@ -28,9 +28,9 @@ FLAGS = {"protected": 1, "care": 2, "exempt": 4}
 Answer = dict[str, object]
 
 
-def parse_account(text: str) -> int:
+def parse_account(text: str, field: str = "account") -> int:
     if not text.isascii() or not text.isdigit() or not 1 <= int(text[:12]) <= 0xFFFFFFFE:
-        raise BadInput("account", f"must be a number from 1 to 4294967294, got {text!r}")
+        raise BadInput(field, f"must be a number from 1 to 4294967294, got {text!r}")
     return int(text)
 
 
@@ -44,10 +44,7 @@ def known_account(db: Database, account: int) -> sqlite3.Row:
 def top_up(db: Database, account_text: str, amount_text: str, reference: str, now_s: int, issuer: int = ISSUER) -> Answer:
     """A payment: the next credit of this issuer for this account. The same reference twice answers `exists`."""
     account, amount_ucu = parse_account(account_text), parse_top_up(amount_text)
-    if not reference.strip() or len(reference) > 200 or not reference.isprintable():
-        raise BadInput("reference", "must have 1 to 200 printable characters")
-    if reference.startswith(CORRECTIONS):
-        raise BadInput("reference", f"must not begin with {' or '.join(CORRECTIONS)}: corrections do")
+    check_reference(reference)
     if not 1 <= issuer <= 0xFFFF:
         raise BadInput("issuer", f"must be from 1 to 65535, got {issuer}")
     with db.transaction():
@@ -69,6 +66,13 @@ def top_up(db: Database, account_text: str, amount_text: str, reference: str, no
         new = db.row("SELECT * FROM credits WHERE reference = ?", reference)
         assert new is not None
         return _credit_answer("created", new)
+
+
+def check_reference(reference: str) -> None:
+    if not reference.strip() or len(reference) > 200 or not reference.isprintable():
+        raise BadInput("reference", "must have 1 to 200 printable characters")
+    if reference.startswith(CORRECTIONS):
+        raise BadInput("reference", f"must not begin with {' or '.join(CORRECTIONS)}: corrections do")
 
 
 def _credit_answer(answer: str, row: sqlite3.Row) -> Answer:
@@ -230,7 +234,12 @@ def check_meter(db: Database, gateway_id: int, account: int, meter: str, rollove
     least_kwh, most_kwh = segments.ROLLOVER_KWH_MIN, segments.ROLLOVER_KWH_MAX
     if rollover_kwh is not None and not least_kwh <= rollover_kwh <= most_kwh:
         raise BadInput("rollover", f"must be from {least_kwh} to {most_kwh} kWh, got {rollover_kwh}")
-    taken = db.row("SELECT account FROM accounts WHERE gateway_id = ? AND meter = ? AND account != ?", gateway_id, meter, account)
+    taken = db.row(
+        "SELECT account FROM accounts WHERE gateway_id = ? AND meter = ? AND account != ? AND account NOT IN (SELECT account FROM moves)",
+        gateway_id,
+        meter,
+        account,
+    )
     if taken is not None:
         raise BadInput("meter", f"{meter} is bound to account {taken['account']} already")
     return None if rollover_kwh is None else 100 * rollover_kwh

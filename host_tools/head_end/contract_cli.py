@@ -1,14 +1,15 @@
-"""Command line, part: contracts and meters - held readings."""
+"""Command line, part: contracts and meters - held readings, moving out and in, paying back."""
 
 import argparse
 from collections.abc import Callable
 from time import time
 
-from host_tools.head_end import held, show
+from host_tools.head_end import held, moves, show
+from host_tools.head_end.commands import FLAGS
 from host_tools.head_end.database import Database
 from host_tools.head_end.errors import BadInput
 
-HELD_COLUMNS = ("account", "gateway", "meter", "why", "since_s", "register", "charged to", "shows", "ratio", "state")
+HELD_COLUMNS = ("account", "gateway", "meter", "why", "held_at_s", "register", "charged to", "shows", "ratio", "state")
 
 
 def add_verbs(verb: Callable[[str, str], argparse.ArgumentParser]) -> None:
@@ -16,6 +17,38 @@ def add_verbs(verb: Callable[[str, str], argparse.ArgumentParser]) -> None:
     hold.add_argument("action", choices=["list", "release", "reject"])
     hold.add_argument("account", nargs="?")
     hold.add_argument("--reason", help="why, 1 to 64 bytes; it stands in the journal")
+    out = verb("move-out", "Close an account at its meter's register; its balance stays, and nobody is charged until somebody moves in.")
+    out.add_argument("account")
+    out.add_argument("--reason", required=True, help="1 to 64 bytes; it stands in the journal")
+    into = verb("move-in", "Give the meter of an account to a new one, from its closing register on.")
+    into.add_argument("account", help="who has, or had, the meter")
+    into.add_argument("new", help="number of the new account")
+    into.add_argument("--name", default="", type=str)
+    for name in FLAGS:
+        into.add_argument("--" + name, action="store_true")
+    into.add_argument("--reason", required=True, help="1 to 64 bytes; it stands in the journal")
+    back = verb("refund", "Pay back from the balance of an account; the same reference twice answers 'exists'.")
+    back.add_argument("account")
+    back.add_argument("amount", help="at most the balance, or: all")
+    back.add_argument("--reference", required=True, help="the payment's own number, 1 to 200 characters")
+
+
+def _move_out(db: Database, given: argparse.Namespace) -> int:
+    show.show_answer(moves.move_out(db, given.account, given.reason, int(time())), given.json)
+    return 0
+
+
+def _move_in(db: Database, given: argparse.Namespace) -> int:
+    if not given.name.isprintable():
+        raise BadInput("name", "must be printable text")
+    flags = sum(bit for name, bit in FLAGS.items() if getattr(given, name))
+    show.show_answer(moves.move_in(db, given.account, given.new, given.name, flags, given.reason, int(time())), given.json)
+    return 0
+
+
+def _refund(db: Database, given: argparse.Namespace) -> int:
+    show.show_answer(moves.refund(db, given.account, given.amount, given.reference, int(time())), given.json)
+    return 0
 
 
 def _held(db: Database, given: argparse.Namespace) -> int:
@@ -31,4 +64,4 @@ def _held(db: Database, given: argparse.Namespace) -> int:
     return 0
 
 
-COMMANDS = {"held": _held}
+COMMANDS = {"held": _held, "move-out": _move_out, "move-in": _move_in, "refund": _refund}

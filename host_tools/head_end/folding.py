@@ -50,8 +50,16 @@ def _segment(row: AccountRow, r: Record) -> None:
     row.serial, row.rates = r.octets("serial"), r.number("rates")
     row.from_cwh, row.charged_cwh, row.charged_at_s = list(registers), list(registers), r.at_s
     row.ratio = 1
+    if row.serial != bytes(6):
+        row.next_account = 0
     if "ratio" in r.fields:
         row.ratio, row.charged_at_s = r.number("ratio"), r.number("since_s")
+
+
+def _moved(row: AccountRow, r: Record) -> None:
+    row.flags &= ~HELD_FLAG
+    row.serial, row.rates, row.from_cwh, row.charged_cwh = bytes(6), 0, [0] * REGISTERS, [0] * REGISTERS
+    row.ratio, row.next_account = 1, r.number("to_account")
 
 
 def _credit(row: AccountRow, r: Record) -> None:
@@ -167,4 +175,5 @@ _STEPS = {
     kinds.VISIT: _visit,
     kinds.LEVEL: _level,
     kinds.EMERGENCY: _emergency,
+    kinds.MOVED: _moved,
 }

@@ -83,7 +83,7 @@ def _held(db: Database, account: int) -> Held | None:
     record: Record | None = None
     said: Record | None = None
     for one in records:
-        if one.kind == kinds.SEGMENT or one.kind == kinds.HELD and not one.number("why"):
+        if one.kind in (kinds.SEGMENT, kinds.MOVED) or one.kind == kinds.HELD and not one.number("why"):
             record = said = None
         elif one.kind == kinds.HELD:
             if record is not None and one.number("why") != record.number("why"):
@@ -121,7 +121,7 @@ def _shown(db: Database, held: Held) -> Row:
         "gateway": held.known["gateway"],
         "meter": address(held.record.octets("serial")),
         "why": word(HELD_WHY, held.why),
-        "since_s": held.record.at_s,
+        "held_at_s": held.record.at_s,
         "register": held.rate,
         "charged to": energy(last_cwh),
         "shows": energy(held.register_cwh),

@@ -188,12 +188,12 @@ def ways(records: list[Record], known: dict[str, int]) -> Iterator[Way]:
     way: Way | None = None
     began_s = ended_s = 0
     for record in records:
-        if record.kind == kinds.SEGMENT:
+        if record.kind in (kinds.SEGMENT, kinds.MOVED):
             if way is not None:
                 way.ended_s = record.at_s
                 yield way
             way, began_s, ended_s = None, record.at_s, record.at_s
-            if record.octets("serial") != bytes(6):
+            if record.kind == kinds.SEGMENT and record.octets("serial") != bytes(6):
                 registers = record.fields["from_cwh"]
                 assert isinstance(registers, list)
                 used = [0] if not record.number("rates") else list(range(1, min(record.number("rates"), RATES_MAX) + 1))

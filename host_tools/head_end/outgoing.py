@@ -98,7 +98,10 @@ class Outgoing:
         for row in self.db.rows(
             "SELECT c.*, g.name AS gateway, g.key, g.online FROM credits c JOIN accounts a USING (account)"
             " JOIN gateways g ON g.id = a.gateway_id WHERE c.receipt = 'pending' AND g.sequence > 0"
-            " AND (g.sequence >= g.owed OR g.owed_until_s < ?) ORDER BY c.at_s, c.account, c.number",
+            " AND (g.sequence >= g.owed OR g.owed_until_s < ?)"
+            " AND NOT EXISTS (SELECT 1 FROM moves m JOIN orders o ON o.account = m.account AND o.number = m.number"
+            "  AND o.gateway_id = a.gateway_id WHERE m.next_account = c.account AND o.state != 'accepted')"
+            " ORDER BY c.at_s, c.account, c.number",
             now_s,
         ):
             body = {1: row["account"], 2: row["issuer"], 3: row["number"], 4: row["amount_ucu"], 5: row["total_ucu"], 6: row["at_s"]}

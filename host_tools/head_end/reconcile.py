@@ -7,7 +7,7 @@ named with its sequence and its exact size.
 
 import sqlite3
 
-from host_tools.head_end import reconcile_gateways, registers
+from host_tools.head_end import moves, reconcile_gateways, registers
 from host_tools.head_end.database import Database
 from host_tools.head_end.folding import fold, records_of
 from host_tools.head_end.gaps import RECORDS, kept
@@ -28,11 +28,13 @@ def reconcile(db: Database) -> tuple[list[Result], list[str]]:
     """Results of all accounts, and the differences of whole gateways and documents."""
     tariffs = Tariffs(db)
     accounts = [int(row["account"]) for row in db.rows("SELECT account FROM accounts ORDER BY account")]
-    results = [_Account(db, account, tariffs).run() for account in accounts]
+    checked = [_Account(db, account, tariffs) for account in accounts]
+    results = [one.run() for one in checked]
     for result in results:
         prove(db, result.account, tariffs.held, result.differences, result.notes)
         registers.prove(db, result.account, tariffs.held, result.differences)
-    return results, tariffs.differences + reconcile_gateways.differences(db)
+    handed = moves.prove([left for one in checked for left in one.handed], [begun for one in checked for begun in one.begun])
+    return results, handed + tariffs.differences + reconcile_gateways.differences(db)
 
 
 def _registers(rates: int) -> list[int]:
@@ -73,6 +75,8 @@ class _Account:
             (str(row["meter"]), int(row["ratio"])) for row in db.rows("SELECT meter, ratio FROM account_ratios WHERE account = ?", account)
         }
         self.records: list[Record] = []
+        self.handed: list[tuple[int, int, str, dict[int, int]]] = []  # (sequence, to whom, meter, registers charged last)
+        self.begun: list[tuple[int, int, str, dict[int, int]]] = []  # (sequence, account, meter, registers)
         self.reason = ""  # of what is written off next
         self.own_tariffs = {int(row["tariff"]) for row in db.rows("SELECT tariff FROM account_tariffs WHERE account = ?", account)}
         self.readings = Readings(db, account, self.gateway_id)
@@ -102,28 +106,28 @@ class _Account:
                 return self.result
             self.records = records = [record for record in records if record.sequence >= first.sequence]
             self._open(first)
-        self.credits = credits = self._credits()
+        self.credits = self._credits()
         for record in records:
-            if record.kind == kinds.SEGMENT:
-                self._bind(record)
-            elif record.kind == kinds.CHARGE:
-                self._charge(record)
-            elif record.kind == kinds.HELD and record.number("why") == 0:
-                self._write_off(record)
-                self.began_s = record.at_s  # what comes behind it begins then
-            elif record.kind == kinds.REASON:
-                self.reason = reason_text(record)
-            elif record.kind == kinds.ORDER:
-                self.reason = ""
-            elif record.kind == kinds.CREDIT:
-                self._credit(record, credits)
-            elif record.kind == kinds.SNAPSHOT_ROW:
-                self._snapshot(record)
-        self._totals(row, credits)
+            self._take(record)
+        self._totals(row, self.credits)
         self._conserve()
         if self.segment is not None and self.result.segments:
             self.readings.look_beyond(self.segment, self.result.segments[-1], self.began_s)
         return self.result
+
+    def _take(self, record: Record) -> None:
+        steps = {
+            kinds.SEGMENT: self._bind,
+            kinds.MOVED: self._hand_over,
+            kinds.CHARGE: self._charge,
+            kinds.HELD: self._write_off,
+            kinds.CREDIT: self._credit,
+            kinds.SNAPSHOT_ROW: self._snapshot,
+        }
+        if record.kind in (kinds.REASON, kinds.ORDER):
+            self.reason = reason_text(record) if record.kind == kinds.REASON else ""
+        elif record.kind in steps:
+            steps[record.kind](record)
 
     def _open(self, record: Record) -> None:
         """The books begin with this record: what it says of the time before is taken as it is, and said so."""
@@ -183,10 +187,10 @@ class _Account:
             why = word(CREDIT_REFUSED, row["receipt_reason"] or 0)
             self.name(None, f"{name} over {money(row['amount_ucu'])}, reference {row['reference']}, was refused by the gateway: {why}")
 
-    def _credit(self, record: Record, credits: dict[tuple[int, int], tuple[int, int]]) -> None:
+    def _credit(self, record: Record) -> None:
         place = (record.number("issuer"), record.number("number"))
         told = (record.number("amount_ucu"), record.number("total_ucu"))
-        ours = credits.get(place)
+        ours = self.credits.get(place)
         before = self.credited.get(place[0], (0, 0))[0]
         if place[1] > before:
             self.credited[place[0]] = (place[1], told[1])
@@ -236,10 +240,18 @@ class _Account:
         self.began_s = record.number("since_s") if longer else record.at_s
         self._begin(record, record.octets("serial"), start, record.number("ratio") if longer else 1, self.began_s)
 
+    def _hand_over(self, record: Record) -> None:
+        """The meter is another account's from now on."""
+        self._conserve()
+        reached = dict(self.segment.reached) if self.segment else {}
+        self.handed.append((record.sequence, record.number("to_account"), address(record.octets("serial")), reached))
+        self.segment = None
+
     def _begin(self, record: Record, serial: bytes, start: dict[int, int], ratio: int, since_s: int) -> None:
         """A segment, with the rollover of the account's meter; with one that its own records show when nobody told."""
         before, self.segment = self.segment, Segment(serial, since_s, start, ratio=ratio)
         known = sorted(ratio for meter, ratio in self.ratios if meter == address(serial))
+        self.begun.append((record.sequence, self.result.account, address(serial), start))
         if known and ratio not in known:
             self.name(record, f"meter {address(serial)} is charged with ratio {ratio}, the account has {', '.join(map(str, known))}")
         rollover = self.rollovers.get(address(serial))
@@ -326,6 +338,9 @@ class _Account:
             self.name(record, sentence)
 
     def _write_off(self, record: Record) -> None:
+        if record.number("why"):
+            return
+        self.began_s = record.at_s  # what comes behind it begins then
         segment, rate = self.segment, record.number("rate")
         if segment is None or rate not in segment.start:
             return

@@ -21,6 +21,7 @@ FLAG_NAMES = (
     "visit ordered",
     "emergency",
     "emergency repaid",
+    "moved out",
 )
 
 
@@ -55,7 +56,9 @@ class AccountRow:
     period_day: int = 0
     used_cwh: int = 0
     month_ucu: int = 0
-    ratio: int = 1  # of the transformers before the meter; left out of the bytes where it is 1
+    # left out of the bytes where they are usual: the ratio of the transformers before the meter, and who moved in behind the account
+    ratio: int = 1
+    next_account: int = 0
 
     @property
     def position(self) -> tuple[int, int, int, int, int]:
@@ -69,7 +72,7 @@ class AccountRow:
 def parse_row(data: bytes) -> AccountRow:
     """Row from exactly ROW_SIZE, LONGER_ROW_SIZE or LONGEST_ROW_SIZE bytes; struct.error otherwise."""
     position = struct.unpack(_POSITION, data[ROW_SIZE:LONGER_ROW_SIZE]) if len(data) > ROW_SIZE else (0,) * 5
-    ratio = struct.unpack(_BOND, data[LONGER_ROW_SIZE:])[0] if len(data) > LONGER_ROW_SIZE else 1
+    bond = struct.unpack(_BOND, data[LONGER_ROW_SIZE:]) if len(data) > LONGER_ROW_SIZE else (1, 0)
     flat = struct.unpack(_CODE, data[:ROW_SIZE])
     head, issuers, tail = flat[:16], flat[16:28], flat[28:]
     places = [(issuers[i], issuers[i + 1], issuers[i + 2]) for i in range(0, 12, 3)]
@@ -85,20 +88,20 @@ def parse_row(data: bytes) -> AccountRow:
         [place for place in places if place[0]],
         *tail,
         *position,
-        ratio,
+        *bond,
     )
 
 
 def pack_row(row: AccountRow) -> bytes:
-    """ROW_SIZE bytes, more with a position or a ratio; struct.error for a value out of range, ValueError for more than 4 issuers."""
+    """ROW_SIZE bytes, more with a position or a bond; struct.error for a value out of range, ValueError for more than 4 issuers."""
     if len(row.issuers) > 4:
         raise ValueError("an account row has room for 4 issuers, got " + str(len(row.issuers)))
     places: list[int] = []
     for place in row.issuers + [(0, 0, 0)] * (4 - len(row.issuers)):
         places.extend(place)
     position = struct.pack(_POSITION, *row.position)
-    if row.ratio != 1:
-        return _packed(row, places) + position + struct.pack(_BOND, row.ratio, 0)
+    if (row.ratio, row.next_account) != (1, 0):
+        return _packed(row, places) + position + struct.pack(_BOND, row.ratio, row.next_account)
     return _packed(row, places) + (position if any(row.position) else b"")
 
 

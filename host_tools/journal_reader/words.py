@@ -46,8 +46,10 @@ ORDERS = {
     9: "flags",
     10: "held reading",
     11: "report",
+    12: "move out",
+    13: "move in",
 }
-ORDER_WHAT = {10: {1: "held reading released", 2: "held reading rejected"}}
+ORDER_WHAT = {10: {1: "held reading released", 2: "held reading rejected"}, 12: {0: "moved out"}, 13: {0: "somebody else moved in"}}
 ORDER_REASON = {
     0: "",
     1: "expired",
@@ -169,7 +171,7 @@ def _row(r: Record) -> str:
 def _segment(r: Record) -> str:
     registers = r.fields["from_cwh"]
     start = registers[0] if isinstance(registers, list) and isinstance(registers[0], int) else 0
-    ratio = f", energy is {r.number('ratio')} times the register's" if "ratio" in r.fields else ""
+    ratio = f", energy is {r.number('ratio')} times the register's" if r.fields.get("ratio", 1) != 1 else ""
     return f"account {r.account}: meter {address(r.octets('serial'))} bound from {energy(start)}{ratio}"
 
 
@@ -339,6 +341,11 @@ def _reason(r: Record) -> str:
     return f"account {r.account}: order {r.number('number')}: {what}, because: {reason_text(r)}"
 
 
+def _moved(r: Record) -> str:
+    meter, order = address(r.octets("serial")), r.number("order")
+    return f"account {r.account}: meter {meter} is of account {r.number('to_account')} from now on, by order {order}"
+
+
 _SENTENCES = {
     kinds.EPOCH: _epoch,
     kinds.BOOT: _boot,
@@ -367,4 +374,5 @@ _SENTENCES = {
     kinds.EMERGENCY: _emergency,
     kinds.MONTH: _month,
     kinds.REASON: _reason,
+    kinds.MOVED: _moved,
 }

@@ -82,8 +82,8 @@ def test_an_account_row_is_the_same_bytes_in_both():
     )
     data = pack_row(row)
     assert len(data) == account_row.ROW_SIZE and parse_row(data) == row
-    behind = AccountRow(1001, ratio=40, day=20_000)
-    assert len(pack_row(behind)) == account_row.LONGEST_ROW_SIZE and parse_row(pack_row(behind)) == behind
+    for behind in (AccountRow(1001, ratio=40, day=20_000), AccountRow(1001, next_account=7001)):
+        assert len(pack_row(behind)) == account_row.LONGEST_ROW_SIZE and parse_row(pack_row(behind)) == behind
     get = account_row.ROW.get
     assert (get(data, 0, "from_4"), get(data, 0, "charged_0"), get(data, 0, "total_charged_ucu")) == (5, 6, -12)
     assert (get(data, 0, "issuer_1"), get(data, 0, "total_1"), get(data, 0, "notice_at_s")) == (2, -3, 14)
@@ -99,8 +99,10 @@ def test_an_account_row_is_the_same_bytes_in_both():
         max_size=12,
     ),
     st.sampled_from((1, 40)),
+    st.booleans(),
+    st.booleans(),
 )
-def test_positions_and_ratios_are_folded_the_same_in_both(charges, ratio):
+def test_positions_and_bonds_are_folded_the_same_in_both(charges, ratio, moves, comes_back):
     """Both forms of CHARGE, in any order of days; a snapshot row of the result is the same bytes."""
     accounts, records, total = Accounts(4), [], 0
     values = [(record_kinds.SEGMENT, "SEGMENT", {"account": 1001, "serial": b"\1\2\3\4\5\6", "rates": 0, "from_cwh": [0] * 5})]
@@ -115,6 +117,11 @@ def test_positions_and_ratios_are_folded_the_same_in_both(charges, ratio):
         if longer:
             fields |= {"day": day, "month_day": day - day % 30, "period_day": day - day % 90, "used_cwh": index, "band": 1, "step": 2}
         values.append((record_kinds.CHARGE, "CHARGE", fields))
+    if moves:
+        moved = {"account": 1001, "to_account": 7001, "serial": b"\1\2\3\4\5\6", "order": 1}
+        values.append((record_kinds.MOVED, "MOVED", moved))
+    if moves and comes_back:
+        values.append(values[0])
     for sequence, (number, name, fields) in enumerate(values, 1):
         records.append(parse_record(pack_record(name, sequence, 10**9, 3, 1, bytes(8), **fields)))
         accounts.apply(number, flat(fields), sequence, 10**9)

@@ -197,6 +197,8 @@ def test_storage_fault_withholds_the_puback_and_the_broker_sends_again(head_end,
         ("held", {1: 1, 2: 0, 3: 9, 4: "a" * 64}, {1: 1, 2: 5, 3: 9, 4: "a"}),
         ("held", {1: 1, 2: 0, 3: 9, 4: "\u7535" * 21}, {1: 1, 2: 0, 3: 9, 4: "\u7535" * 22}),
         ("held", {1: 1, 2: 0, 3: 9, 4: "a"}, {1: 1, 2: 0, 3: 9, 4: ""}),
+        ("move", {1: 0, 2: 7, 3: "a"}, {1: 4_294_967_295, 2: 0, 3: "a"}),
+        ("move", {1: 7001, 2: 0, 3: "a" * 64}, {1: 7001, 2: 8, 3: "a"}),
     ],
 )
 def test_decoders_and_cddl_agree_on_what_is_lawful(rule, good, bad):
@@ -213,6 +215,7 @@ def test_decoders_and_cddl_agree_on_what_is_lawful(rule, good, bad):
         "flags": messages.decode_flags,
         "report": messages.decode_report,
         "held": messages.decode_held,
+        "move": messages.decode_move,
     }[rule]
     check = schema(rule)
     for message, lawful in ((good, True), (bad, False), ({**good, 99: 0}, False), ({}, False), ([], False)):

@@ -106,7 +106,7 @@ def test_a_register_behind_a_change_of_ratio_is_looked_at_like_any_other():
     change_ratio(world, 60)
 
     def second(world):
-        world.gateway.ledger.accounts._set_ratio(world.slot().row, 40)  # as if it had found no room at the start
+        world.gateway.ledger.accounts.ratios[1001] = 40  # as if it had found no room at the start
         eq(read(world, START_S + 120, [900]).marks & MARK_HELD, MARK_HELD, "almost a whole turn was charged")
 
     alone(world, second)
