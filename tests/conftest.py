@@ -33,7 +33,8 @@ SLOW_PLACES = (
     "rooms/hall/test_dates.py", "host/bus/test_bus_relay.py", "host/bus/test_bus_scan.py", "host/flash/test_linking.py",
     "host/flash/test_folding.py", "host/flash/test_names.py", "host/set_up/test_rp2040.py",
     "host/head_end/test_head_end_notices_process.py", "peers/test_settlement_story.py", "peers/test_peer_tariff_fractions.py",
-    "house/test_kit.py", "house/test_ending.py", "peers/test_peer_tariff_books.py", "peers/test_peer_tariff_head_end.py", "peers/test_peer_journal_evidence.py",
+    "house/test_kit.py", "house/test_ending.py",
+    "peers/test_peer_tariff_books.py", "peers/test_peer_tariff_head_end.py", "peers/test_peer_journal_evidence.py",
 )  # fmt: skip
 SLOW = tuple(Path(__file__).parent / name for name in SLOW_PLACES)
 HEAP = "3m"  # a board has less, but here all of the firmware is compiled into it from source, and the tests are in it too
