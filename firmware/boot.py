@@ -4,10 +4,11 @@ On a board MicroPython runs this file as /boot.py, then /main.py. It decides wha
 file asks for it (no application, no watchdog: the prompt serves mpremote until the time is over), or the application, from
 the slot that is whole. The flag is removed before it counts: it asks for one life only.
 
-It counts boots, and how many in a row did not settle. The second number tells a bug that replays itself from a power cut now
-and then; it goes up with the status, and the smallest life (safe mode) will be chosen by it. Supply stays as it is over any
-number of resets. The count is one small file, replaced whole; a missing or damaged one counts as zero, so a bad file never
-keeps a good firmware from starting.
+It counts boots, how many in a row did not settle, and how many in a row BROKE: by a fault of ours that main.py saw, or by the
+watchdog, before they were sound. Three that broke, and the smallest life is chosen: safe mode. A power cut breaks nothing: it
+neither adds to that number nor takes from it, so a village with brown-outs does not end there, and a bug is not hidden by
+one. Supply stays as it is over any number of resets. The counts are one small file, replaced whole; a missing or damaged one
+counts as zero, so a bad file never keeps a good firmware from starting.
 
 Trap avoided: a slot is executed in place, so a half-written one would run as far as it goes. Nothing runs that the
 descriptor in the slot's last block does not prove: b"LAMPSLOT", version u32, length u32, SHA-256 of the image, CRC-32.
@@ -22,38 +23,66 @@ _SLOT_CHOICE = "/slot"
 _SECONDS_MIN = 10
 _SECONDS_MAX = 3_600
 _DESCRIPTOR_BYTES = 52
-_LIVES_AT_ONCE = 3
+LIVES_THAT_BREAK = 3
+_WATCHDOG = 3  # reset cause, SPEC 2
 _REST_S_MAX = 60
 _COLLECT_BYTES = 16 * 1024
 
 
-def begin(root):
-    """-> (boots in all, boots in a row that did not settle). Called once, before anything else."""
-    total, in_a_row = _read(root)
+def begin(root, cause=0):
+    """-> (boots in all, boots in a row that did not settle, lives in a row that broke). Called once, before anything else;
+    `cause`: why this life began (SPEC 2)."""
+    total, in_a_row, broken, _ = _read(root, cause)
     total = (total + 1) & 0xFFFFFFFF
     in_a_row += 1
-    _write(root, total, in_a_row)
-    return total, in_a_row
+    _write(root, total, in_a_row, broken, 1)
+    return total, in_a_row, broken
+
+
+def broken(root, cause=0):
+    """Lives in a row that broke, the one before this included. Changes nothing."""
+    return _read(root, cause)[2]
 
 
 def rest_s(root):
     """How long a life that broke waits before the next: nothing for the first three, then longer, a minute at most."""
-    _, in_a_row = _read(root)
-    return min(1 << min(in_a_row - _LIVES_AT_ONCE, 16), _REST_S_MAX) if in_a_row > _LIVES_AT_ONCE else 0
+    in_a_row = _read(root)[1]
+    return min(1 << min(in_a_row - LIVES_THAT_BREAK, 16), _REST_S_MAX) if in_a_row > LIVES_THAT_BREAK else 0
 
 
 def settled(root):
-    """The firmware has lived long enough: earlier resets in a row are forgotten."""
-    total, _ = _read(root)
-    _write(root, total, 0)
+    """The firmware has lived long enough to need no rest: earlier resets in a row are forgotten."""
+    total, _, broke_before, open_end = _read(root)
+    _write(root, total, 0, broke_before, open_end)
 
 
-def _read(root):
+def broke(root):
+    """A fault of ours ends this life."""
+    total, in_a_row, broke_before, _ = _read(root)
+    _write(root, total, in_a_row, min(broke_before + 1, 999), 0)
+
+
+def excused(root, broke_before=None):
+    """This life ends in order, whatever the chip calls that; with a number, so many lives broke before the next one."""
+    total, in_a_row, kept, _ = _read(root)
+    _write(root, total, in_a_row, kept if broke_before is None else broke_before, 0)
+
+
+def sound(root):
+    """Everything that comes up in a day or so came up, or somebody served the board: what broke before is forgotten."""
+    excused(root, 0)
+
+
+def _read(root, cause=0):
+    """(total, in a row, broke, 1 while the watchdog would be this life's end). RP2 calls each reset of ours the watchdog's."""
     words = _words(root + "/" + _FILE)
     try:
-        return int(words[0]), int(words[1])
+        total, in_a_row, broke_before, open_end = [int(word) for word in (words + ["0", "0"] if len(words) == 2 else words)]
     except (ValueError, IndexError):
-        return 0, 0
+        return 0, 0, 0, 0
+    if cause == _WATCHDOG and open_end:
+        broke_before += 1
+    return total, in_a_row, broke_before, open_end
 
 
 def _words(path):
@@ -64,10 +93,10 @@ def _words(path):
         return []
 
 
-def _write(root, total, in_a_row):
+def _write(root, *numbers):
     path = root + "/" + _FILE
     with open(path + ".new", "w") as file:
-        file.write(str(total) + " " + str(in_a_row) + "\n")
+        file.write(" ".join([str(number) for number in numbers]) + "\n")
     os.rename(path + ".new", path)
 
 

@@ -95,7 +95,8 @@ class Gateway:
         self.orders = OrderDesk(self, site.tariffs, site.policies, site.documents)
         self.slots = Slots(site.settings, site.models)
         self._edges = EdgeWatch(site.tariffs, self.slots, ask)
-        self._replay = Replay(throttle, brake, self.supply.causes, self.head_end, self.supply.notices.use, self.slots)  # only until begin()
+        memories = (throttle, brake, self.supply.causes, self.head_end, self.supply.notices.use, self.orders.awaited)
+        self._replay = Replay(memories, self.slots)  # only until begin()
         self.on_replayed = self._replay.on_record
 
     def on_recorded(self, kind, values, sequence, at_s):
@@ -115,6 +116,7 @@ class Gateway:
             slot.row = self._row_of(slot)
             self._replay.remind(slot)
             self.supply.begin(slot, self._replay.override_of(slot.account))
+            self.orders.on_credit(slot)
         self._replay = self.on_replayed = None
         self.billing.begin(self.slots)
         self.supply.set_size(len(self.slots))
@@ -278,6 +280,7 @@ class Gateway:
         if verdict == CREATED:
             self.head_end.last_contact_s = self.clock_view.stamp()[0] or self.head_end.last_contact_s
         if verdict == CREATED and slot is not None:
+            self.orders.on_credit(slot)
             self.supply.end_cut_order(slot)  # a payment overtakes a cut order that still waits
             paid = accounts.balance_ucu(slot.row) > before_ucu  # a correction may take
             if paid:
@@ -394,5 +397,3 @@ class Gateway:
                 slot.notice_forward_s += forward_s(self.clock.before_s, self.clock.after_s)
             note(self.ledger, kinds.CLOCK, (self.clock.before_s, self.clock.after_s, self.clock.source))
             settle(self.ledger)
-
-

@@ -29,6 +29,7 @@ FLAGS_BY_ORDER = const(7)  # protected, care, exempt
 judge_held = Rare("firmware.gateway_contract", "judge_held")
 move = Rare("firmware.gateway_contract", "move")
 move_again = Rare("firmware.gateway_contract", "move_again")
+EVENT_SAFE_RESTORE = const(6)  # value: when safe mode had the proof
 
 
 class OrderDesk:
@@ -43,6 +44,39 @@ class OrderDesk:
         self._policies = policies
         self._documents = documents
         self._state_parts = {}
+        self.awaited = {}  # account -> (issuer, number) of the payment until which it is held on
+
+    def take_all_kept(self, kept):
+        """Orders that safe mode took or refused, as firmware/safe_orders.py tells them -> True when the books have them durably."""
+        try:
+            for order in kept:
+                self.take_kept(*order)
+            self._ledger.commit()
+        except (Refused, StorageFault):
+            return False
+        return True
+
+    def take_kept(self, order, account, number, credit_number, issuer, verdict, reason, proven_at_s):
+        """One that safe mode took or refused, and what came of it; nothing when the books have it already."""
+        slot = self._gateway.slot_of(account)
+        if slot is not None and number <= self._ledger.accounts.get(slot.row, "order"):
+            return
+        if verdict == REFUSED_VERDICT:
+            self._verdict(account, number, order, reason, 0, credit_number, 0)
+            return
+        if proven_at_s:
+            note(self._ledger, kinds.EVENT, (EVENT_SAFE_RESTORE, account, proven_at_s))
+        self.take(order, account, number, 0, credit_number, issuer, None)
+
+    def on_credit(self, slot):
+        """The payment that an account was held on for is in the books: from now on it is judged as usual."""
+        issuer, number = self.awaited.get(slot.account, (0, 0))
+        if not issuer or self._ledger.accounts.newest_credit(slot.row, issuer) < number:
+            return
+        flags = self._ledger.accounts.get(slot.row, "flags")
+        held = flags & conditions.FLAG_ORDERED_ON
+        if not held or note(self._ledger, kinds.FLAGS, (slot.account, flags & ~conditions.FLAG_ORDERED_ON, 0)):
+            del self.awaited[slot.account]
 
     def take(self, order, account, number, expires_at_s, credit_number, overridden, document):
         """One order as it came from the wire, already authenticated."""
@@ -71,11 +105,13 @@ class OrderDesk:
         if number <= last:
             return  # its verdict is in the journal already
         view, policy = self._gateway.supply.facts_of(slot)
-        newest = accounts.newest_credit(slot.row, HEAD_END_ISSUER)
+        issuer = overridden if order == orders.RESTORE_PAID else HEAD_END_ISSUER
+        newest = accounts.newest_credit(slot.row, issuer)
         judged = orders.judge_order(
             order, number, expires_at_s, credit_number, overridden, view, policy, last, newest
         )
-        wanted = self._flags_wanted(order, accounts.get(slot.row, "flags"), document)
+        flags = accounts.get(slot.row, "flags")
+        wanted = self._flags_wanted(order, flags, document)
         reason = judged.reason
         if wanted is None:
             reason = orders.BAD_DOCUMENT
@@ -89,11 +125,23 @@ class OrderDesk:
             reason = self._report(slot, number, document)
         elif reason == orders.ACCEPTED and not rejects:
             self._set_down(slot, order, number, wanted, view, policy)
-        self._verdict(account, number, order, reason, judged.failed, credit_number, expires_at_s)
+        told = self._hold(order, reason, account, flags, overridden, credit_number) or judged.failed
+        self._verdict(account, number, order, reason, told, credit_number, expires_at_s)
         if reason == orders.ACCEPTED and order == orders.MOVE_IN:
             self._gateway.moved(slot)
         elif reason == orders.ACCEPTED:
             self._act(slot, order, number, expires_at_s, overridden)
+
+    def _hold(self, order, reason, account, flags, issuer, credit_number):
+        """What ends the hold of an accepted restore -> the issuer whose payment does, 0 = none of them."""
+        if reason != orders.ACCEPTED or order not in (orders.RESTORE, orders.RESTORE_PAID):
+            return 0
+        by_name = flags & conditions.FLAG_ORDERED_ON and account not in self.awaited  # by an order that names no payment
+        self.awaited.pop(account, None)
+        if order == orders.RESTORE or by_name:
+            return 0
+        self.awaited[account] = (issuer, credit_number)
+        return issuer
 
     def _report(self, slot, number, document):
         """Reason of the verdict on a report, 0 when it counts; what it says is journalled then."""
@@ -122,7 +170,7 @@ class OrderDesk:
     def _set_down(self, slot, order, number, wanted, view, policy):
         """What the order sets for good, journalled."""
         flags, until_s = wanted
-        if order == orders.RESTORE:
+        if order in (orders.RESTORE, orders.RESTORE_PAID):
             below = policy is None or view.available_ucu is None or view.available_ucu < policy.restore_ucu
             if below:
                 flags |= conditions.FLAG_ORDERED_ON
@@ -143,7 +191,7 @@ class OrderDesk:
             slot.cut_order = number
             slot.cut_order_until_s = expires_at_s
             slot.override = overridden
-        elif order == orders.RESTORE:
+        elif order in (orders.RESTORE, orders.RESTORE_PAID):
             slot.cut_order = 0
             supply.restore_by_order(slot, number)
         supply.judge(slot)

@@ -1,7 +1,7 @@
 """What the hall remembers of earlier lives beside the account rows: found in the journal while it is replayed (part of the hall).
 
 Throttle, brake, the offline right to cut, what care customers used; of an account the jump for which it is held, what the
-order of its present cut overrode, and how far the clock was set forward since its notice.
+order of its present cut overrode, which payment holds it on, and how far the clock was set forward since its notice.
 
 Traps avoided: each restart holds a jumped register anew, so the first record counts; a debt that was paid counts anew; what
 may be the replay of an old message proves no contact.
@@ -9,11 +9,12 @@ may be the replay of an old message proves no contact.
 
 from firmware.base import days
 from firmware.base.port import const
-from firmware.cutoff import conditions, decide
+from firmware.cutoff import conditions, decide, orders
 from firmware.gateway_billing import HELD_TOO_FAR
 from firmware.ledger import record_kinds as kinds
 
 NOTICE_DELIVERED = const(2)
+ACCEPTED_VERDICT = const(1)
 EVENT_STANDING = const(5)  # value: standing with the head-end (SPEC 5.3 field 12), which outlives a restart
 STANDING_AWAITS_COMPARISON = const(1)
 STANDING_AWAITS_STATE = const(2)
@@ -27,12 +28,9 @@ _WORDS_OF_HEAD_END = (kinds.CREDIT, kinds.DOCUMENT, kinds.ACKED)
 class Replay:
     """`on_record` for each record, oldest first; then `remind(slot)` for each slot, and it is done."""
 
-    def __init__(self, throttle, brake, causes, head_end, use, slots):
-        self._throttle = throttle
-        self._causes = causes
-        self._brake = brake
-        self._head_end = head_end
-        self._use = use
+    def __init__(self, memories, slots):
+        self._throttle, self._brake, self._causes, self._head_end, self._use, self._awaited = memories
+        use = self._use
         self._utc_offset_min = slots.utc_offset_min
         for slot in slots:
             if slot.flags & conditions.FLAG_CARE:
@@ -71,10 +69,8 @@ class Replay:
         elif kind == kinds.CLOCK:
             for account in self._forward_s:
                 self._forward_s[account] += forward_s(values[0], values[1])
-        elif kind in (kinds.BRAKE, kinds.SNAPSHOT_BEGIN):
-            self._on_brake(kind, values)
         else:
-            self._on_care(kind, values)
+            self._on_orders(kind, values)
         self._on_head_end(kind, values, at_s)
         self._causes.on_record(kind, values, sequence, at_s)
 
@@ -98,9 +94,27 @@ class Replay:
         elif kind == kinds.EPOCH or kind == kinds.EVENT and values[0] == EVENT_STANDING:
             self._head_end.standing = STANDING_AWAITS_COMPARISON
 
-    def _on_care(self, kind, values):
-        if kind == kinds.FLAGS and values[1] & conditions.FLAG_CARE:
-            self._use.watch(values[0])
+    def _on_orders(self, kind, values):
+        """What people and the head-end laid down."""
+        if kind in (kinds.BRAKE, kinds.SNAPSHOT_BEGIN):
+            self._on_brake(kind, values)
+        elif kind == kinds.FLAGS:
+            self._on_flags(values[0], values[1])
+        elif kind == kinds.ORDER:
+            self._on_order(values)
+
+    def _on_flags(self, account, flags):
+        if flags & conditions.FLAG_CARE:
+            self._use.watch(account)
+        if not flags & conditions.FLAG_ORDERED_ON:
+            self._awaited.pop(account, None)
+
+    def _on_order(self, values):
+        account, _, order, verdict, _, issuer, number, _ = values
+        if verdict == ACCEPTED_VERDICT and order == orders.RESTORE:
+            self._awaited.pop(account, None)
+        elif verdict == ACCEPTED_VERDICT and order == orders.RESTORE_PAID and issuer:
+            self._awaited[account] = (issuer, number)
 
     def _on_brake(self, kind, values):
         if kind == kinds.BRAKE and not values[0]:

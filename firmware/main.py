@@ -30,7 +30,7 @@ from firmware.ledger.record_kinds import DECISION, REASON
 from firmware.meter_bus.bus_task import MeterBus
 from firmware.meters.dlt645.protocol import Dlt645Protocol
 from firmware.meters.model import MeterRow
-from firmware.settings.settings_store import LAST_FAULT, MAINTENANCE, RESTORED, SettingsStore, document_name
+from firmware.settings.settings_store import LAST_FAULT, MAINTENANCE, RESTORED, SAFE, SettingsStore, document_name
 from firmware.supervisor import Supervisor
 from firmware.sync import messages
 from firmware.sync.sync_task import Sync
@@ -39,6 +39,7 @@ from firmware.tariff.tariff import parse_tariff
 
 TICK_MS = const(1_000)
 SETTLED_AFTER_TICKS = const(30)
+SOUND_AFTER_TICKS = const(900)  # each meter was read, and each part did its work
 EXIT_BAD_INPUT = const(2)
 EXIT_MAINTENANCE = const(75)
 MEND_S = const(3_600)
@@ -49,6 +50,9 @@ RTC_EVERY_TICKS = const(3_600)
 
 
 load_model = Rare("firmware.meters.model_document", "load_model")
+live_safely = Rare("firmware.safe_mode", "live")
+kept_orders = Rare("firmware.safe_orders", "kept_orders")
+without_orders = Rare("firmware.safe_orders", "without_orders")
 
 
 class Documents:
@@ -119,12 +123,22 @@ class Site:
         """The journal says so itself now."""
         self._store.remove(RESTORED)
 
-    def keep_fault(self, text):
-        """What ends this life, for whoever asks the next one."""
-        try:
-            self._store.replace(LAST_FAULT, text[:FAULT_CHARS_MAX])
-        except Fault as fault:
-            sys.stderr.write("the fault cannot be kept: " + str(fault) + "\n")
+    def take_kept_orders(self, gateway):
+        """What safe mode did goes through the books before anything is decided; an order that they have already changes nothing."""
+        raw = self._store.read(SAFE)
+        if raw is None:
+            return
+        if not gateway.orders.take_all_kept(kept_orders(raw)):
+            return  # no room, or the flash failed: the next life tries again
+        rest = without_orders(raw)
+        if rest is None:
+            self._store.remove(SAFE)
+        elif rest != raw:
+            self._store.replace(SAFE, rest)
+
+    def end_stays(self):
+        """This life is sound: the next stay in safe mode, should there be one, is the first."""
+        self._store.remove(SAFE)
 
     def last_fault(self):
         """What ended an earlier life, "" when nothing did."""
@@ -160,6 +174,7 @@ class Firmware:
         self._build_sync(limits, boots[0])
         reset_cause = getattr(board, "reset_cause", RESET_UNKNOWN)
         self.gateway.begin(boots[0], board.firmware_version, reset_cause)
+        site.take_kept_orders(self.gateway)
         self._build_console(limits, boots, reset_cause)
 
     def _build_console(self, limits, boots, reset_cause):
@@ -211,7 +226,7 @@ class Firmware:
 
     def _on_task_fault(self, name, fault):
         self.gateway.on_fault(name, fault)
-        self._site.keep_fault("task " + name + ": " + _text_of(fault))
+        keep_fault(self.board.root, "task " + name + ": " + _text_of(fault))
 
     def _stamp(self):
         return self._clock.now_s(aio.now_ms()), self._clock.quality
@@ -238,6 +253,9 @@ class Firmware:
             ticked += 1
             if ticked == SETTLED_AFTER_TICKS:
                 boot.settled(self.board.root)
+            elif ticked == SOUND_AFTER_TICKS:
+                boot.sound(self.board.root)
+                self._site.end_stays()
             if self._clock.quality == NETWORK and (not kept or ticked % RTC_EVERY_TICKS == 0):
                 self.board.clock.set_rtc(self._clock.now_s(aio.now_ms()))  # an offline restart finds the time there
                 kept = True
@@ -272,24 +290,59 @@ def load_models(root, names):
 
 
 async def live(board):
-    """One life of the gateway on `board`."""
-    site = Site(board)
+    """One life of the gateway on `board`: the usual one, or after three that broke the smallest."""
+    root = board.root
+    cause = getattr(board, "reset_cause", RESET_UNKNOWN)
+    safe = boot.broken(root, cause) >= boot.LIVES_THAT_BREAK
     try:
-        firmware = Firmware(board, site, boot.begin(board.root))
+        if safe:
+            watchdog_broke = boot.broken(root, cause) > boot.broken(root)
+            await live_safely(board, boot.begin(root, cause), watchdog_broke)
+            boot.excused(root, boot.LIVES_THAT_BREAK - 1)  # one try: a life that breaks too leads back here
+        else:
+            await _live_usually(board, cause)
+    except MaintenanceAsked:
+        boot.sound(root)  # whoever serves the board mends it, or tries
+        if not hasattr(board, "reset"):
+            return EXIT_MAINTENANCE  # whoever started this process finds the flag among its files
+    except BadInput:
+        raise
+    except Exception:
+        boot.broke(root)
+        raise
+    if hasattr(board, "reset"):
+        board.reset()
+    return 0
+
+
+async def _live_usually(board, cause):
+    try:
+        site = Site(board)
+    except BadInput:
+        raise  # before anything was begun: it counts as no life
     except Exception as fault:
-        site.keep_fault("start: " + _text_of(fault))
+        boot.begin(board.root, cause)
+        keep_fault(board.root, "start: " + _text_of(fault))
+        raise
+    try:
+        firmware = Firmware(board, site, boot.begin(board.root, cause))
+    except Exception as fault:
+        keep_fault(board.root, "start: " + _text_of(fault))
         if type(fault) is BadInput and getattr(board.watchdog, "started", False):
             site.write_flag(MEND_S)  # found by the replay: the watchdog would not let flash.py work at this life's prompt
             sys.stderr.write(str(fault) + "\n")
+            boot.excused(board.root)
             board.reset()
         raise
+    await firmware.run()
+
+
+def keep_fault(root, text):
+    """What ends this life, for whoever asks the next one."""
     try:
-        await firmware.run()
-    except MaintenanceAsked:
-        if hasattr(board, "reset"):
-            board.reset()
-        return EXIT_MAINTENANCE  # whoever started this process finds the flag among its files
-    return 0
+        SettingsStore(root).replace(LAST_FAULT, text[:FAULT_CHARS_MAX])
+    except Fault as fault:
+        sys.stderr.write("the fault cannot be kept: " + str(fault) + "\n")
 
 
 def main(board_name):

@@ -110,14 +110,18 @@ def meters(scene: Scene) -> AbstractContextManager[None]:
 
 
 class Gateway:
-    """The firmware on MicroPython; what its console says is kept: `now`, `accounts`, `records` of all its lives."""
+    """The firmware on MicroPython; what its console says is kept: `now`, `accounts`, `records` of all its lives, `boot` of the last.
 
-    def __init__(self, scene: Scene, **options: Any) -> None:
+    `checkout`: where its files are; a copy may have a bug."""
+
+    def __init__(self, scene: Scene, checkout: Path | None = None, **options: Any) -> None:
         self._scene = scene
+        self._checkout = checkout or paths.checkout()
         self._options = options
         self._process: subprocess.Popen[str] | None = None
         self._thread = threading.Thread()
         self.lives = 0
+        self.boot: dict[str, Any] = {}
         self.now: dict[str, Any] = {}
         self.accounts: dict[int, dict[str, Any]] = {}
         self.records: list[dict[str, Any]] = []
@@ -135,9 +139,9 @@ class Gateway:
         options = {"model_root": str(self._scene.models), **self._options}
         program = ["-m", "tests.gateway_program", json.dumps(options)]
         environment = {**os.environ, "LAMPLIGHTER_ROOT": str(self._scene.root), "LAMPLIGHTER_LINE": str(self._scene.line)}
-        environment["MICROPYPATH"] = paths.micropython_path()
+        environment["MICROPYPATH"] = paths.micropython_path(self._checkout)
         self._process = subprocess.Popen(
-            [str(paths.micropython()), "-X", f"heapsize={HEAP}", *program], cwd=paths.checkout(), env=environment,
+            [str(paths.micropython()), "-X", f"heapsize={HEAP}", *program], cwd=self._checkout, env=environment,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True, text=True,
         )  # fmt: skip
         self._thread = threading.Thread(target=self._listen, args=(self._process,), daemon=True)
@@ -147,6 +151,13 @@ class Gateway:
         """SIGKILL and nothing else, from any thread; kill() must follow."""
         if self._process is not None:
             self._process.kill()
+
+    def ended(self, seconds: float = WAIT_SECONDS) -> int:
+        """Wait until this life ends by itself -> its exit code."""
+        assert self._process is not None
+        code = self._process.wait(seconds)
+        self.kill()
+        return code
 
     def kill(self) -> None:
         """End this life as a power cut would: SIGKILL."""
@@ -175,7 +186,7 @@ class Gateway:
             elif "now" in said:
                 self.now = said["now"]
             elif "boot" in said:
-                self.lives += 1
+                self.lives, self.boot = self.lives + 1, said["boot"]
 
     def records_of(self, name: str, **fields: Any) -> list[dict[str, Any]]:
         """Durable records of a kind with these values, as the console told them."""

@@ -20,6 +20,7 @@ RELEASE_BRAKE = const(7)
 STATE = const(8)
 FLAGS = const(9)
 RELEASE_HELD = const(10)
+RESTORE_PAID = const(20)  # for a payment that is still on its way: until it is in the books the account is held on
 REPORT = const(11)  # of a visit, or that a notice arrived; its document is judged by the notice desk
 
 MOVE_OUT = const(12)
@@ -36,6 +37,7 @@ NOT_SUPPORTED = const(7)
 CLOCK_UNKNOWN = const(8)
 NO_CHANGE = const(9)
 ANOTHER_EPISODE = const(10)
+IN_SAFE_MODE = const(11)
 
 
 class Judgement:
@@ -51,7 +53,7 @@ def judge_order(order, number, expires_at_s, credit_number, override, facts, pol
     """Judge one numbered order for an account that exists.
 
     `last_number` is the highest number this account consumed; `newest_credit` the highest number of a credit applied by
-    the issuer that sends orders. Documents (orders 5, 6, 8) have their own numbers and are judged by their parsers. A
+    the issuer that sends orders, or that order 20 names. Documents (orders 5, 6, 8) have their own numbers, and their parsers. A
     cut that only its timing holds back is accepted: it waits until it expires.
     """
     if number <= last_number:
@@ -68,6 +70,8 @@ def judge_order(order, number, expires_at_s, credit_number, override, facts, pol
         return Judgement(ACCEPTED if facts.flags & c.FLAG_READING_HELD else NO_CHANGE)
     if order == RELEASE_BRAKE:
         return Judgement(ACCEPTED if facts.brake_closed else NO_CHANGE)
+    if order == RESTORE_PAID:
+        return Judgement(NO_CHANGE if newest_credit >= credit_number else ACCEPTED)
     if order in (RESTORE, FLAGS, REPORT, MOVE_OUT, MOVE_IN):  # what the last four need, others look at
         return Judgement(ACCEPTED)
     return Judgement(NOT_SUPPORTED)

@@ -1,4 +1,4 @@
-"""The small files of a gateway in one folder: settings.json, key, tariff_I_V.json, policy_I_V.json, maintenance, restored, last_fault.
+"""The small files of a gateway in one folder: settings.json, key, tariff_I_V.json, policy_I_V.json, and those named below.
 
 A file is replaced as a whole: written beside itself as NAME.new, flushed, read back, then renamed over the old one. A
 power cut leaves the old file or the new one; a torn NAME.new is removed at the next start and was never read.
@@ -17,6 +17,7 @@ KEY = "key"
 MAINTENANCE = "maintenance"  # the flag that boot.py looks for: seconds that the board is to be left alone
 RESTORED = "restored"  # the books here are those of a backup: nothing is cut before the head-end has compared them
 LAST_FAULT = "last_fault"  # what ended an earlier life, for people
+SAFE = "safe_mode"  # of a stay in safe mode: until when, and the orders that it took (firmware/safe_orders.py)
 TEMP_END = ".new"
 KEY_BYTES = const(32)
 FILE_BYTES_MAX = const(65536)
@@ -134,7 +135,7 @@ def document_name(kind, number, version):
 
 
 def _allowed(name):
-    if name in (SETTINGS, KEY, MAINTENANCE, RESTORED, LAST_FAULT):
+    if name in (SETTINGS, KEY, MAINTENANCE, RESTORED, LAST_FAULT, SAFE):
         return True
     return _numbers(name, KINDS[0]) is not None or _numbers(name, KINDS[1]) is not None
 

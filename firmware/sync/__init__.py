@@ -2,6 +2,7 @@
 
     from firmware.sync.sync_task import Sync
     sync = Sync(uplink, host, port, gateway_name, key, limits, source, handler, random_bytes, heartbeat, report)
+    (orders_only=True: down/orders alone, in a session that the broker does not keep, so that nothing queues before them)
     await sync.run()        # for ever: connect, pump, close, back off, again
     sync.wake()             # something durable is new (record, receipt, reading): sent within milliseconds
     sync.announce()         # send up/status now (standing changed, state taken, brake closed)
@@ -35,7 +36,7 @@ the broker without one, counted, and comes again from the head-end's database. S
 is closed and the broker sends again.
     handler.on_credit(account, issuer, number, amount_ucu, total_ucu, at_s)
     handler.on_order(order, account, number, expires_at_s, credit_number, overridden, document)
-        document: bytes or None. Text of a tariff or policy; for orders 8, 9 and 11 CBOR, which decode_state(document),
+        document: bytes or None. Text of a tariff or policy; for orders 8, 9, 11 and those in safe mode CBOR, which decode_state(document),
         decode_flags(document) and decode_report(document) of sync/messages.py check and read: main.py hands them to the gateway.
     handler.on_acks(ack)      ack: sync.messages.Ack with
         epoch, sequence, chain (b8), countersign (b8), readings, time_s, comparison, resend_sequence|None,

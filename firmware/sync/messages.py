@@ -38,6 +38,9 @@ _FLAGS_WITH_END = "flags flags:h until_s:I"
 _REPORT = "report what:C episode:h level:b at_s:i"
 _HELD = "held what:C rate:b register_cwh:i reason:*"
 _MOVE = "move account:a flags:b reason:*"
+_STAY = "stay nonce:8"
+_STAY_METER = "stay nonce:8 meter:*"
+_SWAP = "swap nonce:8 what:C id:I away:i put:i text:*"
 
 
 class Ack:
@@ -143,6 +146,27 @@ def decode_move(document):
 def _check_reason(text):
     if type(text) is not str or not 0 < len(text.encode()) <= _REASON_BYTES_MAX:
         raise WireFault("reason: no text of 1 to 64 bytes")
+
+
+def decode_stay(document):
+    """Document of order 21 -> (nonce of the stay,)."""
+    return tuple(_take(cbor.decode(document, 0, len(document)), _STAY))
+
+
+def decode_stay_meter(document):
+    """Document of a restore in safe mode -> (nonce of the stay, serial of the meter)."""
+    values = _take(cbor.decode(document, 0, len(document)), _STAY_METER)
+    if type(values[1]) is not bytes or len(values[1]) != 6:
+        raise WireFault("stay.meter: not 6 bytes")
+    return tuple(values)
+
+
+def decode_swap(document):
+    """Document of order 22 -> (nonce, what, id, version to take away, version to put, its text or None)."""
+    values = _take(cbor.decode(document, 0, len(document)), _SWAP)
+    if type(values[5]) is not bytes if values[4] else values[5] is not None:
+        raise WireFault("swap.text: goes with a version to put")
+    return tuple(values)
 
 
 def _take(value, shape):

@@ -109,13 +109,13 @@ _umqtt = _import_umqtt()
 _umqtt.socket = _SocketModule()  # also when somebody had imported it before us
 
 
-def connect_packet(client_id, keep_alive_s, will_topic, will_payload, user=None, password=None):
-    """CONNECT: persistent session, will retained at QoS 1 -> bytearray. Names are bytes."""
+def connect_packet(client_id, keep_alive_s, will_topic, will_payload, user=None, password=None, clean=False):
+    """CONNECT: persistent session unless `clean`, will retained at QoS 1 -> bytearray. Names are bytes."""
     require(0 < keep_alive_s <= 65_535, "keep-alive must fit 16 bits")
     client = _client(client_id, keep_alive_s, user, password)
     client.set_last_will(will_topic, will_payload, True, 1)
     try:
-        client.connect(False)
+        client.connect(clean)
     except _Dry:
         pass  # it waits for CONNACK, which is the session's business
     return _memory.written

@@ -58,14 +58,15 @@ class _Flight:
 
 
 class Session:
-    """`up_topics` [(topic, retain, gated), ...]; `down_topics` filters; `will` (topic, payload). All text is bytes."""
+    """`up_topics` [(topic, retain, gated), ...]; `down_topics` filters; `will` (topic, payload). All text is bytes. `clean`: the
+    broker keeps nothing of it, and forgets what it kept."""
 
-    def __init__(self, limits, client_id, up_topics, down_topics, will, counters):
+    def __init__(self, limits, client_id, up_topics, down_topics, will, counters, clean=False):
         self.state = CLOSED
         self.counters = counters
         self.gate_open = False
         self._limits = limits
-        self._connect = codec.connect_packet(client_id, limits.mqtt_keep_alive_s, will[0], will[1])
+        self._connect = codec.connect_packet(client_id, limits.mqtt_keep_alive_s, will[0], will[1], clean=clean)
         self._up_topics = up_topics
         self._down_topics = down_topics
         self._reader = PacketReader(limits.mqtt_packet_max_bytes)

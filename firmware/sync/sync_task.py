@@ -27,7 +27,7 @@ _NAME_CHARACTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234567
 class Sync:
     """See the docstring of the package for every argument."""
 
-    def __init__(self, uplink, host, port, gateway_name, key, limits, source, handler, random_bytes, heartbeat, report):
+    def __init__(self, uplink, host, port, gateway_name, key, limits, source, handler, random_bytes, heartbeat, report, orders_only=False):
         require(0 < len(gateway_name) <= GATEWAY_NAME_MAX, "gateway name must be 1 ... 32 characters")
         require(all(c in _NAME_CHARACTERS for c in gateway_name), "gateway name must be letters, digits, - or _")
         require(len(key) == 32, "the key must be 32 bytes")
@@ -48,7 +48,8 @@ class Sync:
         self._report = report
         seal = Seal(name, key)
         will = (up[2][0], messages.OFFLINE_PAYLOAD)
-        self._session = session.Session(limits, name, up, down, will, self.counters)
+        wanted = down[1:2] if orders_only else down
+        self._session = session.Session(limits, name, up, wanted, will, self.counters, orders_only)
         self._sender = Sender(limits, self._session, source, seal, up[0][0], random_bytes, self.counters)
         self._dispatcher = Dispatcher(down, seal, handler, self._sender, self.counters, report)
         self._back_off = BackOff(limits.reconnect_first_ms, limits.reconnect_max_ms, random_bytes)

@@ -15,6 +15,8 @@ from host_tools.board.watching import watch
 from host_tools.board.why import read_why
 
 INTERRUPTED = 130
+IN_SAFE_MODE = ("status", "logs", "events")
+SAFE_SENTENCE = "the board is in safe mode and reads no books: it cannot answer {command}; see status and logs"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -23,6 +25,8 @@ def main(arguments: list[str] | None = None) -> int:
         port = given.port or find_port()
         with ConsoleClient(port, given.baud) as board:
             board.hello()
+            if board.is_safe and given.command not in IN_SAFE_MODE:
+                raise BoardTrouble("safe_mode", SAFE_SENTENCE.format(command=given.command))
             status = _COMMANDS[given.command](board, given)
         sys.stdout.flush()
         return status

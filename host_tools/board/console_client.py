@@ -102,9 +102,12 @@ class ConsoleClient:
         protocol = self.about.get("protocol")
         if protocol != PROTOCOL:
             raise BoardTrouble("version", OTHER_VERSION.format(its=protocol, ours=PROTOCOL))
-        if self.about.get("mode") != "running":
-            raise BoardTrouble("safe_mode", f"the board is in {self.about.get('mode')} mode: its application does not run; flash it again")
         return self.about
+
+    @property
+    def is_safe(self) -> bool:
+        """Is the board in safe mode? Then it knows nothing of accounts, meters and journal."""
+        return self.about.get("mode") == "safe"
 
     def rows(self, name: str, wait_s: float | None = None, **arguments: object) -> list[Row]:
         """All rows of one answer; asked again when the line garbled some."""

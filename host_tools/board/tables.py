@@ -9,7 +9,20 @@ from host_tools.board import words
 from host_tools.board.console_client import Row
 from host_tools.board.journal import Books
 from host_tools.journal_reader import record_in_words
-from host_tools.journal_reader.words import FAULT, HELD_WHY, QUALITY, RESET, conditions, energy, money, when, word
+from host_tools.journal_reader.words import (
+    FAULT,
+    HELD_WHY,
+    ORDER_REASON,
+    ORDERS,
+    PHASE,
+    QUALITY,
+    RESET,
+    conditions,
+    energy,
+    money,
+    when,
+    word,
+)  # fmt: skip
 
 PIPE_WIDTH = 160
 BRAKE_BIT = 22
@@ -23,6 +36,9 @@ def terminal() -> Console:
 
 def show_status(out: Console, status: Row) -> None:
     about, memory = status.get("about", {}), status.get("memory", {})
+    if "safe_mode" in status:
+        _show_safe_mode(out, status)
+        return
     rows = [
         ("gateway", f"{about.get('gateway')} on {about.get('board')}, firmware {words.firmware(about.get('firmware', 0))}"),
         ("life", _life(about)),
@@ -34,6 +50,34 @@ def show_status(out: Console, status: Row) -> None:
         ("troubles", f"{about['troubles']}, see `logs`" if about.get("troubles") else "none"),
     ]
     _print_pairs(out, rows)
+
+
+def _show_safe_mode(out: Console, status: Row) -> None:
+    about, stay, bus = status.get("about", {}), status["safe_mode"], status.get("bus", {})
+    link, memory = status.get("link", {}), status.get("memory", {})
+    rows = [
+        ("SAFE MODE", f"{stay.get('broken')} lives in a row broke; the last by: {stay.get('fault')}"),
+        ("gateway", f"{about.get('gateway')} on {about.get('board')}, firmware {words.firmware(about.get('firmware', 0))}"),
+        ("life", _life(about)),
+        ("cuts", "none; signed restores are taken, payments wait at the head-end"),
+        ("next try", f"in {stay.get('left_s')} s at most, {stay.get('tries')} tries were in vain"),
+        *[("order", _kept(one)) for one in stay.get("orders", [])],
+        ("refused", f"{stay.get('strange')} orders of another time"),
+        ("link", "connected" if link.get("connected") else f"DOWN: {link.get('trouble')}"),
+        ("bus", f"{bus.get('orders')} orders under way"),
+        ("memory", f"{memory.get('heap')} bytes used, {memory.get('free')} free"),
+        ("troubles", "see `logs`"),
+    ]
+    _print_pairs(out, rows)
+
+
+def _kept(fields: list[int]) -> str:
+    """One order that safe mode took or refused, SPEC 8."""
+    code, account, number, _, _, verdict, reason, phase = fields[:8]
+    text = f"{number} {word(ORDERS, code)}" + (f" for account {account}: " if account else ": ")
+    if verdict != 1:
+        return text + "refused, " + word(ORDER_REASON, reason)
+    return text + "taken" + (f", relay {word(PHASE, phase)}" if account else "")
 
 
 def _life(about: Row) -> str:

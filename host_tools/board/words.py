@@ -32,6 +32,7 @@ EVENTS = {
     3: "meter refuses to tell its register, error word",
     4: "a task of the firmware died",
     5: "standing with the head-end",
+    6: "safe mode restored supply, proven at",
     100: "uplink connected, times",
     101: "uplink did not connect, times",
     106: "TLS was refused, times",

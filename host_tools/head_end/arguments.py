@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
-from host_tools.head_end import commands, contract_cli, customers_cli, evidence_cli, safety_cli, visits
+from host_tools.head_end import commands, contract_cli, customers_cli, evidence_cli, safe_mode, safety_cli, visits
 from host_tools.head_end.registers import SIDES
 from host_tools.head_end.segments import MODELS
 
@@ -83,6 +83,7 @@ def parser() -> argparse.ArgumentParser:
     customers_cli.add_verbs(verb)
     safety_cli.add_verbs(verb)
     contract_cli.add_verbs(verb)
+    safe_mode.add_verbs(verb)
     _set_up(verb)
     return top
 

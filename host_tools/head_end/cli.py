@@ -21,6 +21,7 @@ from host_tools.head_end import (
     lists,
     months,
     registers,
+    safe_mode,
     safety_cli,
     show,
     state,
@@ -96,7 +97,7 @@ def _now_s() -> int:
 
 
 def _gateways(db: Database, given: argparse.Namespace) -> int:
-    columns = ("gateway", "online", "epoch", "sequence", "readings_held", "comparison", "missing", "documents", "status_at_s")
+    columns = ("gateway", "online", "mode", "epoch", "sequence", "readings_held", "comparison", "missing", "documents", "status_at_s")
     rows = lists.gateways(db)
     show.show_rows(rows, columns, given.json, "gateways")
     if not given.json:
@@ -331,4 +332,5 @@ _COMMANDS = {
     **customers_cli.COMMANDS,
     **safety_cli.COMMANDS,
     **contract_cli.COMMANDS,
+    **safe_mode.COMMANDS,
 }

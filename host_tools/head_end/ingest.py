@@ -6,7 +6,7 @@ sequence are a fork, which is latched until the gateway has taken a signed state
 
 import json
 
-from host_tools.head_end import doubts, gaps, receipts
+from host_tools.head_end import doubts, gaps, receipts, safe_reports
 from host_tools.head_end.database import Database
 from host_tools.head_end.errors import BadMessage
 from host_tools.head_end.garbage import Garbage
@@ -47,8 +47,15 @@ def _take(db: Database, topic: str, payload: bytes, now_s: int, garbage: Garbage
             with db.transaction():
                 return take_readings(db, int(gateway["id"]), name, readings, now_s)
         if parts[3] == "status":
-            status = parse_status(decode(payload))
+            told = decode(payload)
+            sealed = safe_reports.sealed_in(told)
+            if sealed is not None:
+                report = safe_reports.parse_report(unseal(sealed, name, bytes(gateway["key"]), topic))
+                with db.transaction():
+                    return safe_reports.take(db, int(gateway["id"]), name, report, now_s)
+            status = parse_status(told)
             with db.transaction():
+                safe_reports.ended(db, int(gateway["id"]), name, status.boot_count, now_s)
                 return take_status(db, int(gateway["id"]), name, status, now_s)
     except BadMessage as fault:
         garbage.add(name, now_s, fault.counter, f"{topic}: {fault}")

@@ -20,10 +20,12 @@ def gateways(db: Database) -> list[Row]:
     for row in db.rows("SELECT * FROM gateways ORDER BY name"):
         counters = {c["name"]: c["value"] for c in db.rows("SELECT * FROM counters WHERE gateway = ?", row["name"])}
         status = json.loads(row["status"]) if row["status"] else None
+        stay = db.row("SELECT * FROM safe_modes WHERE gateway_id = ? AND ended_s IS NULL", row["id"])
         found.append(
             {
                 "gateway": row["name"],
                 "online": None if row["online"] is None else bool(row["online"]),
+                "mode": f"SAFE MODE: {stay['fault']}" if stay is not None else "",
                 "epoch": row["epoch"],
                 "sequence": row["sequence"],
                 "chain": bytes(row["chain"]).hex(),
@@ -71,6 +73,11 @@ def accounts(db: Database) -> list[Row]:
         account = int(known["account"])
         row = fold(account, records_of(db, account))
         reading = db.row("SELECT * FROM readings WHERE account = ? ORDER BY at_s DESC, number DESC LIMIT 1", account)
+        lit = db.row(
+            "SELECT 1 FROM safe_outcomes s JOIN orders o USING (gateway_id, account, number) WHERE s.account = ? AND s.gateway_id = ?"
+            " AND s.verdict = 1 AND s.phase = 5 AND o.record_sequence IS NULL",
+            *(account, known["gateway_id"]),
+        )
         pending = db.number("SELECT sum(amount_ucu) FROM credits WHERE account = ? AND receipt = 'pending'", account)
         found.append(
             {
@@ -94,7 +101,7 @@ def accounts(db: Database) -> list[Row]:
                 "reading_age_s": now_s - reading["at_s"] if reading and reading["at_s"] else None,
                 "wish": "OFF" if row.wish else "ON",
                 "seen": word(words.SEEN, row.seen),
-                "supply": f"{'OFF' if row.wish else 'ON'}, seen {word(words.SEEN, row.seen)}",
+                "supply": f"{'OFF' if row.wish else 'ON'}, seen {word(words.SEEN, row.seen)}" + ("; RESTORED in safe mode" if lit else ""),
                 "notice_level": row.notice_level,
                 "episode": row.episode,
                 "alarm": bool(row.alarm),

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
-from host_tools.head_end import fleet_brake, gaps
+from host_tools.head_end import fleet_brake, gaps, safe_mode
 from host_tools.head_end.database import Database
 from host_tools.head_end.heard import Heard
 from host_tools.head_end.messages import countersign, seal, topic
@@ -66,6 +66,7 @@ class Outgoing:
             with self.db.transaction():
                 self.db.run("UPDATE orders SET state = 'expired' WHERE state = 'pending' AND expires_at_s < ?", now_s)
         self._look_at_brake(now_ms, now_s)
+        safe_mode.restore_paid(self.db, now_s)
         makers: list[Callable[[], Parcel]] = []
         seen: set[tuple[object, ...]] = set()
         for key, online, make in [*self._credits(now_s), *self._orders(), *self._documents(), *self._missing(now_ms, now_s)]:
@@ -99,6 +100,7 @@ class Outgoing:
             "SELECT c.*, g.name AS gateway, g.key, g.online FROM credits c JOIN accounts a USING (account)"
             " JOIN gateways g ON g.id = a.gateway_id WHERE c.receipt = 'pending' AND g.sequence > 0"
             " AND (g.sequence >= g.owed OR g.owed_until_s < ?)"
+            " AND NOT EXISTS (SELECT 1 FROM safe_modes s WHERE s.gateway_id = g.id AND s.ended_s IS NULL)"
             " AND NOT EXISTS (SELECT 1 FROM moves m JOIN orders o ON o.account = m.account AND o.number = m.number"
             "  AND o.gateway_id = a.gateway_id WHERE m.next_account = c.account AND o.state != 'accepted')"
             " ORDER BY c.at_s, c.account, c.number",
@@ -110,10 +112,13 @@ class Outgoing:
 
     def _orders(self) -> Iterator[_Open]:
         for row in self.db.rows(
-            "SELECT o.*, g.name AS gateway, g.key, g.online FROM orders o JOIN gateways g ON g.id = o.gateway_id"
+            "SELECT o.*, g.name AS gateway, g.key, g.online, s.nonce, a.meter FROM orders o JOIN gateways g ON g.id = o.gateway_id"
+            " LEFT JOIN accounts a USING (account) LEFT JOIN safe_modes s ON s.gateway_id = g.id AND s.ended_s IS NULL"
             " WHERE o.state = 'pending' ORDER BY o.id"
         ):
             if row["code"] == fleet_brake.CUT and self.braked:
+                continue
+            if row["code"] not in safe_mode.TAKEN if row["nonce"] is not None else row["code"] in safe_mode.STAY_ONLY:
                 continue
             body = {
                 1: row["code"],
@@ -122,9 +127,9 @@ class Outgoing:
                 4: row["expires_at_s"],
                 5: row["credit_number"],
                 6: row["overridden"],
-                7: row["document"],
+                7: safe_mode.document_for(row["code"], row["document"], row["nonce"], row["meter"]),
             }
-            key = (row["gateway"], "order", row["account"], row["number"])
+            key = (row["gateway"], "order", row["account"], row["number"], row["nonce"])
             yield key, row["online"] != 0, _parcel(row["gateway"], row["key"], "down/orders", body)
 
     def _documents(self) -> Iterator[_Open]:
@@ -133,7 +138,8 @@ class Outgoing:
             " WHERE EXISTS (SELECT 1 FROM accounts a WHERE a.gateway_id = g.id"
             "  AND d.id = CASE d.what WHEN 1 THEN a.tariff ELSE a.policy END)"
             " AND NOT EXISTS (SELECT 1 FROM deliveries v WHERE v.gateway_id = g.id AND v.what = d.what AND v.id = d.id"
-            "  AND v.version = d.version) ORDER BY d.what, d.id, d.version"
+            "  AND v.version = d.version) AND NOT EXISTS (SELECT 1 FROM safe_modes s WHERE s.gateway_id = g.id AND s.ended_s IS NULL)"
+            " ORDER BY d.what, d.id, d.version"
         ):
             body = {1: TARIFF if row["what"] == 1 else POLICY, 2: 0, 3: row["version"], 4: NEVER_S, 5: 0, 6: 0, 7: row["text"]}
             key = (row["gateway"], "document", row["what"], row["id"], row["version"])

@@ -83,7 +83,7 @@ def _order(db: Database, gateway_id: int, record: Record) -> None:
         return
     db.run(
         "UPDATE orders SET state = ?, reason = ?, failed = ?, record_sequence = ? WHERE gateway_id = ? AND account = ?"
-        " AND number = ? AND code = ? AND state IN ('pending', 'expired')",
+        " AND number = ? AND code = ? AND (state IN ('pending', 'expired') OR state != 'overtaken' AND record_sequence IS NULL)",
         "accepted" if accepted else "refused",
         record.number("reason"),
         record.number("failed"),

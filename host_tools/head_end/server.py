@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import aiomqtt
 
-from host_tools.head_end import state
+from host_tools.head_end import safe_reports, state
 from host_tools.head_end.database import Database
 from host_tools.head_end.garbage import Garbage
 from host_tools.head_end.heard import BEHIND, Heard
@@ -142,6 +142,8 @@ class Server:
 
     async def _acknowledge(self, client: aiomqtt.Client, waiting: dict[str, Heard]) -> None:
         for heard in waiting.values():
+            if heard.what == safe_reports.SAFE:
+                continue  # it reads no books that could be acknowledged
             parcel = self.outgoing.acknowledge(heard, _now_ms(), int(time.time()))
             await self._publish(client, parcel)
             # a state that arrives before this answer would be unasked for, and ignored

@@ -14,6 +14,7 @@ HELD_WHY = {0: "released", 1: "went backwards", 2: "jumped too far", 3: "other s
 CHANNEL = {1: "head-end", 2: "alarm on the meter", 3: "visit", 4: "text message"}
 VISIT = {1: "visit ordered", 2: "visit made", 3: "visited, nobody met"}
 DAYS_UNKNOWN = 0xFFFF
+SAFE_RESTORE = 6  # EVENT code
 OUTCOME = {1: "given", 2: "delivered", 3: "failed"}
 VERDICT = {1: "cut", 2: "restore", 3: "cut not permitted", 4: "cut delayed", 5: "cut withdrawn"}
 REASON = {
@@ -48,6 +49,9 @@ ORDERS = {
     11: "report",
     12: "move out",
     13: "move in",
+    20: "restore for a payment",
+    21: "leave safe mode",
+    22: "document in safe mode",
 }
 ORDER_WHAT = {10: {1: "held reading released", 2: "held reading rejected"}, 12: {0: "moved out"}, 13: {0: "somebody else moved in"}}
 ORDER_REASON = {
@@ -62,6 +66,8 @@ ORDER_REASON = {
     8: "clock unknown",
     9: "no change",
     10: "another episode",
+    11: "nobody is cut in safe mode",
+    12: "taken away in safe mode",
 }
 CREDIT_REFUSED = {
     1: "unknown account",
@@ -254,6 +260,12 @@ def _document(r: Record) -> str:
     return f"{word({1: 'tariff', 2: 'policy'}, r.number('what'))} {r.number('id')} version {r.number('version')} kept"
 
 
+def _event(r: Record) -> str:
+    if r.number("code") == SAFE_RESTORE:
+        return f"account {r.account}: safe mode restored supply, proven {when(r.number('value'))}"
+    return ", ".join(f"{name} {value!r}" for name, value in r.fields.items())
+
+
 def _acked(r: Record) -> str:
     return f"head-end holds records to {r.number('sequence')} and readings to {r.number('readings')}"
 
@@ -362,6 +374,7 @@ _SENTENCES = {
     kinds.SEEN: _seen,
     kinds.ORDER: _order,
     kinds.DOCUMENT: _document,
+    kinds.EVENT: _event,
     kinds.ACKED: _acked,
     kinds.BRAKE: _brake,
     kinds.SUSPECT: _suspect,

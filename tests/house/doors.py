@@ -21,7 +21,7 @@ ON_BOTH = {
 CLOCK_AND_FILES = {"os", "io", "time", "random"}
 MAY_IMPORT_STRUCT = {"firmware/base/records.py", "firmware/sync/mqtt_codec.py"}  # flash; lent to umqtt as ustruct
 COMPUTED = ("firmware/main.py", "firmware/base/rare.py")
-WAITING = ("supervisor.py", "main.py")
+WAITING = ("supervisor.py", "main.py", "safe_mode.py")
 ORACLES = ("host_tools/head_end/", "host_tools/simulators/", "host_tools/journal_reader/")
 TEST_ONLY = {"pytest", "hypothesis", "unittest", "host_tools"}
 

@@ -10,6 +10,7 @@ import serial
 from serial.tools import list_ports
 
 from host_tools.board import BadInput, BoardTrouble, ConsoleClient
+from host_tools.board.__main__ import main
 from host_tools.board.port import find_port, open_port
 from host_tools.set_up import paths
 from tests.host.board.wires import Cable, Peer, lines, program_on
@@ -78,9 +79,29 @@ def test_another_protocol_is_named_with_both_numbers():
     assert trouble.kind == "version" and "protocol 3" in str(trouble) and "speak 1" in str(trouble)
 
 
-def test_safe_mode_is_named():
-    trouble = named(telling(mode="safe"))
-    assert trouble.kind == "safe_mode" and "safe mode" in str(trouble)
+SAFE_STATUS = (
+    {"about": {**ABOUT, "mode": "safe", "board": "unix", "firmware": 256, "boot_count": 9, "in_a_row": 3}},
+    {"safe_mode": {"fault": "KeyError: 7", "broken": 3, "tries": 1, "left_s": 840, "strange": 2,
+                   "orders": [[20, 1001, 5, 2, 1, 1, 0, 5, 0, 0, 0], [1, 1002, 6, 0, 0, 2, 11, 0, 0, 0, 0]]}},
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("status",), 0, ("SAFE MODE  3 lives in a row broke; the last by: KeyError: 7", "5 restore for a payment for account 1001: taken",
+                          "6 cut for account 1002: refused, nobody is cut in safe mode", "in 840 s")),
+        (("accounts",), 1, ("the board is in safe mode and reads no books: it cannot answer accounts",)),
+    ],
+)  # fmt: skip
+def test_safe_mode_is_named_and_its_status_is_shown(capsys, words, code, said):
+    def answer(asked):
+        return lines(*({"re": asked["id"], **row} for row in SAFE_STATUS), {"re": asked["id"], "rows": 2, "end": True})
+
+    with Peer(answer) as peer:
+        assert main([*words, "--port", peer.port]) == code
+    told = capsys.readouterr()
+    assert all(text in " ".join((told.out + told.err).split()) for text in (" ".join(text.split()) for text in said)), told
 
 
 def test_a_question_that_it_does_not_know():
