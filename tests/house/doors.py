@@ -6,9 +6,10 @@ name is computed is refused everywhere in firmware but in main.py, which is give
 """
 
 import ast
+import functools
 from typing import NamedTuple
 
-from tests.house.sources import tree
+from tests.house.sources import of_types
 
 STREET = {
     "_thread", "bluetooth", "esp", "esp32", "fcntl", "ffi", "machine", "mmap", "neopixel", "network", "pyb", "rp2", "select",
@@ -61,11 +62,12 @@ class File(NamedTuple):
         return not (waits or outside or self.is_aio or self.name.endswith("_store.py"))
 
 
+@functools.lru_cache(maxsize=2048)
 def imports(path: str, text: str) -> list[Import]:
     """Every import of a file, whichever way it is written."""
     found = []
     package = path.removesuffix(".py").split("/")[:-1]
-    for node in ast.walk(tree(path, text)):
+    for node in of_types(path, text, ast.Import, ast.ImportFrom, ast.Call):
         if isinstance(node, ast.Import):
             found += [Import(alias.name, node.lineno) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):

@@ -40,3 +40,18 @@ def python_files(*under: str) -> Iterator[tuple[str, str]]:
 def tree(name: str, text: str) -> ast.Module:
     """The syntax tree of a text."""
     return ast.parse(text, name)
+
+
+@functools.lru_cache(maxsize=2048)
+def nodes(name: str, text: str) -> dict[type[ast.AST], list[ast.AST]]:
+    """The nodes of a text by their type, each walked to once for all rules."""
+    found: dict[type[ast.AST], list[ast.AST]] = {}
+    for node in ast.walk(tree(name, text)):
+        found.setdefault(type(node), []).append(node)
+    return found
+
+
+def of_types(name: str, text: str, *types: type[ast.AST]) -> list[ast.AST]:
+    """The nodes of some types, those of each type in the order of the text."""
+    known = nodes(name, text)
+    return [node for one in types for node in known.get(one, [])]

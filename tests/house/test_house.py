@@ -14,7 +14,7 @@ import pytest
 from firmware.base.limits import limit_names
 from host_tools.flash.compiler import compile_all
 from host_tools.flash.errors import FlashError
-from tests.house.sources import CHECKOUT, data, names, python_files, tree
+from tests.house.sources import CHECKOUT, data, names, of_types, python_files, tree
 
 TOP_LEVEL = {
     ".ci", ".gitignore", "Makefile", "README.md", "board_configs", "firmware", "flash.py", "host_tools", "pyproject.toml",
@@ -43,27 +43,26 @@ def no_head_comment(path: str, text: str) -> list[str]:
 def swallows(path: str, text: str) -> list[str]:
     """Handlers that catch everything, by having no type or by doing nothing with it."""
     wrong = []
-    for node in ast.walk(tree(path, text)):
-        if isinstance(node, ast.ExceptHandler):
-            caught = ast.unparse(node.type) if node.type else ""
-            idle = all(isinstance(line, (ast.Pass, ast.Continue)) for line in node.body)
-            if not caught:
-                wrong.append(f"line {node.lineno}: bare except")
-            elif idle and re.search(r"\b(Base)?Exception\b", caught):
-                wrong.append(f"line {node.lineno}: except {caught} that does nothing")
+    for node in of_types(path, text, ast.ExceptHandler):
+        caught = ast.unparse(node.type) if node.type else ""
+        idle = all(isinstance(line, (ast.Pass, ast.Continue)) for line in node.body)
+        if not caught:
+            wrong.append(f"line {node.lineno}: bare except")
+        elif idle and re.search(r"\b(Base)?Exception\b", caught):
+            wrong.append(f"line {node.lineno}: except {caught} that does nothing")
     return wrong
 
 
 def asserts(path: str, text: str) -> list[str]:
     """Bare asserts, which an optimising build leaves out."""
-    found = [node.lineno for node in ast.walk(tree(path, text)) if isinstance(node, ast.Assert)]
+    found = [node.lineno for node in of_types(path, text, ast.Assert)]
     return [f"line {line}: assert may be stripped; call faults.require" for line in found]
 
 
 def floats(path: str, text: str) -> list[str]:
     """Anything that makes a float: a literal, a true division, float() or round()."""
     wrong = []
-    for node in ast.walk(tree(path, text)):
+    for node in of_types(path, text, ast.Constant, ast.BinOp, ast.AugAssign, ast.Name):
         if isinstance(node, ast.Constant) and isinstance(node.value, float):
             wrong.append(f"line {node.lineno}: float literal {node.value}")
         elif isinstance(node, (ast.BinOp, ast.AugAssign)) and isinstance(node.op, ast.Div):
@@ -79,8 +78,8 @@ def computed_code(path: str, text: str) -> list[str]:
     banned = {"exec", "eval", "compile"} | (set() if opens else {"open"})
     return [
         f"line {node.lineno}: {node.func.id}()"
-        for node in ast.walk(tree(path, text))
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in banned
+        for node in of_types(path, text, ast.Call)
+        if isinstance(node.func, ast.Name) and node.func.id in banned
     ]
 
 
