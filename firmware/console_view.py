@@ -4,12 +4,14 @@ import gc
 
 from firmware import console_evidence
 from firmware.base import ticks
+from firmware.base.rare import Rare
 from firmware.cutoff import conditions, decide
 from firmware.cutoff import view as supply_view
 from firmware.ledger import record
 from firmware.meter_bus import counters
 
 MODE_RUNNING = "running"
+statement_of = Rare("firmware.gateway_statement", "statement")
 
 
 class ConsoleView:
@@ -143,6 +145,11 @@ class ConsoleView:
         """What a decision would be taken from now, in parts; None for an account that is not here."""
         slot = self._gateway.slot_of(account)
         return None if slot is None else console_evidence.facts_in_parts(self._gateway.supply, slot)
+
+    def statement(self, account, count):
+        """Rows of its last days, one by one; None for an account that is not in the books."""
+        offset_min = self._gateway.slots.utc_offset_min
+        return statement_of(self._gateway.ledger, account, self._gateway.clock_view.stamp()[0], offset_min, count)
 
     def last_decision(self, account):
         """Sequence of its record, 0 = none is held."""

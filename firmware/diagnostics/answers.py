@@ -21,6 +21,8 @@ RECORDS_ASKED = const(20)  # unless the asker says otherwise
 THEN_MAX = const(20)  # records that followed a decision
 SCANNED_MAX = const(4_000)  # records looked at for them
 PIECES_UNTOLD = const(16)
+STATEMENT_DAYS = const(7)  # unless the asker says otherwise
+STATEMENT_DAYS_MAX = const(31)
 
 
 class Answers:
@@ -41,6 +43,7 @@ class Answers:
             "events": self._events,
             "journal": self._journal,
             "why": self._why,
+            "statement": self._statement,
             "logs": self._logs,
             "challenge": self._challenge,
             "maintenance": self._maintenance,
@@ -137,6 +140,14 @@ class Answers:
             # a long way through the journal, in short steps; who waits for it sees that it goes on
             yield {"searched": sequence} if pieces % PIECES_UNTOLD == 0 else None
         yield {"stopped": sequence}
+
+    def _statement(self, request):
+        account = request.number("account", 1, U32_MAX)
+        rows = self._view.statement(account, request.number("days", 1, STATEMENT_DAYS_MAX, STATEMENT_DAYS))
+        if rows is None:
+            raise Refused("account")
+        for row in rows:
+            yield row
 
     def _logs(self, request):
         for text in self._view.troubles():

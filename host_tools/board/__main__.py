@@ -1,4 +1,4 @@
-"""`python -m host_tools.board status|meters|accounts|visits|brake|events|journal|why|logs|watch [--port PORT] [--json]`."""
+"""`python -m host_tools.board status|meters|accounts|visits|brake|events|journal|why|statement|logs|watch [--port PORT] [--json]`."""
 
 import argparse
 import json
@@ -89,6 +89,12 @@ def _logs(board: ConsoleClient, given: argparse.Namespace) -> int:
     return 0
 
 
+def _statement(board: ConsoleClient, given: argparse.Namespace) -> int:
+    statement = answers.statement(board, given.account, given.days)
+    _print_json(statement) if given.json else tables.show_statement(tables.terminal(), statement)
+    return 0
+
+
 def _why(board: ConsoleClient, given: argparse.Namespace) -> int:
     evidence = read_why(board, given.account)
     if given.json:
@@ -139,6 +145,7 @@ _COMMANDS = {
     "events": _events,
     "journal": _journal,
     "why": _why,
+    "statement": _statement,
     "logs": _logs,
     "watch": _watch,
 }

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from host_tools.board.console_client import ConsoleClient, Row
+from host_tools.board.console_client import SEARCH_S, ConsoleClient, Row
 
 METER = (
     "index", "address", "account", "model", "baud", "silent_turns", "refused_word", "answered", "silent", "broken_off", "refused",
@@ -17,6 +17,8 @@ VISIT = (
 )  # fmt: skip
 BRAKE = ("closed", "what", "id", "version")
 HELD_CUT = ("account", "address", "available_ucu", "floor_ucu", "ordered", "failed")
+DAY = ("day", "opening_ucu", "charges_ucu", "fees_ucu", "estimated_ucu", "credits_ucu", "closing_ucu")
+ENERGY = ("day", "rate", "band", "step", "energy_cwh", "amount_ucu")
 EVENT = ("number", "at_s", "code", "times", "account", "value")
 
 
@@ -57,6 +59,17 @@ def brake(board: ConsoleClient) -> Row:
         elif "held" in row:
             found["held"].append(named(HELD_CUT, row["held"]))
     return found
+
+
+def statement(board: ConsoleClient, account: int, count: int) -> Row:
+    """The last days of an account, each with its energy by register, band and step; `since` = the first day that is told whole."""
+    rows = board.rows("statement", wait_s=SEARCH_S, account=account, days=count)
+    found = [named(DAY, row["day"]) | {"energy": []} for row in rows if "day" in row]
+    for row in rows:
+        if "energy" in row:
+            line = named(ENERGY, row["energy"])
+            next(day for day in found if day["day"] == line["day"])["energy"].append(line)
+    return {"account": account, "since": next((row["since"] for row in rows if "since" in row), None), "days": found}
 
 
 def events(board: ConsoleClient, first: int = 0) -> list[Row]:

@@ -20,6 +20,7 @@ COMMANDS: Commands = (
     ("events", "what happened in this life", "python -m host_tools.board events --from 12"),
     ("journal", "records, decoded, their chain checked here", "python -m host_tools.board journal --count 200 --account 1001"),
     ("why", "why an account is on or off, with the values that decide", "python -m host_tools.board why 1001"),
+    ("statement", "the last days of an account: opening, energy, charges, credits, closing", "python -m host_tools.board statement 1001"),
     ("logs", "troubles that do not go away, and what ended an earlier life", "python -m host_tools.board logs"),
     ("watch", "what the gateway does, as it does it, until Ctrl-C", "python -m host_tools.board watch --seconds 60 --json"),
 )
@@ -48,7 +49,9 @@ def parser() -> argparse.ArgumentParser:
     for name, text, example in COMMANDS:
         about = text[0].upper() + text[1:] + "."
         made[name] = verbs.add_parser(name, help=text, description=about, epilog="example: " + example, parents=[shared])
-    made["why"].add_argument("account", type=whole(1, 0xFFFFFFFE))
+    for name in ("why", "statement"):
+        made[name].add_argument("account", type=whole(1, 0xFFFFFFFE))
+    made["statement"].add_argument("--days", type=whole(1, 31), default=7, help="default 7")
     made["events"].add_argument("--from", dest="first", type=whole(0, ROWS_MAX), default=0, metavar="NUMBER", help="from this event on")
     made["watch"].add_argument("--seconds", type=whole(1, 86_400), help="default: until Ctrl-C")
     journal = made["journal"]

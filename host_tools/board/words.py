@@ -1,5 +1,8 @@
 """What the console's numbers mean, for people (SPEC sections 5.3, 6 and 7). Codes of records are in journal_reader.words."""
 
+from datetime import date
+from typing import Any
+
 from host_tools.board.console_client import Row
 from host_tools.journal_reader.words import FAULT, HELD_WHY, RESET, cause_of, when, word
 
@@ -18,6 +21,7 @@ FLAGS = {
     7: "visit ordered",
     8: "emergency",
     9: "emergency repaid",
+    10: "moved out",
 }
 VERDICT_NOW = {
     0: "nothing is to be done",
@@ -59,6 +63,18 @@ EVENTS = {
     213: "maintenance began, seconds",
     214: "an answer on the console failed",
 }
+
+
+def day(number: int) -> str:
+    """A local day, counted from 1970-01-01."""
+    return date.fromordinal(719_163 + number).isoformat()
+
+
+def charged_as(line: dict[str, Any]) -> str:
+    """Register, band and step of energy."""
+    register = f"rate {line['rate']}" if line["rate"] else "total"
+    band = f", band {line['band']}" if line["band"] else ""
+    return f"{register}{band}, step {line['step'] + 1}"
 
 
 def began_by(cause: object) -> str:

@@ -240,6 +240,7 @@ def _statement(db: Database, given: argparse.Namespace) -> int:
     rows = [show.statement_row(line) for line in [*answer.lines, answer.total]]
     show.show_rows(rows, show.STATEMENT_COLUMNS, False, f"statement of account {answer.account}")
     show.show_lines(["note: " + sentence for sentence in answer.notes] + [f"balance now {money(answer.balance_ucu)}"])
+    show.show_lines([answer.covered.in_words() if answer.covered else "not yet countersigned"])
     return 0
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from host_tools.head_end import documents, fleet_brake, openings, segments, signers
 from host_tools.head_end.amounts import parse_top_up
+from host_tools.head_end.covered import covering
 from host_tools.head_end.database import Database
 from host_tools.head_end.errors import BadInput
 from host_tools.head_end.months import CORRECTIONS
@@ -66,6 +67,16 @@ def top_up(db: Database, account_text: str, amount_text: str, reference: str, no
         new = db.row("SELECT * FROM credits WHERE reference = ?", reference)
         assert new is not None
         return _credit_answer("created", new)
+
+
+def receipt(db: Database, reference: str) -> Answer:
+    """A payment as it stands, with the countersignature that covers its booking."""
+    row = db.row("SELECT c.*, a.gateway_id FROM credits c JOIN accounts a USING (account) WHERE reference = ?", reference)
+    if row is None:
+        raise BadInput("reference", f"{reference} is unknown")
+    covered = None if row["receipt_sequence"] is None else covering(db, int(row["gateway_id"]), int(row["receipt_sequence"]))
+    answer = _credit_answer("receipt", row) | {"record": row["receipt_sequence"]}
+    return answer | {"countersignature": "not yet" if covered is None else covered.in_words()}
 
 
 def check_reference(reference: str) -> None:

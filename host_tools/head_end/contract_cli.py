@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable
 from time import time
 
-from host_tools.head_end import held, moves, show
+from host_tools.head_end import commands, held, moves, show
 from host_tools.head_end.commands import FLAGS
 from host_tools.head_end.database import Database
 from host_tools.head_end.errors import BadInput
@@ -31,6 +31,12 @@ def add_verbs(verb: Callable[[str, str], argparse.ArgumentParser]) -> None:
     back.add_argument("account")
     back.add_argument("amount", help="at most the balance, or: all")
     back.add_argument("--reference", required=True, help="the payment's own number, 1 to 200 characters")
+    verb("receipt", "A payment or refund as it stands, with the countersignature over its booking.").add_argument("reference")
+
+
+def _receipt(db: Database, given: argparse.Namespace) -> int:
+    show.show_answer(commands.receipt(db, given.reference), given.json)
+    return 0
 
 
 def _move_out(db: Database, given: argparse.Namespace) -> int:
@@ -64,4 +70,4 @@ def _held(db: Database, given: argparse.Namespace) -> int:
     return 0
 
 
-COMMANDS = {"held": _held, "move-out": _move_out, "move-in": _move_in, "refund": _refund}
+COMMANDS = {"held": _held, "move-out": _move_out, "move-in": _move_in, "refund": _refund, "receipt": _receipt}

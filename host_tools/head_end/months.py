@@ -34,6 +34,7 @@ PREFIX = "settlement:"  # of the references of corrections
 REGISTER_PREFIX = "register:"  # and of those by a register that people told
 CORRECTIONS = (PREFIX, REGISTER_PREFIX)
 DAY_S = 86_400
+ESTIMATED = 1  # CHARGE marks
 
 
 @dataclass
@@ -242,10 +243,26 @@ def _bill(month: Month, way: Way, since: dict[int, int], until: dict[int, int], 
         billed[rate] += high - low
         month.bill_ucu += amount_ucu
         month.presettled_ucu += (high - low) * piece.unit_ucu
+    _tell_bands(month, [piece for piece in way.pieces if piece.end > since.get(piece.record.number("rate"), 0)], until, tariffs)
     month.energy_cwh = sum(billed.values()) * way.segment.ratio
     for rate, passed in billed.items():
         if passed != until[rate] - since[rate] and not month.open:
             month.notes.append(f"{energy(until[rate] - since[rate] - passed)} of register {rate} were written off")
+
+
+def _tell_bands(month: Month, pieces: list[Piece], until: dict[int, int], tariffs: dict[tuple[int, int], Tariff]) -> None:
+    """Which band energy flowed in stands in no settlement register: such a month is closed as its days were charged."""
+    stands_ucu = estimated_ucu = 0
+    for piece in pieces:
+        tariff = tariffs.get((piece.record.number("tariff"), piece.record.number("version")))
+        if tariff is None or not tariff.bands or piece.start >= until[piece.record.number("rate")]:
+            continue
+        stands_ucu += piece.record.number("amount_ucu")
+        estimated_ucu += piece.record.number("amount_ucu") if piece.record.number("marks") & ESTIMATED else 0
+    if stands_ucu:
+        shares = f", {money(estimated_ucu)} of it by estimated shares" if estimated_ucu else ""
+        said = f"the pre-settlement of {money(stands_ucu)} stands{shares}"
+        month.notes.append(f"charged by bands, which no settlement register tells: {said}")
 
 
 def _price(

@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 from host_tools.head_end import visits
 from host_tools.head_end.commands import Answer, known_account, parse_account
+from host_tools.head_end.covered import covering
 from host_tools.head_end.database import Database
 from host_tools.head_end.errors import BadInput
 from host_tools.head_end.notice_text import LANGUAGES, TEMPLATES, Place, Words, place_of
@@ -134,12 +135,8 @@ class Sending:
         if row["form"] == "stop":
             data["pay_ucu"] = max(0, place.restore_ucu - data["available_ucu"])
         if row["form"] == "receipt":
-            signed = self.db.row(
-                "SELECT countersign FROM acknowledgements WHERE gateway_id = ? AND sequence >= ? ORDER BY sequence LIMIT 1",
-                row["gateway_id"],
-                row["sequence"],
-            )
-            data["code"] = words.say("code", place, code=bytes(signed[0]).hex()) if signed else ""
+            covered = covering(self.db, int(row["gateway_id"]), int(row["sequence"]))
+            data["code"] = words.say("code", place, code=covered.code) if covered else ""
         return words.say(row["form"], place, account=row["account"], date_s=row["event_s"], **data)
 
     def _end(self, number: int, notice: Notice, outcome: Outcome, now_s: int) -> None:

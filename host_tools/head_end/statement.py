@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 
 from host_tools.head_end.commands import known_account
+from host_tools.head_end.covered import Covered, covering
 from host_tools.head_end.database import Database
 from host_tools.head_end.errors import BadInput
 from host_tools.head_end.folding import fold, records_of
 from host_tools.head_end.gaps import RECORDS, kept
-from host_tools.head_end.months import CORRECTIONS, NO_ENERGY, rollovers
+from host_tools.head_end.months import CORRECTIONS, NO_ENERGY, months, rollovers
 from host_tools.head_end.openings import beginning
 from host_tools.head_end.reconcile_tariffs import Tariffs
 from host_tools.head_end.segments import ROLLOVER, ratio_behind
@@ -65,6 +66,7 @@ class Statement:
     total: Line
     balance_ucu: int
     notes: list[str]
+    covered: Covered | None  # the countersignature over the last record that is in it
 
     def as_json(self) -> dict[str, object]:
         return {
@@ -74,6 +76,7 @@ class Statement:
             "total": self.total.as_json(),
             "balance_ucu": self.balance_ucu,
             "notes": self.notes,
+            "countersignature": None if self.covered is None else self.covered.as_json(),
         }
 
 
@@ -111,7 +114,14 @@ def statement(db: Database, account: int, month: str | None = None) -> Statement
     total.close(total.opening_ucu)
     if opening_ucu != balance_ucu:
         notes.append(f"the gateway's balance is {money(balance_ucu)}, its records come to {money(opening_ucu)}")
-    return Statement(account, month, lines, total, balance_ucu, notes)
+    notes += [
+        f"month {closed.name}: {sentence}"
+        for closed in months(db, account, Tariffs(db).held)
+        for sentence in closed.notes
+        if month is None or closed.name == month
+    ]
+    covered = covering(db, int(known["gateway_id"]), records[-1].sequence) if records else None
+    return Statement(account, month, lines, total, balance_ucu, notes, covered)
 
 
 def _days(db: Database, account: int, records: list[Record]) -> list[Line]:

@@ -6,8 +6,8 @@ from typing import Any
 
 from host_tools.head_end import brakes
 from host_tools.head_end.commands import known_account
+from host_tools.head_end.covered import covering
 from host_tools.head_end.database import Database
-from host_tools.head_end.messages import countersign
 from host_tools.journal_reader import Record, kinds, parse_record, words
 from host_tools.journal_reader.words import CONDITIONS, energy, money, when, word
 
@@ -48,8 +48,9 @@ def why(db: Database, account: int) -> dict[str, object]:
     follow = _what_followed(db, int(known["gateway_id"]), account, record)
     answer["followed"] = [later.as_json() for later in follow]
     lines += [f"  then  {when(later.at_s)}  {words.record_in_words(later)}" for later in follow]
-    answer["countersignature"], line = _countersignature(db, int(known["gateway_id"]), str(known["gateway"]), record)
-    lines.append(line)
+    covered = covering(db, int(known["gateway_id"]), record.sequence)
+    answer["countersignature"] = {"found": False} if covered is None else {"found": True, **covered.as_json()}
+    lines.append("  not yet countersigned" if covered is None else "  " + covered.in_words())
     earlier = _earlier(db, int(known["gateway_id"]), account, record)
     answer["earlier"] = [one.as_json() for one in earlier]
     lines += [f"  before that  {when(one.at_s)}, record {one.sequence}: {words.record_in_words(one)}" for one in earlier]
@@ -166,21 +167,3 @@ def _earlier(db: Database, gateway_id: int, account: int, record: Record) -> lis
         EARLIER_MAX,
     )
     return [parse_record(bytes(row["raw"])) for row in rows]
-
-
-def _countersignature(db: Database, gateway_id: int, gateway: str, record: Record) -> tuple[dict[str, object], str]:
-    """The first acknowledgement over this record, its signature made again from the chain held now."""
-    ack = db.row(
-        "SELECT * FROM acknowledgements WHERE gateway_id = ? AND sequence >= ? ORDER BY sequence LIMIT 1", gateway_id, record.sequence
-    )
-    secret = db.row("SELECT countersign_key FROM head_end")
-    if ack is None or secret is None:
-        return {"found": False}, "  not yet countersigned"
-    held = db.row("SELECT chain FROM records WHERE gateway_id = ? AND sequence = ?", gateway_id, ack["sequence"])
-    again = countersign(bytes(secret[0]), gateway, ack["epoch"], ack["sequence"], bytes(held["chain"]) if held else b"")
-    good = again == bytes(ack["countersign"])
-    return (
-        {"found": True, "sequence": ack["sequence"], "at_s": ack["at_s"], "valid": good, "countersign": again.hex()},
-        f"  countersigned at {when(ack['at_s'])} over record {ack['sequence']}, chain {bytes(ack['chain']).hex()}: "
-        + ("signature agrees" if good else "SIGNATURE DOES NOT AGREE: the books were changed afterwards"),
-    )

@@ -61,6 +61,34 @@ def bands():
     return image.whole(world.region, ledger, FakeBoard.journal_bytes, ACCOUNTS_MAX, world.boots)
 
 
+def bonds():
+    """A meter behind transformers whose customer changes, a reading that an operator rejects, a reason, a snapshot with bonds."""
+    from firmware.base.wire import cbor
+    from tests.fake_board import START_S
+    from tests.hall_kit import alone, read
+
+    world = World(meters=2, flags={0: {"ratio": 40}})
+
+    def script(world):
+        for index in range(2):
+            read(world, START_S, [1_000], index=index)
+            read(world, START_S + 60, [1_004], index=index)
+        world.gateway.on_order(13, 1001, 1, 0, 9, 0, bytes(cbor.encode({1: 7001, 2: 2, 3: "contract 17"})))
+        world.gateway.on_credit(7001, 1, 1, 7 * COIN, 7 * COIN, START_S)
+        read(world, START_S + 120, [900_000], index=1)
+        world.gateway.on_order(10, 1002, 1, 0, 9, 0, bytes(cbor.encode({1: 2, 2: 0, 3: 900_000, 4: "display reads 10"})))
+        ledger = world.gateway.ledger
+        ledger._begin_snapshot(ledger.accounts.count + 1)
+        while ledger.snapshot.begun:
+            ledger.on_tick()
+        read(world, START_S + 180, [1_010])
+        ledger.commit()
+
+    alone(world, script)
+    ledger = world.gateway.ledger
+    return image.whole(world.region, ledger, FakeBoard.journal_bytes, ACCOUNTS_MAX, world.boots)
+
+
 def ring(unit):
     """The journal of the power-cut story: it has turned, so its beginning is a snapshot."""
     region = story.region_for(unit)
@@ -75,7 +103,8 @@ def main(version):
     """Write what is missing."""
     folder = Path(image.FOLDER)
     folder.mkdir(exist_ok=True)
-    kinds = (("life", life), ("bands", bands), ("ring_32", lambda: ring(32)), ("ring_1", lambda: ring(1)), ("ring_256", lambda: ring(256)))
+    kinds = [("life", life), ("bands", bands), ("bonds", bonds)]
+    kinds += [("ring_32", lambda: ring(32)), ("ring_1", lambda: ring(1)), ("ring_256", lambda: ring(256))]
     for name, make in kinds:
         file = folder / f"{version}_{name}.json"
         if file.exists():

@@ -48,6 +48,7 @@ def as_json(port: str, *words: str):
         (["events"], ["firmware began"]),
         (["logs"], ["no troubles"]),
         (["why", "1001"], ["account 1001, meter 210000000001", "a cut needs all of these", "yes  account not protected"]),
+        (["statement", "1001", "--days", "3"], ["opening", "closing", "0.00"]),
         (["journal", "--all"], ["EPOCH", "epoch 1 begins", "chain: whole"]),
     ],
 )
@@ -65,6 +66,8 @@ def test_each_answer_as_json_is_complete(port):
     assert as_json(port, "logs") == {"troubles": [], "last_fault": ""}
     why = as_json(port, "why", "1001")
     assert len(why["conditions"]) == 21 and why["facts"]["policy"] == 1 and why["decision"] is None
+    statement = as_json(port, "statement", "1001")
+    assert [day["closing_ucu"] for day in statement["days"]] == [0] and statement["days"][0]["energy"] == []
     journal = as_json(port, "journal", "--all", "--account", "1002")
     assert journal["summary"]["sound"] and {one["account"] for one in journal["records"]} == {1002}
 
@@ -130,6 +133,8 @@ def test_ctrl_c_ends_with_130_and_leaves_the_board_silent(running, words):
         (["why"], "account"),
         (["why", "x"], "must be a whole number from 1"),
         (["why", "0"], "must be a whole number from 1"),
+        (["statement"], "account"),
+        (["statement", "1001", "--days", "32"], "must be a whole number from 1 to 31"),
         (["journal", "--count", "-1"], "count"),
         (["status", "--baud", "fast"], "baud"),
         (["status", "--port", "no_such_port"], "port: no_such_port is not there"),
@@ -142,6 +147,8 @@ def test_wrong_use_is_one_sentence_and_exit_code_2(words, said):
 
 def test_a_board_that_says_no_or_nothing_is_exit_code_1(port):
     done = typed("why", "4711", "--port", port)
+    assert (done.returncode, done.stderr) == (1, "there is no such account on this board\n")
+    done = typed("statement", "4711", "--port", port)
     assert (done.returncode, done.stderr) == (1, "there is no such account on this board\n")
     with Peer(lambda asked: None) as peer:
         done = typed("status", "--port", peer.port)

@@ -8,7 +8,7 @@ from firmware.ledger.ledger_store import Ledger
 from tests.golden import image
 from tests.kit import eq
 
-FORMATS = 2
+FORMATS = 3
 AT_S = 1_800_100_000
 
 
