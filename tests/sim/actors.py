@@ -80,7 +80,7 @@ class Actors:
     def _visit(self, account: int, rng: random.Random) -> None:
         """People look at their balance now and then: they pay when it is low, some when it is not."""
         world = self.world
-        if world.is_over:
+        if world.nobody_pays:
             return
         due = world.judge.due_ucu(account)
         low = due is not None and due < 5_000_000
@@ -102,6 +102,15 @@ class Actors:
         answer = self.world.central.pay(account, amount_ucu, f"payment {self.references}", issuer)
         assert answer["number"] == number, answer
         self.world.note(f"account {account} pays {amount_ucu} (issuer {issuer} number {number})")
+
+    def take_back(self, account: int, amount_ucu: int) -> None:
+        """A correction: the customer has so much less."""
+        issued = self.world.judge.books.issued
+        number = 1 + sum(1 for key in issued if key[:2] == (account, 1))
+        issued[account, 1, number] = -amount_ucu
+        self.references += 1
+        assert self.world.central.take_back(account, amount_ucu, f"taken back {self.references}") == number
+        self.world.note(f"{amount_ucu} are taken back from account {account} (number {number})")
 
     def _press(self) -> None:
         for house in self.world.houses:
@@ -135,9 +144,12 @@ class Actors:
             world.central.set_document("tariff", document)
         world.note(f"tariff version {self.versions}: {price} from day {day}")
 
-    def _policy(self) -> None:
+    def next_policy(self) -> int:
         self.policy_version += 1
-        document = policy_document(self._stream("policies"), self.policy_version, self.world.judge.local_day(self.world.true_s))
+        return self.policy_version
+
+    def _policy(self) -> None:
+        document = policy_document(self._stream("policies"), self.next_policy(), self.world.judge.local_day(self.world.true_s))
         self.world.know_policy(document)
         self.world.central.set_document("policy", document)
         self.world.note(f"policy version {self.policy_version}")

@@ -118,6 +118,11 @@ class Books:
     def issued_total(self, account: int, issuer: int, number: int) -> int:
         return sum(self.issued.get((account, issuer, one), 0) for one in range(1, number + 1))
 
+    def under_way_ucu(self, account: int) -> int:
+        """What was issued and is not booked yet."""
+        issued = sum(amount for key, amount in self.issued.items() if key[0] == account)
+        return issued - sum(total for _, total in self.account(account).credits.values())
+
     def dearest(self, tariff: int, day: int, rate: int) -> int | None:
         """The most that a tariff asks on that local day."""
         version = self.in_force(tariff, day)

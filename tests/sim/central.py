@@ -11,7 +11,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from host_tools.head_end import commands, state
+from host_tools.head_end import commands, openings, state
 from host_tools.head_end.database import Database
 from host_tools.head_end.garbage import Garbage
 from host_tools.head_end.heard import BEHIND, Heard
@@ -134,6 +134,14 @@ class Central:
         answer = commands.top_up(self.db, str(account), text, reference, self.now_s, issuer)
         self.look_soon()
         return answer
+
+    def take_back(self, account: int, amount_ucu: int, reference: str) -> int:
+        """A correction by an operator -> its number."""
+        last = openings.last_credit(self.db, account, commands.ISSUER)
+        with self.db.transaction():
+            openings.add_credit(self.db, account, commands.ISSUER, last, -amount_ucu, reference, self.now_s)
+        self.look_soon()
+        return last[0] + 1
 
     def order(self, account: int, what: str, expires_min: int | None, overrides: list[str]) -> dict[str, Any]:
         answer = commands.order(self.db, str(account), what, expires_min, self.now_s, overrides)

@@ -263,13 +263,13 @@ class Judge:
         clock_right = record.quality >= QUALITY_RTC and abs(record.at_s - self.world.true_s) < CLOCK_RIGHT_S
         if windows and record.number("outcome") == 1 and clock_right:
             near = [self.world.true_s + apart_s for apart_s in (-CLOCK_RIGHT_S, 0, CLOCK_RIGHT_S)]
-            if not any(self._allowed(windows, at_s) for at_s in near):
+            if not any(self.allowed(windows, at_s) for at_s in near):
                 self.condemn(f"account {number}: a notice is given outside its hours")
 
     def inside_hours(self, policy: dict[str, Any], start_s: int, end_s: int) -> bool:
         """Minute by minute, so that no formula is shared."""
         seconds = [*range(start_s, end_s, 60), end_s - 1]
-        return all(self._allowed(policy["hours"], at_s) and not self._closed(policy, at_s) for at_s in seconds)
+        return all(self.allowed(policy["hours"], at_s) and not self._closed(policy, at_s) for at_s in seconds)
 
     def _closed(self, policy: dict[str, Any], at_s: int) -> bool:
         """A listed day, or one behind the end of the calendar."""
@@ -278,7 +278,7 @@ class Judge:
             return False
         return day > calendar["until"] or any(day in calendar[name] for name in ("holidays", "hot_days", "cold_days"))
 
-    def _allowed(self, windows: list[dict[str, Any]], at_s: int) -> bool:
+    def allowed(self, windows: list[dict[str, Any]], at_s: int) -> bool:
         local = at_s + self.world.offset_s
         day, minute = local // DAY_S, local % DAY_S // 60
         weekday = (day + 3) % 7 + 1
@@ -324,7 +324,7 @@ class Judge:
     def _light(self, number: int) -> None:
         world = self.world
         since_ms, account, house = self._obliged.pop(number), self.books.account(number), world.house_of(number)
-        if house is None or world.is_over or account.off and account.wish_ms > since_ms:
+        if house is None or account.off and account.wish_ms > since_ms:
             return  # cut anew: that is judged there
         available = self.due_ucu(number)
         if available is None or available < world.policy_in_force()["restore"]:

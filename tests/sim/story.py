@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from host_tools.head_end.reconcile import reconcile
 from tests.sim.actors import HOUR_MS, Actors
 from tests.sim.books import ROLLOVER
+from tests.sim.demand import Demand
 from tests.sim.flash import Violation
 from tests.sim.judge import WRONG_CLOCKS, Condemned
 from tests.sim.loop import SpinningLoop
@@ -71,11 +72,14 @@ def _live(world: World) -> None:
     world.pass_time(int(world.options.days * 24 * HOUR_MS), actors.off_ms)
     actors.heal()
     world.pass_time(world.loop.now_ms + 20 * 60_000, actors.off_ms)
+    demand = Demand(world, actors)
+    demand.cuts()
+    world.judge.books.counts["dark at the end"] += demand.cut
     world.is_over = True
     for house in world.houses:
         number = world.account_of(house)
-        due = world.judge.due_ucu(number)
-        actors.pay(number, PLENTY_UCU + max(0, -(due or 0)) + 40 * 100 * world.options.price * 4)
+        due = (world.judge.due_ucu(number) or 0) + world.judge.books.under_way_ucu(number)
+        actors.pay(number, PLENTY_UCU + max(0, -due) + 40 * 100 * world.options.price * 4)
     _settle(world, actors)
     _compare(world)
 

@@ -150,6 +150,7 @@ class World:
         self.dead = True
         self.is_over = False
         self.healed = False
+        self.nobody_pays = False
         self.firmware: Firmware | None = None
         self.word_ms = -(10**12)  # when the head-end's last word reached the gateway
         self.held_by_central_max = 0
