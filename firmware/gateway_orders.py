@@ -216,6 +216,8 @@ class OrderDesk:
         if answer != CREATED:
             self._verdict(0, number, order, orders.BAD_DOCUMENT, 0, identity, 0)
             return
+        if not self._ledger.may_record(kinds.CREDIT_CLASS):
+            raise Refused("full", "no room to say that it is in force")  # before it is: it comes again
         causes = self._gateway.supply.causes
         if what == WHAT_TARIFF:
             causes.on_tariff(book.in_force(identity, parsed.effective_day), parsed)

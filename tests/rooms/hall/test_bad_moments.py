@@ -268,6 +268,25 @@ def test_a_document_comes_through_when_only_the_reserve_for_credits_is_left():
     world.run(script)
 
 
+def test_a_document_is_not_in_force_before_the_journal_can_say_so():
+    world = World()
+
+    async def script(world):
+        journal = world.gateway.ledger.journal
+        kept = list(journal.reserves)
+        journal.reserves[2] = 10_000
+        text = _as_json(policy(version=2))
+        raises(Refused, world.gateway.on_order, POLICY_ORDER, 0, 2, 0, 0, 0, text)
+        eq(world.gateway.supply._policies.newest(1).version, 1)
+        journal.reserves = kept
+        before = world.gateway.ledger.sequence
+        world.gateway.on_order(POLICY_ORDER, 0, 2, 0, 0, 0, text)
+        eq(world.gateway.supply._policies.newest(1).version, 2)
+        eq(world.gateway.ledger.sequence > before, True)
+
+    world.run(script)
+
+
 def test_only_a_word_that_cannot_be_a_replay_extends_the_right_to_cut():
     world = World()
 
