@@ -70,10 +70,9 @@ class Actors:
         }  # fmt: skip
         for kind, (mean_ms, act) in rare.items():
             if kind in self.faults:
-                self._often(kind, mean_ms, act)
+                self._often(kind, mean_ms // options.often.get(kind, 1), act)
         if "old_messages" in self.faults:
             self._tape()
-        del options
 
     # households
 
@@ -84,7 +83,7 @@ class Actors:
             return
         due = world.judge.due_ucu(account)
         low = due is not None and due < 5_000_000
-        if rng.random() < (0.5 if low else 0.1):
+        if rng.random() < (world.options.pays if low else 0.1):
             self._pay(account, rng)
 
     def _pay(self, account: int, rng: random.Random) -> None:

@@ -150,7 +150,7 @@ class Books:
         if record.octets("serial") != UNBOUND and account.serial == record.octets("serial"):
             yield "its meter is bound a second time"
         moved = sum((account.charged_cwh[rate] - account.bound_cwh[rate]) % ROLLOVER for rate in account.billed)
-        if moved != account.energy_cwh + account.written_off_cwh:
+        if (moved - account.energy_cwh - account.written_off_cwh) % ROLLOVER:
             yield f"the segment before ends after {moved} cwh, {account.energy_cwh} are charged, {account.written_off_cwh} written off"
         account.energy_cwh = account.written_off_cwh = 0
         account.serial, account.rates = record.octets("serial"), record.number("rates")

@@ -52,6 +52,8 @@ class Options:
     limits: dict[str, int] = field(default_factory=dict)
     policy: dict[str, Any] = field(default_factory=dict)
     price: int = 5_500
+    pays: float = 0.5  # chance that somebody whose balance is low pays, when he looks
+    often: dict[str, int] = field(default_factory=dict)  # kinds of fault that come so many times oftener
     shape: dict[str, Any] = field(default_factory=dict)  # what besides prices its tariffs have (rich.py)
     settlement_days: list[str] = field(default_factory=list)  # DDhh of each meter
 
@@ -60,7 +62,7 @@ class Options:
         what = {
             "meters": self.meters, "models": "".join("sbt"[model] for model in self.models), "poll_s": self.poll_period_s,
             "unit": self.program_unit, "erase": self.erase_size, "journal_blocks": self.journal_blocks, "peak_w": self.peak_w,
-            "price": self.price, "tick_s": self.tick_s, "tick_ppm": self.tick_ppm,
+            "price": self.price, "pays": self.pays, "tick_s": self.tick_s, "tick_ppm": self.tick_ppm,
         }  # fmt: skip
         policy = {name: self.policy[name] for name in ("notice", "hours", "throttle_per_hour", "brake", "offline_right_s")}
         tariff = " ".join(f"{name}={value}" for name, value in self.shape.items()) or "plain"
@@ -92,6 +94,7 @@ def draw(seed: int, days: float, without: frozenset[str] = frozenset(), meters: 
     options.policy = policy_document(rng, 1, (options.start_s + UTC_OFFSET_MIN * 60) // 86_400)
     today = (options.start_s + UTC_OFFSET_MIN * 60) // 86_400
     options.shape = shape_of(stream(seed, "tariff"), today)
+    options.pays = stream(seed, "pays").choice((0.5, 0.5, 0.2, 0.05))
     options.settlement_days = _settlement_days(stream(seed, "settlement"), today)[: options.meters]
     options.faults = frozenset(kind for kind in KINDS if rng.random() < 0.35) - without | besides
     return options
