@@ -6,11 +6,13 @@
     python -m tests.sim.exhaustive                         every order of events for one account
 
     loop.py      the scheduler behind firmware/base/aio        options.py   what a run is made of, drawn from its seed
-    world.py     board, lives, files; the composition           actors.py    households, operator, and all that breaks
+    world.py     lives, files; the composition                  actors.py    households, operator, and all that breaks
+    board.py     the devices that it is fed with                demand.py    who is due must be cut in the end
     flash.py     NOR that tears; tells what became durable      street.py    load curves, meters, the pair between
     link.py      link and MQTT broker                           central.py   the real head-end's logic on SQLite in memory
     books.py     a second fold of the records                   judge.py     truth against records, promises and relays
-    story.py     faults, healing, demanded convergence          mutants.py   deliberate bugs for the judges
+    rich.py      tariffs read by a clock of our own             place.py     where an account stands under them
+    story.py     faults, healing, demanded convergence          mutants*.py  deliberate bugs for the judges (patching.py)
 
 Each actor draws from a stream of its own, named by seed and actor, so leaving one out leaves the others as they were.
 What is patched in the firmware: how long idle tasks wait before they look around (world.IDLE), and the period of its tick, whose

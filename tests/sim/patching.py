@@ -43,6 +43,7 @@ PROVOKES: dict[str, dict[str, Any]] = {
     "unit_tried_again": {"often": {"flash_fails": 6}},
     "segment_from_zero": {"often": {"exchange": 6}}, "closing_register_forgotten": {"often": {"exchange": 6}},
 }  # fmt: skip
+PROVOKES["month_of_another_day"] = {"without": "rtc_lost rtc_wrong central_clock meter_clock meter_clock_lost"}
 for _name in ("step_position_forgotten", "band_edge_ignored", "fee_of_a_day_twice", "fee_of_a_day_left_out"):
     PROVOKES[_name] = {"rich": True}
 for _name in ("cut_outside_hours", "cut_without_notice", "cut_past_throttle", "cut_past_brake", "cut_the_protected", "cut_care_unvisited",
@@ -71,6 +72,8 @@ def provoked(name: str, options: Options) -> Options:
             options.models = (options.models + [0] * value)[: options.meters]
             options.flags = (options.flags + [dict.fromkeys(options.flags[0], False)] * value)[: options.meters]
             options.settlement_days = (options.settlement_days * value)[: options.meters]
+        elif field == "without":
+            options.faults = options.faults - set(value.split())
         elif field == "rich":
             for salt in range(20):
                 options.shape = options.shape or shape_of(stream(options.seed, f"tariff {salt}"), options.start_s // 86_400)
