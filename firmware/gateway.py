@@ -17,7 +17,7 @@ from firmware.cutoff import conditions
 from firmware.cutoff.brake import Brake
 from firmware.cutoff.throttle import Throttle
 from firmware.gateway_billing import HELD_NO_VALUE, NO_SERIAL, Billing
-from firmware.gateway_books import Refusals, note, settle
+from firmware.gateway_books import Refusals, keep_behind_snapshot, note, settle
 from firmware.gateway_edges import EdgeWatch
 from firmware.gateway_freezes import FreezeDesk
 from firmware.gateway_orders import OrderDesk
@@ -99,10 +99,6 @@ class Gateway:
         self._replay = Replay(memories, self.slots)  # only until begin()
         self.on_replayed = self._replay.on_record
 
-    def on_recorded(self, kind, values, sequence, at_s):
-        """Each record of this life."""
-        self.supply.causes.on_record(kind, values, sequence, at_s)
-
     def on_restored(self):
         """The journal that was replayed is a backup's: what came after it is with the head-end -> True when that is durable."""
         self.head_end.standing = STANDING_AWAITS_STATE
@@ -174,6 +170,7 @@ class Gateway:
             self.billing.hold(slot, reading, why)
         elif not undated and not waits:
             self._believe(slot, reading)
+            self.supply.recover(slot)
         if reading.status_word is not None:
             self._learn_enforceable(slot, reading.status_word)
             self.supply.on_status(slot, reading.status_word)
@@ -273,6 +270,7 @@ class Gateway:
             if amount_ucu < 0 and slot is not None:
                 self.supply.causes.on_correction()
             self.ledger.record(kinds.CREDIT, values)
+            self.supply.recover(slot)
         elif verdict != EXISTS and not self.refusals.holds(values):
             self.ledger.record(kinds.CREDIT_REFUSED, values + (reason,))
             self.refusals.keep(values)
@@ -380,7 +378,7 @@ class Gateway:
             pass  # no room, or the flash failed: who asks the ledger next finds out
         for slot in self.slots.jumped():
             self.billing.keep_jump(slot)
-        self.supply.notices.keep_exemptions()
+        keep_behind_snapshot(self.ledger)
         self.supply.causes.keep(self.slots)
 
     def on_fault(self, name, fault):

@@ -39,6 +39,20 @@ def note(ledger, kind, values):
         return 0  # the last block, or the flash failed just now: the next commit says which
 
 
+def keep_behind_snapshot(ledger):
+    """A snapshot lets older records go, and its rows tell neither ends of exemptions nor debts: these are written again."""
+    _keep(ledger, kinds.EXEMPT, ledger.accounts.exempt_until)
+    _keep(ledger, kinds.DEBT, ledger.accounts.debts)
+
+
+def _keep(ledger, kind, held):
+    """`held` = {account: fields but the order, and the sequence of the record}."""
+    for account, fields in sorted(held.items()) if held else ():
+        if fields[-1] <= ledger.snapshot.whole:
+            note(ledger, kind, (account,) + fields[:-1] + (0,))
+            settle(ledger)
+
+
 def settle(ledger):
     """Commit -> True when all is durable; False when the flash failed: the ledger is not sound from then on."""
     try:

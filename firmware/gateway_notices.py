@@ -13,7 +13,7 @@ from firmware.base.port import const
 from firmware.cutoff import conditions, decide, episode, orders
 from firmware.cutoff.policy import CHANNEL_ALARM, CHANNEL_HEAD_END
 from firmware.cutoff.use import DailyUse
-from firmware.gateway_books import may_cut, note, settle
+from firmware.gateway_books import may_cut, note
 from firmware.ledger import record_kinds as kinds
 
 VISIT_ORDERED = const(1)  # VISIT what
@@ -146,14 +146,6 @@ class NoticeDesk:
             self._forget_asked(slot)
         self._refresh(slot, view, policy)
         return True
-
-    def keep_exemptions(self):
-        """A snapshot lets older records go, and its rows tell no end: it is written again behind each."""
-        exempt_until = self._ledger.accounts.exempt_until
-        for account, (until_s, sequence) in sorted(exempt_until.items()) if exempt_until else ():
-            if sequence <= self._ledger.snapshot.whole:
-                note(self._ledger, kinds.EXEMPT, (account, until_s, 0))
-                settle(self._ledger)
 
     def _notice(self, slot, view, policy, channel, outcome):
         """Journal one NOTICE of the level that is open -> its sequence; delivered on a channel that does not count it has level 0."""

@@ -17,6 +17,7 @@ from firmware.gateway_books import note
 from firmware.ledger import record_kinds as kinds
 from firmware.tariff import tariff as tariffs_of
 
+_take_debt = Rare("firmware.gateway_debts", "take_order")
 ACCEPTED_VERDICT = const(1)
 REFUSED_VERDICT = const(2)
 WHAT_TARIFF = const(1)
@@ -35,7 +36,7 @@ EVENT_SAFE_RESTORE = const(6)  # value: when safe mode had the proof
 class OrderDesk:
     """`documents` offers `store(kind, id, version, text)`, `drop_tariff(id, version)`, `drop_older_policies(id, version)`,
     `decode_state(bytes)`, `decode_flags(bytes)`, `decode_report(bytes)`, `decode_held(bytes)`,
-    `decode_move(bytes)`."""
+    `decode_move(bytes)`, `decode_debt(bytes)`."""
 
     def __init__(self, gateway, tariffs, policies, documents):
         self._gateway = gateway
@@ -121,8 +122,8 @@ class OrderDesk:
             reason, rejects = judge_held(self._ledger, self._gateway.billing, slot, number, decode, document)
         if reason == orders.ACCEPTED and order in (orders.MOVE_OUT, orders.MOVE_IN):
             reason = move(self._gateway, slot, order, number, self._documents.decode_move, document)
-        elif reason == orders.ACCEPTED and order == orders.REPORT:
-            reason = self._report(slot, number, document)
+        elif reason == orders.ACCEPTED and order in (orders.REPORT, orders.DEBT):
+            reason = self._told(slot, order, number, document)
         elif reason == orders.ACCEPTED and not rejects:
             self._set_down(slot, order, number, wanted, view, policy)
         told = self._hold(order, reason, account, flags, overridden, credit_number) or judged.failed
@@ -143,8 +144,10 @@ class OrderDesk:
         self.awaited[account] = (issuer, credit_number)
         return issuer
 
-    def _report(self, slot, number, document):
-        """Reason of the verdict on a report, 0 when it counts; what it says is journalled then."""
+    def _told(self, slot, order, number, document):
+        """Reason of the verdict on a report or a debt, 0 when it counts; what it says is journalled then."""
+        if order == orders.DEBT:
+            return _take_debt(self._ledger, slot.account, number, document, self._documents.decode_debt)
         try:
             what, episode, level, at_s = self._documents.decode_report(document or b"")
         except WireFault:

@@ -12,6 +12,7 @@ books as they then stand.
 
 from firmware.base import relay
 from firmware.base.port import const
+from firmware.base.rare import Rare
 from firmware.cutoff import decide, facts, supply
 from firmware.gateway_billing import CAUSE_DECISION
 from firmware.gateway_books import may_cut, note, settle
@@ -19,6 +20,7 @@ from firmware.gateway_causes import CauseDesk
 from firmware.gateway_notices import NoticeDesk
 from firmware.ledger import record_kinds as kinds
 
+_recover = Rare("firmware.gateway_debts", "recover")
 LOST_AT_ONCE = const(2)  # relay orders that may be lost before pauses begin
 DUE_BITS_SHIFT = const(26)  # room for the failed bits beside the verdict in Slot.judged
 
@@ -134,6 +136,11 @@ class SupplyDesk:
         view.override = slot.override
         self.notices.fill(slot, view, policy)
         return view
+
+    def recover(self, slot):
+        """What was paid to an account with a debt pays a share of it off; the caller makes it durable."""
+        if slot is not None and slot.account in self._ledger.accounts.unrecovered:
+            _recover(self._ledger, slot.account, *self.facts_of(slot))
 
     def on_status(self, slot, word):
         """A status word was read: what is seen is journalled when it changes, then the process goes on."""

@@ -63,6 +63,7 @@ class Documents:
         self.decode_state = messages.decode_state
         self.decode_flags = messages.decode_flags
         self.decode_report = messages.decode_report
+        self.decode_debt = messages.decode_debt
         self.decode_held = messages.decode_held
         self.decode_move = messages.decode_move
 
@@ -212,7 +213,7 @@ class Firmware:
 
     def _on_record(self, kind, values, sequence, at_s, quality):
         self._decisions.on_record(kind, values, sequence, at_s, quality)
-        self.gateway.on_recorded(kind, values, sequence, at_s)
+        self.gateway.supply.causes.on_record(kind, values, sequence, at_s)
         event = event_of(kind, values)
         if event is not None:
             self._note_event(*event)

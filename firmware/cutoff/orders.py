@@ -22,9 +22,9 @@ FLAGS = const(9)
 RELEASE_HELD = const(10)
 RESTORE_PAID = const(20)  # for a payment that is still on its way: until it is in the books the account is held on
 REPORT = const(11)  # of a visit, or that a notice arrived; its document is judged by the notice desk
-
 MOVE_OUT = const(12)
 MOVE_IN = const(13)
+DEBT = const(16)  # its document is judged where it is journalled
 
 ACCEPTED = const(0)
 EXPIRED = const(1)
@@ -72,7 +72,7 @@ def judge_order(order, number, expires_at_s, credit_number, override, facts, pol
         return Judgement(ACCEPTED if facts.brake_closed else NO_CHANGE)
     if order == RESTORE_PAID:
         return Judgement(NO_CHANGE if newest_credit >= credit_number else ACCEPTED)
-    if order in (RESTORE, FLAGS, REPORT, MOVE_OUT, MOVE_IN):  # what the last four need, others look at
+    if order in (RESTORE, FLAGS, REPORT, MOVE_OUT, MOVE_IN, DEBT):  # what the last five need, others look at
         return Judgement(ACCEPTED)
     return Judgement(NOT_SUPPORTED)
 

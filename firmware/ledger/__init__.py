@@ -45,6 +45,8 @@ The composition that gateway.py and main.py use (store: synchronous; raises Stor
         VISIT moves flag bits 6 and 7, EMERGENCY sets 8 and 9, LEVEL lowers notice_level; EPISODE clears all of it.
         EXEMPT keeps accounts.exempt_until, which no row and no snapshot holds: keep it in the journal by writing it
             again when snapshot.whole has passed its record.
+        DEBT keeps accounts.debts in the same way; a CREDIT to such an account stands in accounts.unrecovered until its RECOVERY, which
+            moves the total of issuer 65535.
         NOTICE moves notice_level / notice_at_s only when outcome is 2 (delivered) and level is higher than the row's: write level 0
             for a notice that does not complete the step (another channel, only given).   EPISODE resets both.
         DECISION verdict 1 -> wish OFF; 2 and 5 -> wish ON; 3 and 4 change nothing.

@@ -8,6 +8,7 @@ an array, because `base/records` knows flat fields only. What few accounts have 
 from firmware.base.port import const
 from firmware.base.records import Layout
 
+DEBT_ISSUER = const(0xFFFF)  # its place has what was moved from the balance to a debt, as a negative total
 REGISTERS = const(5)  # total, rate 1 ... 4
 ISSUERS = const(4)
 

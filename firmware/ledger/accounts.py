@@ -10,6 +10,7 @@ from firmware.base.crc import crc32
 from firmware.base.port import const
 from firmware.ledger import record_kinds as kinds
 from firmware.ledger.account_row import (
+    DEBT_ISSUER,
     FLAG_EMERGENCY,
     FLAG_EMERGENCY_OVER,
     FLAG_EXEMPT,
@@ -53,7 +54,9 @@ _EMERGENCY_GIVEN = const(1)  # EMERGENCY what
 
 class Accounts(AccountTable):
     """`complete` = the fold knows all; `brake`, `gateway_order` of the gateway itself; `exempt_until` = {account: (until_s, sequence
-    of its EXEMPT record)} of exemptions that end by themselves: no row tells it, so the record is written again behind a snapshot."""
+    of its EXEMPT record)} of exemptions that end by themselves: no row tells it, so the record is written again behind a snapshot. The same
+    with `debts` = {account: (owed_ucu, share, most_ucu, sequence)}; `unrecovered` = {account: (issuer, number, amount_ucu, credits)} of
+    credits to accounts with debts of which none was recovered yet."""
 
     def __init__(self, capacity):
         AccountTable.__init__(self, capacity)
@@ -62,6 +65,8 @@ class Accounts(AccountTable):
         self.brake = False
         self.gateway_order = 0
         self.exempt_until = {}
+        self.debts = {}
+        self.unrecovered = {}
         self._replacing = False
         self._snapshot_rows = -1  # -1 = no snapshot under way
         self._snapshot_crc = 0
@@ -100,6 +105,8 @@ class Accounts(AccountTable):
             None,
             None,
             self._on_moved,
+            None,
+            self._on_recovery,
         )
 
     # credits
@@ -113,7 +120,7 @@ class Accounts(AccountTable):
         row = self.row_of(account)
         if row < 0 or account == 0:
             return CONFLICT, UNKNOWN_ACCOUNT
-        if not (0 < issuer <= 0xFFFF and 0 < number <= 0xFFFFFFFF):
+        if not (0 < issuer < DEBT_ISSUER and 0 < number <= 0xFFFFFFFF):
             return CONFLICT, OUT_OF_RANGE
         if abs(amount_ucu) > AMOUNT_UCU_MAX or abs(total_ucu) > AMOUNT_UCU_MAX:
             return CONFLICT, OUT_OF_RANGE
@@ -136,6 +143,9 @@ class Accounts(AccountTable):
             if values[1]:
                 self.exempt_until[values[0]] = (values[1], sequence)
             return
+        if kind == kinds.DEBT:
+            self._on_debt(values, sequence)
+            return
         handler = self._handlers[kind] if 0 < kind < len(self._handlers) else None
         if handler is not None:
             handler(values, at_s)
@@ -149,6 +159,8 @@ class Accounts(AccountTable):
         if values[1] == kinds.GIVEN_BY_HEAD_END:
             self.doubt()
             self._replacing = True
+            self.debts.clear()
+            self.unrecovered.clear()
             self.exempt_until.clear()  # an exemption then has no end until the head-end names it again
 
     def _on_snapshot_begin(self, values, at_s):
@@ -233,6 +245,49 @@ class Accounts(AccountTable):
         if values[2] > self.get(row, NUMBER[place]):
             self._set(row, NUMBER[place], values[2])
             self._set(row, TOTAL[place], values[4])
+        if self.debts and values[0] in self.debts and values[3] > 0:
+            _, _, amount_ucu, credits = self.unrecovered.get(values[0], (0, 0, 0, 0))
+            self.unrecovered[values[0]] = (values[1], values[2], amount_ucu + values[3], credits + 1)
+
+    def _on_debt(self, values, sequence):
+        account, owed_ucu, share, most_ucu, _ = values
+        row = self.row_of(account)
+        place = self._issuer_place(row, 0) if row >= 0 and self._issuer_place(row, DEBT_ISSUER) < 0 else -1
+        if place >= 0:
+            self._set(row, ISSUER[place], DEBT_ISSUER)
+        self.debts[account] = (owed_ucu, share, most_ucu, sequence)
+        self._drop_paid_debt(account)
+
+    def _on_recovery(self, values, at_s):
+        account, move, moved_ucu = values[0], values[1], values[5]
+        self.unrecovered.pop(account, None)
+        row = self.row_of(account)
+        place = self._issuer_place(row, DEBT_ISSUER) if row >= 0 else -1
+        if place >= 0 and move > self.get(row, NUMBER[place]):
+            self._set(row, NUMBER[place], move)
+            self._set(row, TOTAL[place], -moved_ucu)
+        self._drop_paid_debt(account)
+
+    def _drop_paid_debt(self, account):
+        if self.row_of(account) >= 0 and not self.debt_ucu(account):
+            self.debts.pop(account, None)
+            self.unrecovered.pop(account, None)
+
+    def moved(self, account):
+        """(number of the last move, what was moved from the balance to the debt in all)."""
+        row = self.row_of(account)
+        place = self._issuer_place(row, DEBT_ISSUER)
+        return (0, 0) if place < 0 else (self.get(row, NUMBER[place]), -self.get(row, TOTAL[place]))
+
+    def debt_ucu(self, account):
+        """What is left of the debt of an account."""
+        debt = self.debts.get(account)
+        return 0 if debt is None else max(0, debt[0] - self.moved(account)[1])
+
+    def has_place_for_debt(self, account):
+        """A row has four places for issuers, one of them for the debt."""
+        row = self.row_of(account)
+        return self._issuer_place(row, DEBT_ISSUER) >= 0 or self._issuer_place(row, 0) >= 0
 
     def _on_charge(self, values, at_s):
         row = self.row_of(values[0])

@@ -36,6 +36,7 @@ _STATE = "state epoch:I sequence:I part:P parts:P rows:*"
 _FLAGS = "flags flags:h"
 _FLAGS_WITH_END = "flags flags:h until_s:I"
 _REPORT = "report what:C episode:h level:b at_s:i"
+_DEBT = "debt owed_ucu:q share:B most_ucu:q"
 _HELD = "held what:C rate:b register_cwh:i reason:*"
 _MOVE = "move account:a flags:b reason:*"
 _STAY = "stay nonce:8"
@@ -167,6 +168,11 @@ def decode_swap(document):
     if type(values[5]) is not bytes if values[4] else values[5] is not None:
         raise WireFault("swap.text: goes with a version to put")
     return tuple(values)
+
+
+def decode_debt(document):
+    """Document of order 16 -> (owed_ucu, share, most_ucu)."""
+    return tuple(_take(cbor.decode(document, 0, len(document)), _DEBT))
 
 
 def _take(value, shape):

@@ -181,9 +181,11 @@ def show_accounts(out: Console, accounts: list[Row]) -> None:
         register = "-" if one["register_cwh"] is None else energy(one["register_cwh"])
         available = "-" if one["available_ucu"] is None else money(one["available_ucu"])
         fault = word(FAULT, one["fault"]) if one["fault"] else ""
+        marks = [words.flags(one["flags"])] if one.get("flags") else []
+        marks += [f"debt {money(one['debt_ucu'])}"] if one.get("debt_ucu") else []
         table.add_row(
             str(one["account"]), one["address"], register, money(one["balance_ucu"]), available, words.age(one["age_s"]),
-            words.WISH[one["wish"]], words.SEEN[one["seen"]], one["word"], fault, words.flags(one.get("flags", 0)),
+            words.WISH[one["wish"]], words.SEEN[one["seen"]], one["word"], fault, ", ".join(marks),
         )  # fmt: skip
     _print(out, table, accounts, "accounts")
 

@@ -15,6 +15,7 @@ from host_tools.head_end.covered import covering
 from host_tools.head_end.database import Database
 from host_tools.head_end.errors import BadInput
 from host_tools.head_end.months import CORRECTIONS
+from host_tools.journal_reader import DEBT_ISSUER
 from host_tools.journal_reader.words import CONDITIONS, money
 
 ISSUER = 1
@@ -46,8 +47,8 @@ def top_up(db: Database, account_text: str, amount_text: str, reference: str, no
     """A payment: the next credit of this issuer for this account. The same reference twice answers `exists`."""
     account, amount_ucu = parse_account(account_text), parse_top_up(amount_text)
     check_reference(reference)
-    if not 1 <= issuer <= 0xFFFF:
-        raise BadInput("issuer", f"must be from 1 to 65535, got {issuer}")
+    if not 1 <= issuer < DEBT_ISSUER:
+        raise BadInput("issuer", f"must be from 1 to 65534, got {issuer}")
     with db.transaction():
         known_account(db, account)
         old = db.row("SELECT * FROM credits WHERE reference = ?", reference)
@@ -59,6 +60,8 @@ def top_up(db: Database, account_text: str, amount_text: str, reference: str, no
             return _credit_answer("exists", old)
         number, total_ucu = openings.last_credit(db, account, issuer)
         others = db.number("SELECT count(DISTINCT issuer) FROM credits WHERE account = ? AND issuer != ?", account, issuer)
+        debt = db.row("SELECT 1 FROM orders WHERE account = ? AND code = 16 AND state != 'refused'", account)
+        others += debt is not None  # it has a place of its own
         if not number and others >= ISSUERS_MAX:
             raise BadInput("issuer", f"{issuer} would be the fifth of account {account}: a gateway keeps totals of {ISSUERS_MAX}")
         if not -openings.TOTAL_MAX_UCU <= total_ucu + amount_ucu <= openings.TOTAL_MAX_UCU:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from host_tools.head_end import enquiry, outbox, outbox_sending, show
+from host_tools.head_end import debts, enquiry, outbox, outbox_sending, show
 from host_tools.head_end.commands import parse_account
 from host_tools.head_end.database import Database
 from host_tools.head_end.errors import BadInput
@@ -41,6 +41,12 @@ def add_verbs(verb: Callable[[str, str], argparse.ArgumentParser]) -> None:
     recipient.add_argument("account")
     recipient.add_argument("--to", help="telephone number, or what the hook understands; left out: nowhere any more")
     recipient.add_argument("--language", choices=LANGUAGES, default=LANGUAGES[0])
+    debt = verb("debt", "Put a debt of old days beside an account's balance: credits pay it off bit by bit. Without an amount it is shown.")
+    debt.epilog = "example: python -m host_tools.head_end debt 1001 120.00 --share 25 --most 20.00"
+    debt.add_argument("account")
+    debt.add_argument("amount", nargs="?", help="so much more is owed; less than zero: so much is forgiven")
+    debt.add_argument("--share", type=int, metavar="PERCENT", help="of what a credit brings above the restore amount")
+    debt.add_argument("--most", metavar="AMOUNT", help="at most so much of one credit; left out: no bound")
     enquire = verb("enquire", "Balance, use of the last seven days and days left, in words.")
     enquire.add_argument("account")
     enquire.add_argument("--language", choices=LANGUAGES, help="left out: that of its notices")
@@ -100,6 +106,16 @@ def _recipient(db: Database, given: argparse.Namespace) -> int:
     return 0
 
 
+def _debt(db: Database, given: argparse.Namespace) -> int:
+    if given.amount is None:
+        if given.share is not None or given.most is not None:
+            raise BadInput("amount", "is missing: --share and --most go with one")
+        show.show_answer(debts.standing(db, parse_account(given.account)), given.json)
+    else:
+        show.show_answer(debts.put(db, given.account, given.amount, given.share, given.most, int(time.time())), given.json)
+    return 0
+
+
 def _enquire(db: Database, given: argparse.Namespace) -> int:
     answer = enquiry.enquire(db, parse_account(given.account), given.language, int(time.time()))
     if given.json:
@@ -114,5 +130,6 @@ COMMANDS = {
     "send-notices": _send,
     "delivered": _delivered,
     "recipient": _recipient,
+    "debt": _debt,
     "enquire": _enquire,
 }

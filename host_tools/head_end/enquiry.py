@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from host_tools.head_end.commands import known_account
 from host_tools.head_end.database import Database
+from host_tools.head_end.debts import moved_ucu
 from host_tools.head_end.folding import EMERGENCY, EMERGENCY_OVER, fold, records_of
 from host_tools.head_end.months import NO_ENERGY, rollovers
 from host_tools.head_end.notice_text import Place, Words, place_of
@@ -36,6 +37,7 @@ class Enquiry:
     charged_ucu: int
     days_left: int | None
     off: bool
+    debt_ucu: int
     text: list[str]
 
     def as_json(self) -> dict[str, object]:
@@ -57,7 +59,8 @@ def enquire(db: Database, account: int, language: str | None, now_s: int) -> Enq
     fresh = 0 <= now_s - row.charged_at_s < DAY_S
     left = available_ucu * days // charged_ucu if fresh and days and charged_ucu > 0 else None
     left = None if left is None else max(0, left)
-    asked = (account, row.balance_ucu, available_ucu, pending_ucu, row.charged_at_s, days, used_cwh, charged_ucu, left, bool(row.wish))
+    use = (row.charged_at_s, days, used_cwh, charged_ucu, left)
+    asked = (account, row.balance_ucu, available_ucu, pending_ucu, *use, bool(row.wish), _debt_ucu(records, row))
     return Enquiry(*asked, _sentences(words, place, Enquiry(*asked, []), fresh))
 
 
@@ -69,6 +72,8 @@ def _sentences(words: Words, place: Place, asked: Enquiry, fresh: bool) -> list[
         text = [words.say("enquire_no_reading", place, **known)]
     if asked.pending_ucu > 0:
         text.append(words.say("enquire_pending", place, amount_ucu=asked.pending_ucu))
+    if asked.debt_ucu:
+        text.append(words.say("enquire_debt", place, amount_ucu=asked.debt_ucu))
     if asked.off:
         pay_ucu = max(0, place.restore_ucu - asked.balance_ucu)
         return [*text, words.say("enquire_off", place, pay_ucu=pay_ucu)]
@@ -117,6 +122,12 @@ def _use(db: Database, account: int, records: list[Record], place: Place, first:
             rollover = turns.get(address(record.octets("serial")), ROLLOVER)
             used_cwh += (record.number("to_cwh") - record.number("from_cwh")) % rollover * ratio
     return used_cwh, charged_ucu
+
+
+def _debt_ucu(records: list[Record], row: AccountRow) -> int:
+    """What is left of a debt."""
+    owed = [r.number("owed_ucu") for r in records if r.kind == kinds.DEBT]
+    return max(0, owed[-1] - moved_ucu(row)) if owed else 0
 
 
 def _emergency_ucu(records: list[Record], row: AccountRow) -> int:

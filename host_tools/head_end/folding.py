@@ -6,7 +6,7 @@ The row it gives is the one of SPEC section 4. Reconciliation compares it with w
 from collections.abc import Iterable, Iterator
 
 from host_tools.head_end.database import Database
-from host_tools.journal_reader import AccountRow, BadRecord, Record, kinds, parse_record, parse_row
+from host_tools.journal_reader import DEBT_ISSUER, AccountRow, BadRecord, Record, kinds, parse_record, parse_row
 
 HELD_FLAG = 16  # SPEC 4, bit 4: HELD records move it, FLAGS records do not
 VISITED, VISIT_ORDERED, EMERGENCY, EMERGENCY_OVER = 64, 128, 256, 512  # of the episode that is open
@@ -155,6 +155,17 @@ def _emergency(row: AccountRow, r: Record) -> None:
         row.flags |= EMERGENCY if r.number("what") == 1 else EMERGENCY_OVER
 
 
+def _debt(row: AccountRow, r: Record) -> None:
+    """A place for what is moved to the debt."""
+    if all(place[0] != DEBT_ISSUER for place in row.issuers):
+        row.issuers = [*row.issuers, (DEBT_ISSUER, 0, 0)]
+
+
+def _recovery(row: AccountRow, r: Record) -> None:
+    others = [place for place in row.issuers if place[0] != DEBT_ISSUER]
+    row.issuers = [*others, (DEBT_ISSUER, r.number("move"), -r.number("moved_ucu"))]
+
+
 def _level(row: AccountRow, r: Record) -> None:
     row.notice_level = min(row.notice_level, r.number("level"))
 
@@ -176,4 +187,6 @@ _STEPS = {
     kinds.LEVEL: _level,
     kinds.EMERGENCY: _emergency,
     kinds.MOVED: _moved,
+    kinds.DEBT: _debt,
+    kinds.RECOVERY: _recovery,
 }

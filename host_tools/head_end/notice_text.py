@@ -33,6 +33,7 @@ FIELDS: dict[str, set[str]] = {
     "enquire_balance": {"account", "balance", "date"},
     "enquire_no_reading": {"account", "balance"},
     "enquire_pending": {"amount"},
+    "enquire_debt": {"amount"},
     "enquire_off": {"pay"},
     "enquire_use": {"days", "energy", "charges"},
     "enquire_days": {"days"},

@@ -107,3 +107,18 @@ def beginning(records: Iterable[Record], lost_to: int) -> Record | None:
             if record.kind == kinds.SNAPSHOT_ROW or (record.kind == kinds.SEGMENT and record.octets("serial") == bytes(6)):
                 return record
     return None
+
+
+def given_states(db: Database, gateway_id: int) -> list[tuple[int, int]]:
+    """(EPOCH, SNAPSHOT_END) around the rows of each signed state."""
+    return [
+        (int(row["first"]), int(row["last"] or 2**32))
+        for row in db.rows(
+            "SELECT e.sequence AS first, (SELECT min(sequence) FROM records s WHERE s.gateway_id = e.gateway_id AND s.kind = ?"
+            " AND s.sequence > e.sequence) AS last FROM records e WHERE e.gateway_id = ? AND e.kind = ?"
+            " AND json_extract(e.fields, '$.reason') = 2",
+            kinds.SNAPSHOT_END,
+            gateway_id,
+            kinds.EPOCH,
+        )
+    ]

@@ -7,7 +7,7 @@ named with its sequence and its exact size.
 
 import sqlite3
 
-from host_tools.head_end import moves, reconcile_gateways, registers
+from host_tools.head_end import debts, moves, openings, reconcile_gateways, registers
 from host_tools.head_end.database import Database
 from host_tools.head_end.folding import fold, records_of
 from host_tools.head_end.gaps import RECORDS, kept
@@ -18,7 +18,7 @@ from host_tools.head_end.reconcile_readings import COLUMNS, Readings
 from host_tools.head_end.reconcile_result import Result
 from host_tools.head_end.reconcile_tariffs import Tariffs
 from host_tools.head_end.segments import ROLLOVER, Segment, infer
-from host_tools.journal_reader import AccountRow, Record, kinds, parse_row
+from host_tools.journal_reader import DEBT_ISSUER, AccountRow, Record, kinds, parse_row
 from host_tools.journal_reader.words import CREDIT_REFUSED, address, energy, money, reason_text, word
 
 MIDNIGHT = 1  # CHARGE cause
@@ -40,21 +40,6 @@ def reconcile(db: Database) -> tuple[list[Result], list[str]]:
 def _registers(rates: int) -> list[int]:
     """The registers by which a meter is charged: its total, or its rates."""
     return [0] if rates == 0 else list(range(1, min(rates, len(COLUMNS) - 1) + 1))
-
-
-def _given_states(db: Database, gateway_id: int) -> list[tuple[int, int]]:
-    """(EPOCH, SNAPSHOT_END) around the rows of each signed state."""
-    return [
-        (int(row["first"]), int(row["last"] or 2**32))
-        for row in db.rows(
-            "SELECT e.sequence AS first, (SELECT min(sequence) FROM records s WHERE s.gateway_id = e.gateway_id AND s.kind = ?"
-            " AND s.sequence > e.sequence) AS last FROM records e WHERE e.gateway_id = ? AND e.kind = ?"
-            " AND json_extract(e.fields, '$.reason') = 2",
-            kinds.SNAPSHOT_END,
-            gateway_id,
-            kinds.EPOCH,
-        )
-    ]
 
 
 class _Account:
@@ -81,9 +66,10 @@ class _Account:
         self.own_tariffs = {int(row["tariff"]) for row in db.rows("SELECT tariff FROM account_tariffs WHERE account = ?", account)}
         self.readings = Readings(db, account, self.gateway_id)
         self.standing = Standing()
+        self.debt = debts.Proof(db, account)
         self.began_s = 0  # when the energy of the next charge began
         self.line = (0, 0, 0)  # the last line of energy: its sequence, its reading, when its energy began
-        self.states = _given_states(db, self.gateway_id)
+        self.states = openings.given_states(db, self.gateway_id)
         self.credits: dict[tuple[int, int], tuple[int, int]] = {}  # (issuer, number) -> (amount, total), by our own addition
         self.credited: dict[int, tuple[int, int]] = {}  # issuer -> (number, total) by the gateway's records
 
@@ -124,7 +110,11 @@ class _Account:
             kinds.CREDIT: self._credit,
             kinds.SNAPSHOT_ROW: self._snapshot,
         }
-        if record.kind in (kinds.REASON, kinds.ORDER):
+        for sentence in self.debt.follow(record, self.credits):
+            self.name(record, sentence)
+        if record.kind in (kinds.DEBT, kinds.RECOVERY):
+            self.credited[DEBT_ISSUER] = (self.debt.number, -self.debt.moved_ucu)
+        elif record.kind in (kinds.REASON, kinds.ORDER):
             self.reason = reason_text(record) if record.kind == kinds.REASON else ""
         elif record.kind in steps:
             steps[record.kind](record)
@@ -143,6 +133,7 @@ class _Account:
         self.result.charged_ucu = row.total_charged_ucu
         self.opening = {issuer: (number, total_ucu) for issuer, number, total_ucu in row.issuers}
         self.credited = dict(self.opening)
+        self.debt.open(self.opening.pop(DEBT_ISSUER, (0, 0)))
         self.note(f"checked from sequence {record.sequence} on, opened with balance {money(row.balance_ucu)} as the gateway has it")
 
     def _credits(self) -> dict[tuple[int, int], tuple[int, int]]:
@@ -206,7 +197,8 @@ class _Account:
             )
 
     def _totals(self, row: AccountRow, credits: dict[tuple[int, int], tuple[int, int]]) -> None:
-        for issuer in sorted({place[0] for place in credits} | {place[0] for place in row.issuers} | set(self.opening)):
+        self.result.debt_ucu = self.debt.moved_ucu
+        for issuer in sorted(({place[0] for place in credits} | {place[0] for place in row.issuers} | set(self.opening)) - {DEBT_ISSUER}):
             applied = self.db.number(
                 "SELECT max(number) FROM credits WHERE account = ? AND issuer = ? AND receipt = 'applied'",
                 self.result.account,
@@ -391,6 +383,7 @@ class _Account:
         expected = self.credited
         if any(first < record.sequence < last for first, last in self.states):
             expected = {issuer: (number, self.credits.get((issuer, number), (0, 0))[1]) for issuer, (number, _) in credited.items()}
+            expected.update({issuer: place for issuer, place in self.credited.items() if issuer == DEBT_ISSUER})
         if credited != expected:
             theirs, ours = (sum(total_ucu for _, total_ucu in places.values()) for places in (credited, expected))
             self.name(record, f"snapshot has {money(theirs)} of credits, computed {money(ours)}")

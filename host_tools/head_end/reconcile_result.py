@@ -11,6 +11,7 @@ class Result:
     credits_ucu: int = 0
     pending_ucu: int = 0
     charged_ucu: int = 0
+    debt_ucu: int = 0  # moved from the balance to a debt
     charged_cwh: int = 0
     gateway_balance_ucu: int = 0
     charges: int = 0
@@ -21,7 +22,7 @@ class Result:
 
     @property
     def balance_ucu(self) -> int:
-        return self.credits_ucu - self.charged_ucu
+        return self.credits_ucu - self.charged_ucu - self.debt_ucu
 
     def as_json(self) -> dict[str, object]:
         return {
@@ -29,6 +30,7 @@ class Result:
             "credits_ucu": self.credits_ucu,
             "pending_ucu": self.pending_ucu,
             "charged_ucu": self.charged_ucu,
+            "debt_ucu": self.debt_ucu,
             "charged_cwh": self.charged_cwh,
             "balance_ucu": self.balance_ucu,
             "gateway_balance_ucu": self.gateway_balance_ucu,

@@ -28,8 +28,9 @@ HEADINGS = {
 }
 NUMBERS = ("account", "number", "sequence", "epoch", "balance", "credits", "pending", "charged", "gateway says", "differences")
 MONTH_COLUMNS = ("account", "month", "meter", "energy", "final bill", "pre-settled", "correction", "issued", "not closed")
-STATEMENT_COLUMNS = ("period", "opening", "energy", "charges", "of it fees", "of it estimated", "credits", "corrections", "closing")
-MONEY = (*MONTH_COLUMNS[4:8], "opening", "charges", "of it fees", "of it estimated", "corrections", "closing")
+_STATEMENT_MONEY = ("charges", "of it fees", "of it estimated", "credits", "corrections", "to the debt", "closing")
+STATEMENT_COLUMNS = ("period", "opening", "energy", *_STATEMENT_MONEY)
+MONEY = (*MONTH_COLUMNS[4:8], "opening", "charges", "of it fees", "of it estimated", "corrections", "to the debt", "closing")
 NOTHING = ("", "-", "none")  # a column of nothing else is left out
 MAY_FOLD = ("name", "text", "words", "flags", "missing", "documents", "fault", "supply", "not closed", *MONEY[5:8], "energy")
 
@@ -83,6 +84,7 @@ def statement_row(line: Line) -> Row:
         "of it estimated": money(line.estimated_ucu) if line.estimated_ucu else "",
         "credits": money(line.credits_ucu),
         "corrections": money(line.corrections_ucu) if line.corrections_ucu else "",
+        "to the debt": money(line.debt_ucu) if line.debt_ucu else "",
         "closing": money(line.closing_ucu),
     }
 

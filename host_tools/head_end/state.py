@@ -9,7 +9,7 @@ import sqlite3
 
 import cbor2
 
-from host_tools.head_end import openings, visits
+from host_tools.head_end import debts, openings, visits
 from host_tools.head_end.database import Database
 from host_tools.head_end.errors import BadInput
 from host_tools.head_end.folding import fold, records_of
@@ -69,6 +69,7 @@ def give(db: Database, gateway: str, now_s: int) -> int:
             )
         db.run("UPDATE gateways SET given_epoch = ?, given_first = ? WHERE id = ?", epoch, first, gateway_id)
         visits.flags_again(db, gateway_id, now_s)
+        debts.again(db, gateway_id, now_s)
         db.run("DELETE FROM deliveries WHERE gateway_id = ?", gateway_id)
         db.report(gateway, now_s, "state_given", f"epoch {epoch} from sequence {first}, {len(rows)} accounts")
         return epoch

@@ -1,8 +1,9 @@
 """What an account had, used, was charged and paid, day by day or month by month; it adds up exactly.
 
 Charges are filed by the local day of their energy, so a day that was settled late stands where it was used; credits by the day on which
-the gateway booked them. Opening + credits + corrections - charges = closing, and each opening is the closing before it; the last
-closing is the balance that the gateway's own records give. Everything is in this database: records, and the references of credits.
+the gateway booked them. Opening + credits + corrections - charges - what went to a debt = closing, and each opening is the closing
+before it; the last closing is the balance that the gateway's own records give. Everything is in this database: records, and the
+references of credits.
 
 Trap avoided: the charge that ends a day bears the midnight behind it.
 """
@@ -21,7 +22,7 @@ from host_tools.head_end.months import CORRECTIONS, NO_ENERGY, months, rollovers
 from host_tools.head_end.openings import beginning
 from host_tools.head_end.reconcile_tariffs import Tariffs
 from host_tools.head_end.segments import ROLLOVER, ratio_behind
-from host_tools.journal_reader import Record, kinds, parse_row
+from host_tools.journal_reader import DEBT_ISSUER, Record, kinds, parse_row
 from host_tools.journal_reader.words import address, money
 
 MARKS = 3  # CHARGE: estimated, or a midnight that nobody split
@@ -39,17 +40,18 @@ class Line:
     estimated_ucu: int = 0  # of the charges
     credits_ucu: int = 0
     corrections_ucu: int = 0
+    debt_ucu: int = 0  # moved to a debt
     closing_ucu: int = 0
 
     def add(self, other: "Line") -> None:
         for rate, energy_cwh in other.energy_cwh.items():
             self.energy_cwh[rate] = self.energy_cwh.get(rate, 0) + energy_cwh
-        for name in ("charges_ucu", "fees_ucu", "estimated_ucu", "credits_ucu", "corrections_ucu"):
+        for name in ("charges_ucu", "fees_ucu", "estimated_ucu", "credits_ucu", "corrections_ucu", "debt_ucu"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
     def close(self, opening_ucu: int) -> int:
         self.opening_ucu = opening_ucu
-        self.closing_ucu = opening_ucu + self.credits_ucu + self.corrections_ucu - self.charges_ucu
+        self.closing_ucu = opening_ucu + self.credits_ucu + self.corrections_ucu - self.charges_ucu - self.debt_ucu
         return self.closing_ucu
 
     def as_json(self) -> dict[str, object]:
@@ -147,6 +149,9 @@ def _days(db: Database, account: int, records: list[Record]) -> list[Line]:
             ended_s = record.number("reading_at_s") or record.at_s
             rollover = turns.get(address(record.octets("serial")), ROLLOVER)
             _charge(_line(found, ended_s - 1, offset_min), record, rollover, ratio)
+        elif record.kind == kinds.RECOVERY:
+            _line(found, record.at_s, offset_min).debt_ucu += record.number("amount_ucu")
+            totals[DEBT_ISSUER] = (record.number("move"), -record.number("moved_ucu"))
         elif record.kind == kinds.CREDIT:
             issuer, number = record.number("issuer"), record.number("number")
             before = totals.get(issuer, (0, 0))

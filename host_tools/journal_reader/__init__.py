@@ -4,13 +4,14 @@ It parses single records, NOR region images and exports with plain `struct`, and
 both agree on is the format, not a bug.
 """
 
-from host_tools.journal_reader.account_row import ROW_SIZE, AccountRow, pack_row, parse_row
+from host_tools.journal_reader.account_row import DEBT_ISSUER, ROW_SIZE, AccountRow, pack_row, parse_row
 from host_tools.journal_reader.chain import ChainReport, chain_after, verify_chain
 from host_tools.journal_reader.record import BadRecord, Record, pack_record, parse_record
 from host_tools.journal_reader.region import JournalImage, Span, StoredReading, read_export, read_region
 from host_tools.journal_reader.words import record_in_words
 
 __all__ = [
+    "DEBT_ISSUER",
     "ROW_SIZE",
     "AccountRow",
     "BadRecord",

@@ -10,6 +10,8 @@ LONGER_ROW_SIZE = ROW_SIZE + struct.calcsize(_POSITION)  # 164 bytes
 _BOND = "<HI"
 LONGEST_ROW_SIZE = LONGER_ROW_SIZE + struct.calcsize(_BOND)  # 170 bytes
 
+DEBT_ISSUER = 0xFFFF  # the place of what was moved from the balance to a debt: a negative total
+
 FLAG_NAMES = (
     "protected",
     "care",

@@ -14,7 +14,7 @@ CREDIT, CREDIT_REFUSED, CHARGE, HELD, EPISODE, NOTICE, DECISION = 7, 8, 9, 10, 1
 RELAY, SEEN, ORDER, DOCUMENT, FLAGS, BRAKE, CLOCK = 14, 15, 16, 17, 18, 19, 20
 READINGS_GAP, EVENT, ACKED, FAULT = 21, 22, 23, 24
 EXEMPT, VISIT, LEVEL, MONTH, EMERGENCY, REASON = 25, 26, 27, 28, 29, 30
-SUSPECT, THROUGH, MOVED = 31, 32, 33
+SUSPECT, THROUGH, MOVED, DEBT, RECOVERY = 31, 32, 33, 34, 35
 
 Value = int | bytes | list[int]
 
@@ -105,6 +105,12 @@ KINDS: dict[int, Kind] = {
         _kind(SUSPECT, "SUSPECT", "what:B id:I version:I state:B share:H floor_ucu:q restore_ucu:q emergency_ucu:q due:H"),
         _kind(THROUGH, "THROUGH", "account:I what:B id:I version:I relief_ucu:q available_ucu:q counted:B"),
         _kind(MOVED, "MOVED", "account:I to_account:I serial:6s order:I"),
+        _kind(DEBT, "DEBT", "account:I owed_ucu:q share:B most_ucu:q order:I"),
+        _kind(
+            RECOVERY,
+            "RECOVERY",
+            "account:I move:I issuer:H number:I amount_ucu:q moved_ucu:q left_ucu:q available_ucu:q restore_ucu:q",
+        ),
         _kind(MONTH, "MONTH", "account:I serial:6s rates:B settled_at_s:I from_cwh:5I"),
     )
 }

@@ -1,10 +1,11 @@
 """Records in plain words for people: one line each. Codes become words here, on the host, never in the firmware."""
 
-from datetime import date, datetime, timezone
+from datetime import date
 
 from host_tools.journal_reader import kinds
 from host_tools.journal_reader.account_row import parse_row
 from host_tools.journal_reader.record import Record
+from host_tools.journal_reader.units import address, energy, money, price, when, word
 
 QUALITY = ("unknown", "from the meters", "from the RTC", "from the network")
 RESET = {0: "unknown", 1: "power on", 2: "reset by the firmware", 3: "WATCHDOG", 4: "deep sleep", 5: "soft reset"}
@@ -49,6 +50,7 @@ ORDERS = {
     11: "report",
     12: "move out",
     13: "move in",
+    16: "debt",
     20: "restore for a payment",
     21: "leave safe mode",
     22: "document in safe mode",
@@ -114,37 +116,6 @@ CONDITIONS = {
     24: "meter clock agrees",
     25: "an open day of the calendar",
 }
-
-
-def money(ucu: int) -> str:
-    """Exact decimal text of an amount: at least 2, at most 6 decimals."""
-    sign = "-" if ucu < 0 else ""
-    whole, part = divmod(abs(ucu), 1_000_000)
-    digits = f"{part:06d}".rstrip("0").ljust(2, "0")
-    return f"{sign}{whole}.{digits}"
-
-
-def energy(cwh: int) -> str:
-    return f"{'-' if cwh < 0 else ''}{abs(cwh) // 100}.{abs(cwh) % 100:02d} kWh"
-
-
-def price(value: int) -> str:
-    return f"{value // 10_000}.{value % 10_000:04d}"
-
-
-def address(serial: bytes) -> str:
-    """Twelve digits as printed on the meter."""
-    return serial[::-1].hex()
-
-
-def when(at_s: int) -> str:
-    if not at_s:
-        return "time unknown"
-    return datetime.fromtimestamp(at_s, timezone.utc).strftime("%Y-%m-%d %H:%M:%SZ")
-
-
-def word(table: dict[int, str], code: int) -> str:
-    return table.get(code, "code " + str(code))
 
 
 def conditions(bits: int) -> list[str]:
@@ -300,6 +271,21 @@ def _through(r: Record) -> str:
     return f"account {r.account}: due through {cause(r)}, would have {money(r.number('relief_ucu'))} more without it"
 
 
+def _debt(r: Record) -> str:
+    most = r.number("most_ucu")
+    return (
+        f"account {r.account}: owes {money(r.number('owed_ucu'))} from before, {r.number('share')} % of what a credit brings above the "
+        "restore amount pays it off" + (f", at most {money(most)} of a credit" if most else "")
+    )
+
+
+def _recovery(r: Record) -> str:
+    return (
+        f"account {r.account}: {money(r.number('amount_ucu'))} of credit {r.number('number')} of issuer {r.number('issuer')} to the debt, "
+        f"{money(r.number('left_ucu'))} of it left; available was {money(r.number('available_ucu'))}"
+    )
+
+
 def _clock(r: Record) -> str:
     return f"clock set from {when(r.number('before_s'))} to {when(r.number('after_s'))}"
 
@@ -378,6 +364,8 @@ _SENTENCES = {
     kinds.ACKED: _acked,
     kinds.BRAKE: _brake,
     kinds.SUSPECT: _suspect,
+    kinds.DEBT: _debt,
+    kinds.RECOVERY: _recovery,
     kinds.THROUGH: _through,
     kinds.CLOCK: _clock,
     kinds.FAULT: _fault,

@@ -7,7 +7,7 @@ before ended, at the price of its tariff version; an order has one verdict.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from host_tools.journal_reader import Record, kinds, parse_row
+from host_tools.journal_reader import DEBT_ISSUER, Record, kinds, parse_row
 
 ROLLOVER = 100_000_000
 _VERDICTS = ("", "cut", "restore", "not permitted", "delayed", "withdrawn")
@@ -21,6 +21,8 @@ class Account:
     charged_to_cwh: int = 0
     charged_cwh: int = 0
     charged_ucu: int = 0
+    owed_ucu: int = 0
+    looked_at: dict[int, int] = field(default_factory=dict)  # issuer -> last credit of which a share went to the debt
     credits: dict[int, tuple[int, int]] = field(default_factory=dict)  # issuer -> (number, total)
 
     @property
@@ -66,6 +68,8 @@ class Books:
                 account.bound_at_cwh = account.charged_to_cwh = registers[0]
         elif record.kind == kinds.CREDIT:
             yield from self._credit(record)
+        elif record.kind in (kinds.DEBT, kinds.RECOVERY):
+            yield from self._debt(record)
         elif record.kind == kinds.CREDIT_REFUSED:
             yield "a credit that was issued by right is refused"
         elif record.kind == kinds.CHARGE:
@@ -77,10 +81,8 @@ class Books:
         elif record.kind == kinds.DECISION:
             name = _VERDICTS[record.number("verdict")]
             self.counts[name] = self.counts.get(name, 0) + 1
-        elif record.kind == kinds.SNAPSHOT_ROW:
-            yield from self._snapshot_row(record)
-        elif record.kind == kinds.SNAPSHOT_END:
-            self.snapshots += 1
+        elif record.kind in (kinds.SNAPSHOT_ROW, kinds.SNAPSHOT_END):
+            yield from self._snapshot(record)
 
     def _account(self, record: Record) -> Account:
         assert record.account is not None
@@ -98,6 +100,24 @@ class Books:
         self.newest_credit[account, issuer] = number
         self._account(record).credits[issuer] = (number, record.number("total_ucu"))
 
+    def _debt(self, record: Record) -> Iterator[str]:
+        """Balance and debt: what one has less, the other has less; once for each credit."""
+        account = self._account(record)
+        if record.kind == kinds.DEBT:
+            account.owed_ucu = record.number("owed_ucu")
+            account.credits.setdefault(DEBT_ISSUER, (0, 0))
+            return
+        move, below_ucu = account.credits.get(DEBT_ISSUER, (0, 0))
+        credit, amount = (record.number("issuer"), record.number("number")), record.number("amount_ucu")
+        if record.number("move") != move + 1 or credit[1] <= account.looked_at.get(credit[0], 0):
+            yield f"move {record.number('move')} to the debt, of credit {credit}, follows move {move}; looked at was {account.looked_at}"
+        if self.newest_credit.get((record.number("account"), credit[0]), 0) < credit[1]:
+            yield f"a share of credit {credit} went to the debt, which is not booked"
+        below_ucu -= amount
+        if amount < 0 or (record.number("moved_ucu"), record.number("left_ucu")) != (-below_ucu, account.owed_ucu + below_ucu):
+            yield f"{amount} moved to a debt of {account.owed_ucu}, of which {-below_ucu} is paid: {record.fields}"
+        account.looked_at[credit[0]], account.credits[DEBT_ISSUER] = credit[1], (move + 1, below_ucu)
+
     def _charge(self, record: Record) -> Iterator[str]:
         account = self._account(record)
         start, end = record.number("from_cwh"), record.number("to_cwh")
@@ -111,7 +131,10 @@ class Books:
         if (record.number("amount_ucu"), record.number("total_charged_ucu")) != (amount, account.charged_ucu):
             yield f"charges {record.number('amount_ucu')} of {record.number('total_charged_ucu')}, not {amount} of {account.charged_ucu}"
 
-    def _snapshot_row(self, record: Record) -> Iterator[str]:
+    def _snapshot(self, record: Record) -> Iterator[str]:
+        if record.kind == kinds.SNAPSHOT_END:
+            self.snapshots += 1
+            return
         row = parse_row(record.octets("row"))
         if not row.account:
             return
