@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 
 from firmware.cutoff import supply
-from tests.fake_board import ACCOUNTS_MAX, FakeBoard, World
+from tests.fake_board import ACCOUNTS_MAX, START_S, FakeBoard, World
 from tests.golden import image
-from tests.hall_kit import until
+from tests.hall_kit import alone, read, until
 from tests.powercut import story
 
 COIN = 1_000_000
@@ -89,6 +89,37 @@ def bonds():
     return image.whole(world.region, ledger, FakeBoard.journal_bytes, ACCOUNTS_MAX, world.boots)
 
 
+def contracts():
+    """Two accounts, one behind transformers: a register that jumped, released with a reason; another customer moves in; a
+    price that is suspected; a snapshot."""
+    from tests.rooms.hall.test_causes import send_tariff
+    from tests.rooms.hall.test_held_orders import RELEASE, say
+    from tests.rooms.hall.test_moves import MOVE_IN, move
+
+    limits = {"plausible_slack_s": 10_000_000, "journal_snapshot_blocks": 1}
+    world = World(meters=2, flags={0: {"ratio": 40}}, limits=limits)
+
+    def script(world):
+        world.credit(50 * COIN)
+        read(world, START_S, [1_000])
+        read(world, START_S + 60, [1_003])
+        assert move(world, MOVE_IN, 1, 7001) == (1, 0)
+        world.gateway.on_credit(7001, 1, 1, 9 * COIN, 9 * COIN, START_S)
+        read(world, START_S + 120, [1_004])
+        read(world, START_S + 200, [3])
+        assert say(world, 1, RELEASE, 3)[0] == 1
+        read(world, START_S + 90_000, [9])
+        send_tariff(world, 2, "0.9900")
+        ledger = world.gateway.ledger
+        ledger.acked(ledger.epoch, ledger.sequence, ledger.chain, bytes(8), ledger.readings.last_number)
+        for _ in range(20):
+            ledger.on_tick()
+        world.gateway.on_credit(7001, 1, 2, COIN, 10 * COIN, START_S)
+
+    alone(world, script)
+    return image.whole(world.region, world.gateway.ledger, FakeBoard.journal_bytes, ACCOUNTS_MAX, world.boots)
+
+
 def ring(unit):
     """The journal of the power-cut story: it has turned, so its beginning is a snapshot."""
     region = story.region_for(unit)
@@ -103,7 +134,7 @@ def main(version):
     """Write what is missing."""
     folder = Path(image.FOLDER)
     folder.mkdir(exist_ok=True)
-    kinds = [("life", life), ("bands", bands), ("bonds", bonds)]
+    kinds = [("life", life), ("bands", bands), ("contracts", contracts), ("bonds", bonds)]
     kinds += [("ring_32", lambda: ring(32)), ("ring_1", lambda: ring(1)), ("ring_256", lambda: ring(256))]
     for name, make in kinds:
         file = folder / f"{version}_{name}.json"

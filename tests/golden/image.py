@@ -30,6 +30,9 @@ def books_of(ledger):
         values = {field: accounts.get(row, field) for field in FIELDS}
         values["serial"] = bytes(accounts.get(row, "serial")).hex()
         values["balance_ucu"] = accounts.balance_ucu(row)
+        if hasattr(accounts, "ratio_of"):  # since version 3
+            values["ratio"] = accounts.ratio_of(row)
+            values["next_account"] = accounts.followers.get(accounts.get(row, "account"), 0)
         told[str(accounts.get(row, "account"))] = values
     return told
 

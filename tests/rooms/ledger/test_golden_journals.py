@@ -39,7 +39,8 @@ def test_every_golden_journal_replays_to_the_books_of_its_day():
         books = image.books_of(ledger)
         eq(sorted(books), sorted(kept["accounts"]), name)
         for account in books:
-            eq(books[account], kept["accounts"][account], name + " " + account)
+            wanted = kept["accounts"][account]
+            eq({field: books[account][field] for field in wanted}, wanted, name + " " + account)
 
 
 def test_every_golden_journal_goes_on_and_is_read_again():
