@@ -42,8 +42,9 @@ def test_the_reader_finds_the_money_that_the_firmware_found(name: str, tmp_path:
     assert (read.sound, read.records[-1].sequence) == (True, kept["sequence"])
     assert read.records[-1].chain.hex() == kept["chain"]
     assert verify_chain(read.records).ok
-    wanted = {int(account): told["balance_ucu"] for account, told in kept["accounts"].items() if told["number_0"] or told["balance_ucu"]}
-    assert balances(read) == wanted
+    found = balances(read)
+    wanted = {int(account): told["balance_ucu"] for account, told in kept["accounts"].items()}
+    assert {account: found.get(account, 0) for account in wanted} == wanted and set(found) <= set(wanted)
 
 
 def test_there_are_images_to_read() -> None:
