@@ -1,11 +1,12 @@
-"""A story of the whole hall whose every flash operation is cut: credits, charges, an exemption, a visit, an emergency credit, a
-month, a snapshot. Both interpreters.
+"""A story of the whole hall whose every flash operation is cut: credits, charges, an exemption, a debt, a visit, an emergency
+credit, a month, a snapshot. Both interpreters.
 
 A step may be told again after a cut, as the head-end and the meters would: it must then change nothing that it changed already.
 So a life that was cut at any place and goes on from the step under way ends as the life that nobody cut.
 """
 
 from firmware.base.reading import Reading
+from firmware.base.wire import cbor
 from firmware.cutoff import conditions
 from firmware.ledger import record_kinds as kinds
 from firmware.ledger.record import values_of
@@ -19,7 +20,7 @@ PRICE = 5_500
 DAY_S = 86_400
 ERASE_SIZE, UNIT = 1024, 32
 JOURNAL_BLOCKS, READINGS_BLOCKS = 20, 4
-FLAGS_ORDER, REPORT_ORDER = 9, 11
+FLAGS_ORDER, REPORT_ORDER, DEBT_ORDER = 9, 11, 16
 UNTIL_S = START_S + 30 * DAY_S
 MIDNIGHT_S = (START_S + UTC_OFFSET_MIN * 60) // DAY_S * DAY_S + DAY_S - UTC_OFFSET_MIN * 60
 SETTLES = (22, 0)  # the day and hour of a month that ends in the story
@@ -125,6 +126,11 @@ def exempt(world):
     order(world, EXEMPT, FLAGS_ORDER, 1, bytes([0xA2, 1, conditions.FLAG_EXEMPT, 2, 0x1A]) + UNTIL_S.to_bytes(4, "big"))
 
 
+def in_debt(world):
+    """Half of what each credit brings pays off ten."""
+    order(world, EXEMPT, DEBT_ORDER, 2, bytes(cbor.encode({1: 10 * COIN, 2: 50, 3: 0})))
+
+
 def visited(world):
     episode = world.row("episode", CARE)
     order(world, CARE, REPORT_ORDER, 1, bytes([0xA4, 1, 1, 2, episode, 3, 0, 4, 0x1A]) + START_S.to_bytes(4, "big"))
@@ -136,6 +142,7 @@ STEPS = (
     lambda world: credit(world, POOR, 1, 6, 6),
     lambda world: everybody_read(world, START_S + 60, 0),
     exempt,
+    in_debt,
     lambda world: everybody_read(world, START_S + 900, 500),
     lambda world: credit(world, CARE, 2, -15, 5),
     lambda world: credit(world, POOR, 2, -4, 2),
@@ -146,6 +153,7 @@ STEPS = (
     lambda world: credit(world, POOR, 3, 30, 32),
     lambda world: credit(world, EXEMPT, 2, 1, 21),
     acknowledge,
+    lambda world: credit(world, EXEMPT, 3, 8, 29),
     lambda world: everybody_read(world, MIDNIGHT_S + 1_200, 1_100),
 )
 
@@ -155,7 +163,9 @@ def books(world):
     accounts = world.gateway.ledger.accounts
     rows = []
     for index in range(3):
-        rows.append([accounts.get(world.slot(index).row, field) if world.slot(index).row >= 0 else 0 for field in FIELDS])
+        row = world.slot(index).row
+        rows.append([accounts.get(row, field) if row >= 0 else 0 for field in FIELDS])
+        rows[-1] += [accounts.balance_ucu(row) if row >= 0 else 0, accounts.debt_ucu(world.slot(index).account)]
     once = {}
     for kind in (kinds.VISIT, kinds.EMERGENCY):
         for raw in records(world, kind):

@@ -167,7 +167,21 @@ def _emergency_each_life():
     Accounts._on_emergency = lambda self, values, at_s: None
 
 
+def _credit_not_looked_at():
+    """A restart forgets that a credit to an account with a debt was not looked at yet."""
+    from firmware.ledger.ledger_store import Ledger
+
+    opened = Ledger.open
+
+    def open_and_forget(self, *arguments):
+        opened(self, *arguments)
+        self.accounts.unrecovered.clear()
+
+    Ledger.open = open_and_forget
+
+
 MUTANTS = {
+    "recovery": _credit_not_looked_at,
     "no_commit": _credit_before_its_record,
     "visit": _visit_forgotten,
     "exemption": _exemption_without_end,

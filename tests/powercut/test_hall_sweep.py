@@ -1,4 +1,4 @@
-"""The whole hall keeps its promises at every flash operation: exemptions, visits, emergency credit, months, snapshots; on MicroPython.
+"""The whole hall keeps its promises at every flash operation: exemptions, debts, visits, emergency credit, months; on MicroPython.
 
 The sweep is tests/powercut/hall_sweep.py, run beside the other tests (tests/beside.py). A life that was cut at any place and goes on
 ends as the one that nobody cut; a hall that forgets one thing over a restart does not.
@@ -35,6 +35,6 @@ def test_a_second_cut_in_the_life_that_recovers_loses_and_repeats_nothing(told, 
     assert told[-1]["again"] >= AGAIN
 
 
-@jobs("once no_commit", "once visit", "once exemption", "once emergency")
+@jobs("once no_commit", "once visit", "once exemption", "once emergency", "once recovery")
 def test_a_hall_that_forgets_is_found(told):
     assert told[-1]["found"]
