@@ -1,8 +1,9 @@
 """A statement of one account's last days, read from the journal (part of the hall). Loaded for one call: people ask for it seldom.
 
 Charges are filed by the local day of their energy, credits by the day on which they were booked. The last day closes with the balance
-that stands in the books; each opening is its closing less the credits plus the charges of that day, so what was before the first
-day shown need not be read, and may be pruned. Energy times price is money exactly, so the energy of a line is its money by its price.
+that stands in the books; each opening is its closing less the credits plus the charges of that day and what went to a debt, so
+what was before the first day shown need not be read, and may be pruned. Energy times price is money exactly, so the energy of a line
+is its money by its price.
 
 Trap avoided: the charge that ends a day bears the midnight behind it.
 """
@@ -38,7 +39,7 @@ def _rows(ledger, account, now_s, utc_offset_min, count):
         for raw in piece[3]:
             _, kind, _, at_s, _ = record.HEAD.unpack(raw, 0)
             oldest_s = oldest_s or at_s
-            if kind in (kinds.CHARGE, kinds.CREDIT):
+            if kind in (kinds.CHARGE, kinds.CREDIT, kinds.RECOVERY):
                 values = record.values_of(raw, 0, len(raw))
                 if values is not None and values[0] == account:
                     _add(found, totals, kind, values, at_s, (utc_offset_min, first_day))
@@ -50,25 +51,27 @@ def _rows(ledger, account, now_s, utc_offset_min, count):
     openings = {}
     closing_ucu = ledger.accounts.balance_ucu(row)
     for day in sorted(found, reverse=True):
-        charges_ucu, _, _, credits_ucu, _ = found[day]
-        openings[day] = (closing_ucu + charges_ucu - credits_ucu, closing_ucu)
+        charges_ucu, _, _, credits_ucu, _, debt_ucu = found[day]
+        openings[day] = (closing_ucu + charges_ucu + debt_ucu - credits_ucu, closing_ucu)
         closing_ucu = openings[day][0]
     for day in sorted(found):
-        charges_ucu, fees_ucu, estimated_ucu, credits_ucu, energy = found[day]
-        yield {"day": [day, openings[day][0], charges_ucu, fees_ucu, estimated_ucu, credits_ucu, openings[day][1]]}
+        charges_ucu, fees_ucu, estimated_ucu, credits_ucu, energy, debt_ucu = found[day]
+        yield {"day": [day, openings[day][0], charges_ucu, fees_ucu, estimated_ucu, credits_ucu, openings[day][1], debt_ucu]}
         for key in sorted(energy):
             yield {"energy": [day] + list(key) + energy[key]}
 
 
 def _nothing():
-    """Charges, fees and estimated charges among them, credits, {(rate, band, step): [energy_cwh, amount_ucu]}."""
-    return [0, 0, 0, 0, {}]
+    """Charges, fees and estimated charges among them, credits, {(rate, band, step): [energy_cwh, amount_ucu]}, what went to a debt."""
+    return [0, 0, 0, 0, {}, 0]
 
 
 def _add(found, totals, kind, values, at_s, window):
     utc_offset_min, first_day = window
     if kind == kinds.CREDIT:
         moved_ucu = _credited(totals, values)
+        day = days.day_number(at_s, utc_offset_min)
+    elif kind == kinds.RECOVERY:
         day = days.day_number(at_s, utc_offset_min)
     elif len(values) > CHARGE_FIELDS:
         day = values[13]
@@ -79,6 +82,9 @@ def _add(found, totals, kind, values, at_s, window):
     line = found.setdefault(day, _nothing())
     if kind == kinds.CREDIT:
         line[3] += moved_ucu
+        return
+    if kind == kinds.RECOVERY:
+        line[5] += values[4]
         return
     price, amount_ucu, cause, marks = values[8], values[9], values[11], values[12]
     line[0] += amount_ucu

@@ -17,7 +17,7 @@ VISIT = (
 )  # fmt: skip
 BRAKE = ("closed", "what", "id", "version")
 HELD_CUT = ("account", "address", "available_ucu", "floor_ucu", "ordered", "failed")
-DAY = ("day", "opening_ucu", "charges_ucu", "fees_ucu", "estimated_ucu", "credits_ucu", "closing_ucu")
+DAY = ("day", "opening_ucu", "charges_ucu", "fees_ucu", "estimated_ucu", "credits_ucu", "closing_ucu", "debt_ucu")
 ENERGY = ("day", "rate", "band", "step", "energy_cwh", "amount_ucu")
 EVENT = ("number", "at_s", "code", "times", "account", "value")
 
@@ -64,7 +64,7 @@ def brake(board: ConsoleClient) -> Row:
 def statement(board: ConsoleClient, account: int, count: int) -> Row:
     """The last days of an account, each with its energy by register, band and step; `since` = the first day that is told whole."""
     rows = board.rows("statement", wait_s=SEARCH_S, account=account, days=count)
-    found = [named(DAY, row["day"]) | {"energy": []} for row in rows if "day" in row]
+    found = [{"debt_ucu": 0} | named(DAY, row["day"]) | {"energy": []} for row in rows if "day" in row]
     for row in rows:
         if "energy" in row:
             line = named(ENERGY, row["energy"])

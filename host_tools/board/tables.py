@@ -214,10 +214,10 @@ def show_brake(out: Console, brake: Row) -> None:
 
 def show_statement(out: Console, statement: Row) -> None:
     """A line a day, and one for what its energy cost by each register, band and step."""
-    table = _table("day", "opening", "energy", "charged", "fees", "estimated", "credits", "closing")
+    table = _table("day", "opening", "energy", "charged", "fees", "estimated", "credits", "to a debt", "closing")
     for day in statement["days"]:
         energy_cwh = sum(line["energy_cwh"] for line in day["energy"])
-        amounts = [money(day[name]) for name in ("charges_ucu", "fees_ucu", "estimated_ucu", "credits_ucu", "closing_ucu")]
+        amounts = [money(day[name]) for name in ("charges_ucu", "fees_ucu", "estimated_ucu", "credits_ucu", "debt_ucu", "closing_ucu")]
         table.add_row(words.day(day["day"]), money(day["opening_ucu"]), energy(energy_cwh), *amounts)
         for line in day["energy"] if len(day["energy"]) > 1 or any(line["band"] or line["step"] for line in day["energy"]) else ():
             table.add_row("", words.charged_as(line), energy(line["energy_cwh"]), money(line["amount_ucu"]))

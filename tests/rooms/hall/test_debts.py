@@ -5,7 +5,7 @@ from firmware.base.wire import cbor
 from firmware.cutoff import orders, supply
 from firmware.ledger import record_kinds as kinds
 from firmware.ledger.accounts import CONFLICT, OUT_OF_RANGE, TOO_MANY_ISSUERS
-from tests.fake_board import World
+from tests.fake_board import World, policy
 from tests.hall_kit import in_contact, told, until
 from tests.kit import cases, eq
 
@@ -140,6 +140,29 @@ def test_without_a_fresh_reading_the_credit_waits_and_who_paid_stays_on():
     world.run(script)
 
 
+def test_an_old_or_a_held_reading_is_none_and_each_credit_that_waits_has_its_bound():
+    world = World(power_w=0)
+
+    async def script(world):
+        in_contact(world)
+        await until(lambda: world.slot().reading is not None)
+        put(world, 1, 100 * COIN, 100, 2 * COIN)
+        world.meters[0].silent = True
+        await aio.sleep_ms(90_000)
+        world.credit(9 * COIN)
+        eq(moves(world), [], "the reading is older than the policy takes for fresh")
+        world.meters[0].silent = False
+        world.meters[0].start_cwh += 50_000  # a jump: held
+        eq(await until(lambda: world.slot().held), True)
+        world.credit(9 * COIN)
+        eq((moves(world), world.balance()), ([], 18 * COIN), "what the meter says is not believed")
+        world.meters[0].start_cwh -= 50_000
+        eq(await until(lambda: moves(world)), True)
+        eq(moves(world), [(4 * COIN, 4 * COIN, 96 * COIN)])
+
+    world.run(script)
+
+
 def test_a_customer_in_the_dark_who_pays_the_restore_amount_has_light_whatever_the_debt():
     world = World(power_w=0)
 
@@ -257,3 +280,22 @@ def test_the_signed_state_carries_what_was_recovered_and_ends_the_debt_until_it_
         eq((ledger_of(world), ledger.accounts.moved(1001)), ((6 * COIN, 7 * COIN), (2, 13 * COIN)))
 
     life(world, then)
+
+
+def test_a_policy_with_a_floor_below_zero_is_a_credit_limit_for_who_pays_afterwards():
+    notice = {"level": "-40.00", "period_s": 10, "channels": ["alarm"]}
+    world = World(power_w=0, policies=[policy(floor="-50.00", restore="-49.00", notice=notice)])
+
+    async def script(world):
+        in_contact(world)
+        await until(lambda: world.slot().reading is not None and world.row("seen") == supply.CLOSED)
+        world.credit(-39 * COIN)
+        await aio.sleep_ms(60_000)
+        eq((world.row("wish"), told(world, kinds.NOTICE)), (0, []))
+        world.credit(-11 * COIN)
+        eq(await until(lambda: world.row("seen") == supply.OPEN), True, "never cut at its limit")
+        eq(told(world, kinds.NOTICE)[-1][5:], (-50 * COIN, COIN))
+        world.credit(COIN)
+        eq(await until(lambda: world.row("seen") == supply.CLOSED, 30_000), True, "paid what the notice says, and dark")
+
+    world.run(script)

@@ -4,6 +4,7 @@ import json
 
 from firmware.base import aio, days
 from firmware.base.wire import cbor
+from firmware.cutoff import orders
 from firmware.gateway_statement import statement
 from firmware.ledger import record_kinds as kinds
 from tests.fake_board import START_S, UTC_OFFSET_MIN, World
@@ -44,20 +45,33 @@ def test_each_day_opens_where_the_one_before_closed_and_the_last_is_the_balance(
     alone(world, script)
 
 
+def test_what_went_to_a_debt_is_told_and_the_day_adds_up():
+    world = World()
+
+    def script(world):
+        read(world, START_S, [1_000])
+        world.gateway.on_order(orders.DEBT, 1001, 1, 0, 0, 0, cbor.encode({1: 90 * COIN, 2: 50, 3: 0}))
+        world.credit(21 * COIN)
+        told, _ = rows(world)
+        eq(told, [[TODAY, 0, 0, 0, 0, 21 * COIN, 11 * COIN, 10 * COIN]])
+
+    alone(world, script)
+
+
 def test_days_before_the_window_are_in_the_first_opening():
     world = World()
 
     def script(world):
         three_days(world)
         told, _ = rows(world, 1, START_S + 2 * DAY_S)
-        eq(told, [[TODAY + 2, 57 * COIN - 550_000, 1_100_000, 0, 1_100_000, 0, 57 * COIN - 300 * 5_500]])
+        eq(told, [[TODAY + 2, 57 * COIN - 550_000, 1_100_000, 0, 1_100_000, 0, 57 * COIN - 300 * 5_500, 0]])
 
     alone(world, script)
 
 
 def test_a_day_on_which_nothing_happened_yet_shows_the_balance():
     world = World()
-    alone(world, lambda world: eq(rows(world)[0], [[TODAY, 0, 0, 0, 0, 0, 0]]))
+    alone(world, lambda world: eq(rows(world)[0], [[TODAY, 0, 0, 0, 0, 0, 0, 0]]))
 
 
 def test_a_credit_that_comes_again_counts_once_and_a_later_one_brings_the_lost_one():
@@ -68,7 +82,7 @@ def test_a_credit_that_comes_again_counts_once_and_a_later_one_brings_the_lost_o
         world.gateway.on_credit(1001, 1, 3, COIN, 9 * COIN, START_S)
         world.gateway.ledger.record(kinds.CREDIT, (1001, 1, 2, 3 * COIN, 8 * COIN))  # came late: in the total already
         world.gateway.ledger.commit()
-        eq(rows(world)[0][0][5:], [9 * COIN, 9 * COIN])
+        eq(rows(world)[0][0][5:], [9 * COIN, 9 * COIN, 0])
 
     alone(world, script)
 
