@@ -11,30 +11,36 @@ shows another one by now, which does not go on from it, the order is refused, an
 from firmware.base.faults import WireFault
 from firmware.base.port import const
 from firmware.cutoff import orders
-from firmware.gateway_billing import CAUSE_SEGMENT_CLOSED, NO_SERIAL, REGISTERS, billed_registers
+from firmware.gateway_billing import CAUSE_DECISION, CAUSE_SEGMENT_CLOSED, NO_SERIAL, REGISTERS, billed_registers
 from firmware.gateway_books import may_cut, note
 from firmware.ledger import record_kinds as kinds
 from firmware.ledger.account_row import FLAG_MOVED_OUT, FLAG_READING_HELD
 
 RELEASE = const(1)  # what of a held reading
 REJECT = const(2)
+CHARGE = const(3)
 REASON_BYTES = const(64)
 READ_S_MAX = const(3_600)  # a register of an hour ago closes no contract
 FLAGS_BY_ORDER = const(7)
 
 
 def judge_held(ledger, billing, slot, number, decode, document):
-    """(reason of the verdict, True when the reading is rejected); an accepted one has told its reason."""
+    """(reason of the verdict, True when its registers are to be written off); an accepted one has told its reason."""
     if document is None:
-        return (orders.ACCEPTED if _can_let_go(ledger, billing, slot) else orders.CONDITION), False
+        return (orders.ACCEPTED if _can_let_go(ledger, billing, slot) else orders.CONDITION), True
     try:
         what, rate, register_cwh, text = decode(document)
     except WireFault:
         return orders.BAD_DOCUMENT, False
-    if what == RELEASE and not (_can_let_go(ledger, billing, slot) and _goes_on(slot, rate, register_cwh)):
+    if what != REJECT and not (_can_let_go(ledger, billing, slot) and _goes_on(slot, rate, register_cwh)):
         return orders.CONDITION, False
-    told = tell(ledger, slot.account, number, orders.RELEASE_HELD, what, text)
-    return (orders.ACCEPTED if told else orders.CONDITION), what == REJECT
+    if what == CHARGE and not _can_charge(ledger, billing, slot):
+        return orders.CONDITION, False
+    if not tell(ledger, slot.account, number, orders.RELEASE_HELD, what, text):
+        return orders.CONDITION, False
+    if what == CHARGE:
+        _charge(billing, slot)
+    return orders.ACCEPTED, what == RELEASE
 
 
 def tell(ledger, account, number, order, what, text):
@@ -54,6 +60,26 @@ def _goes_on(slot, rate, register_cwh):
     """True when the meter shows that register, or has counted on from it."""
     heard_cwh = slot.last_heard.registers[rate]
     return heard_cwh is not None and (heard_cwh - register_cwh) % slot.model.modulus_cwh < slot.model.modulus_cwh // 2
+
+
+def _can_charge(ledger, billing, slot):
+    """All registers went forward, and there is a price."""
+    heard, modulus_cwh = slot.last_heard, slot.model.modulus_cwh
+    first, last = billed_registers(heard.rates)
+    for rate in range(first, last + 1):
+        if (heard.registers[rate] - ledger.accounts.charged_cwh(slot.row, rate)) % modulus_cwh >= modulus_cwh // 2:
+            return False
+    return billing.tariff_now(slot, heard.at_s) is not None
+
+
+def _charge(billing, slot):
+    """The register was right: all that passed is charged, and it counts as believed."""
+    slot.held = 0
+    slot.jumped = None
+    slot.reading = slot.last_heard
+    billing.charge(slot, slot.reading, CAUSE_DECISION)
+    slot.uncharged_ucu = billing.uncharged_ucu(slot, slot.reading)
+    billing.let_go(slot, slot.reading)
 
 
 def move(gateway, slot, order, number, decode, document):

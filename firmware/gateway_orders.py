@@ -116,15 +116,15 @@ class OrderDesk:
         reason = judged.reason
         if wanted is None:
             reason = orders.BAD_DOCUMENT
-        rejects = False
+        sets_down = True
         if reason == orders.ACCEPTED and order == orders.RELEASE_HELD:
             decode = self._documents.decode_held
-            reason, rejects = judge_held(self._ledger, self._gateway.billing, slot, number, decode, document)
+            reason, sets_down = judge_held(self._ledger, self._gateway.billing, slot, number, decode, document)
         if reason == orders.ACCEPTED and order in (orders.MOVE_OUT, orders.MOVE_IN):
             reason = move(self._gateway, slot, order, number, self._documents.decode_move, document)
         elif reason == orders.ACCEPTED and order in (orders.REPORT, orders.DEBT):
             reason = self._told(slot, order, number, document)
-        elif reason == orders.ACCEPTED and not rejects:
+        elif reason == orders.ACCEPTED and sets_down:
             self._set_down(slot, order, number, wanted, view, policy)
         told = self._hold(order, reason, account, flags, overridden, credit_number) or judged.failed
         self._verdict(account, number, order, reason, told, credit_number, expires_at_s)

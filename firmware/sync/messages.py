@@ -129,8 +129,8 @@ def decode_report(document):
 def decode_held(document):
     """Document of order 10 -> (what, rate, register_cwh, reason)."""
     values = _take(cbor.decode(document, 0, len(document)), _HELD)
-    if values[0] > 2 or values[1] > _RATES_MAX:
-        raise WireFault("held: neither released nor rejected, or of no register")
+    if values[1] > _RATES_MAX:
+        raise WireFault("held: of no register")
     _check_reason(values[3])
     return tuple(values)
 

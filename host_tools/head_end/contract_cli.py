@@ -13,8 +13,9 @@ HELD_COLUMNS = ("account", "gateway", "meter", "why", "held_at_s", "register", "
 
 
 def add_verbs(verb: Callable[[str, str], argparse.ArgumentParser]) -> None:
-    hold = verb("held", "List readings that gateways hold; release one (believed from here on, the way to it written off) or reject it.")
-    hold.add_argument("action", choices=["list", "release", "reject"])
+    about = "List readings that gateways hold; release one (believed from now on, the way to it written off), reject or charge it."
+    hold = verb("held", about)
+    hold.add_argument("action", choices=["list", "release", "reject", "charge"])
     hold.add_argument("account", nargs="?")
     hold.add_argument("--reason", help="why, 1 to 64 bytes; it stands in the journal")
     out = verb("move-out", "Close an account at its meter's register; its balance stays, and nobody is charged until somebody moves in.")

@@ -55,7 +55,11 @@ ORDERS = {
     21: "leave safe mode",
     22: "document in safe mode",
 }
-ORDER_WHAT = {10: {1: "held reading released", 2: "held reading rejected"}, 12: {0: "moved out"}, 13: {0: "somebody else moved in"}}
+ORDER_WHAT = {
+    10: {1: "held reading released", 2: "held reading rejected", 3: "held reading charged"},
+    12: {0: "moved out"},
+    13: {0: "somebody else moved in"},
+}
 ORDER_REASON = {
     0: "",
     1: "expired",

@@ -152,6 +152,22 @@ def test_what_cannot_be_is_refused_in_one_sentence(books, capsys, arguments, sai
     assert books.db.number("SELECT count(*) FROM orders") == 0
 
 
+def test_a_jump_that_was_real_is_charged_and_a_step_back_never(books, capsys):
+    jumped(books)
+    order = say(books, "charge", "a new oven")
+    assert cbor2.loads(order[7]) == {1: 3, 2: 0, 3: 900_000, 4: "a new oven"}
+    first = books.gateway.sequence + 1
+    books.gateway.append("REASON", account=1001, number=order[3], order=10, what=3, text=b"a new oven".ljust(64, b"\0"))
+    books.gateway.charge(100_501, 900_010)
+    books.gateway.append("HELD", account=1001, serial=SERIAL, why=0, rate=0, register_cwh=900_010, last_cwh=900_010)
+    books.journal(first)
+    assert books.differences() == [] and held(books, capsys) == []
+    books.gateway.append("HELD", account=1001, serial=SERIAL, why=1, rate=0, register_cwh=10, last_cwh=900_010)
+    books.journal(books.gateway.sequence)
+    assert books.run("held", "charge", "1001", "--reason", "x") == 2
+    assert "only a jump forward can be charged" in capsys.readouterr().err
+
+
 def test_what_is_not_held_or_has_no_register_or_is_under_way_is_refused(books, capsys):
     honest_story(books)
     assert books.run("held", "release", "1001", "--reason", "x") == 2

@@ -9,7 +9,7 @@ from tests.kit import cases, eq
 
 DAY_S = 86_400
 HELD_ORDER = 10
-RELEASE, REJECT = 1, 2
+RELEASE, REJECT, CHARGE = 1, 2, 3
 ACCEPTED, REFUSED = 1, 2
 CONDITION, BAD_DOCUMENT, NO_CHANGE = 4, 6, 9
 FLAG_HELD = 16
@@ -60,6 +60,38 @@ def test_a_rejected_register_stays_held_until_the_meter_comes_back():
 
     alone(world, script)
     eq((charged(world), [values[3] for values in told(world, kinds.REASON)]), (20 * 5_500, [REJECT]))
+
+
+def test_a_jump_that_was_real_is_charged_and_believed():
+    world = World()
+
+    def script(world):
+        jumped(world)
+        eq(say(world, 1, CHARGE, 900_000), (ACCEPTED, 0))
+        eq((world.row("flags") & FLAG_HELD, world.row("charged_0"), charged(world)), (0, 900_010, 899_010 * 5_500))
+        eq(read(world, START_S + 960, [900_011]).marks & MARK_HELD, 0)
+
+    alone(world, script)
+    eq(told(world, kinds.HELD)[-1][2:], (0, 0, 900_010, 900_010), "nothing is written off")
+    alone(world, lambda world: eq(read(world, START_S + 1_020, [900_012]).marks & MARK_HELD, 0))
+
+
+def test_a_register_that_went_back_or_has_no_price_is_not_charged():
+    world = World()
+
+    def back(world):
+        read(world, START_S, [1_000])
+        read(world, START_S + 60, [10])
+        eq((say(world, 1, CHARGE, 10), charged(world)), ((REFUSED, CONDITION), 0), "almost a whole turn")
+
+    alone(world, back)
+    world = World(prices={"rates": ["1.0000"]})
+
+    def unpriced(world):
+        jumped(world)
+        eq((say(world, 1, CHARGE, 900_000), world.row("flags") & FLAG_HELD), ((REFUSED, CONDITION), FLAG_HELD))
+
+    alone(world, unpriced)
 
 
 def test_a_rejection_and_a_jump_outlive_a_restart():
@@ -169,7 +201,7 @@ def test_documents_that_are_wrong_are_refused_and_named_so():
 
         cases(
             (
-                ({1: 3, 2: 0, 3: 900_000, 4: "x"},),
+                ({1: 4, 2: 0, 3: 900_000, 4: "x"},),
                 ({1: 1, 2: 5, 3: 900_000, 4: "x"},),
                 ({1: 1, 2: 0, 3: 900_000, 4: ""},),
                 ({1: 1, 2: 0, 3: 900_000, 4: "x" * 65},),
