@@ -9,7 +9,7 @@ from firmware.base.wire import cbor
 from firmware.safe_mode import SafeMode
 from firmware.sync.dispatch import Seal
 from tests.fake_board import KEY_HEX, FakeBoard
-from tests.fake_uplink import FakeUplink
+from tests.fake_uplink import CONNECT, SUBSCRIBE, FakeUplink
 from tests.hall_kit import in_contact, until
 from tests.kit import eq
 
@@ -30,6 +30,22 @@ class Hearing(FakeUplink):
         self.others = []
         self.numbers = 0
         self.meters = world.meters
+        self.flags = None  # of the last CONNECT
+        self.filters = []  # of each SUBSCRIBE
+
+    async def connect(self, host, port, timeout_ms):
+        stream = await FakeUplink.connect(self, host, port, timeout_ms)
+        usual = stream._on_packet
+
+        def on_packet(first, body):
+            if first >> 4 == CONNECT:
+                self.flags = body[7]
+            elif first >> 4 == SUBSCRIBE:
+                self.filters.append(bytes(body[4:-1]))
+            usual(first, body)
+
+        stream._on_packet = on_packet
+        return stream
 
     def take(self, topic, payload):
         message = cbor.decode(payload, 0, len(payload)) if topic.endswith(b"/status") else None

@@ -178,6 +178,17 @@ def test_a_document_is_taken_away_and_not_sent_again(place):
     assert place.sent() == []
 
 
+def test_orders_for_a_stay_do_not_outlive_it(place):
+    place.report()
+    safe_mode.leave(place.db, "gw-001", NOW_S)
+    assert [body[1] for _, body in place.sent()] == [21]
+    ingest(place.db, place.gateway.topic("up/status"), place.gateway.status_payload(k5=10), NOW_S)
+    assert [body[1] for _, body in place.sent()] == [6], "the policy alone"
+    place.report(11, NEXT)
+    assert [cbor2.loads(body[7]) for _, body in place.sent()] == [{1: NEXT}], "the operator wants it out of there, a day long"
+    assert place.outgoing.due(10**9, NOW_S + 86_401) == []
+
+
 def test_the_command_shows_it_and_names_what_is_wrong(place, capsys):
     path = str(place.db.path)
     assert main(["--db", path, "safe-mode", "gw-001"]) == 2 and "not in safe mode" in capsys.readouterr().err

@@ -17,6 +17,7 @@ COIN = 1_000_000
 CUT, RESTORE, RESTORE_PAID, LEAVE, SWAP = 1, 2, 20, 21, 22
 TRIP, CLOSE = 0x1A, 0x1C
 OPEN_BIT = 0x10
+CLEAN_SESSION = 2
 VERIFIED = 5
 ANN, BOB = 1001, 1002
 
@@ -72,6 +73,26 @@ def test_cuts_recorded_restores_and_unsigned_orders_move_no_relay():
     got, _ = live_safely(world, script)
     eq(got, ((CUT, 2, 11, 0), None, 2, 1, 1))
     eq((len(world.meters[0].orders), len(world.meters[1].orders)), orders)
+
+
+def test_the_broker_keeps_nothing_of_it_and_forgets_the_usual_session():
+    """Credits that nobody may acknowledge would fill its window, and the restore behind them would not come."""
+    world = World()
+    uplink = hearing(world)
+
+    async def script(mode):
+        await until(lambda: uplink.reports)
+        return uplink.flags & CLEAN_SESSION, uplink.filters
+
+    eq(live_safely(world, script)[0], (CLEAN_SESSION, [b"pg1/gw-test/down/orders"]))
+    uplink.filters = []
+
+    async def usual(world):
+        await until(lambda: len(uplink.filters) == 3)
+        return uplink.flags & CLEAN_SESSION, sorted(uplink.filters)
+
+    want = [b"pg1/gw-test/down/acks", b"pg1/gw-test/down/credits", b"pg1/gw-test/down/orders"]
+    eq(world.run(usual), (0, want))
 
 
 def test_one_damaged_part_leaves_the_others_working():
