@@ -125,6 +125,31 @@ def test_a_move_stands_in_snapshots_and_a_pruned_journal():
     alone(world, second)
 
 
+def test_the_state_of_the_head_end_tells_who_moved_in_to_a_board_that_was_replaced():
+    world = World()
+
+    def first(world):
+        used_a_little(world)
+        move(world, MOVE_IN, 1, NEW)
+        accounts = world.gateway.ledger.accounts
+        return [accounts.row_bytes(row) for row in range(accounts.count)]
+
+    rows = alone(world, first)
+    world = World()
+
+    def second(world):
+        eq(world.slot().account, OLD)
+        gateway = world.gateway
+        gateway.ledger.import_state(2, gateway.ledger.sequence + 1_000, rows)
+        gateway.state_taken()
+        eq((world.slot().account, gateway.slot_of(OLD), gateway.slot_of(NEW).index), (NEW, None, 0))
+        read(world, START_S + 120, [1_006])
+        read(world, START_S + 2 * DAY_S, [1_050])
+        eq(charged(world), 47 * 5_500)
+
+    alone(world, second)
+
+
 def test_the_settings_count_again_when_they_name_the_new_account():
     world = World()
 
