@@ -197,7 +197,7 @@ class Billing:
                 continue
             for slot in slots:
                 if accounts.get(row, "serial") == slot.serial and may_cut(self._ledger):
-                    lines, _, _ = self._closing(row, slot)
+                    lines, _, _ = self.closing(row, slot)
                     self._write_off_lines(accounts.account(row), slot.serial, lines)  # nobody knows its tariff any more
                     self._unbind(accounts.account(row))
 
@@ -229,7 +229,7 @@ class Billing:
         """Settle the meter, or the registers, that billed until now."""
         accounts = self._ledger.accounts
         serial, since_s = accounts.get(slot.row, "serial"), accounts.get(slot.row, "charged_at_s")
-        lines, marks, at_s = self._closing(slot.row, slot)
+        lines, marks, at_s = self.closing(slot.row, slot)
         tariff = self.tariff_now(slot, since_s, accounts.get(slot.row, "rates"))
         if tariff is None:
             self._write_off_lines(slot.account, serial, lines)
@@ -248,7 +248,7 @@ class Billing:
             marks |= MARK_UNSPLIT_MIDNIGHT
         self._journal(slot, priced, (serial, at_s), tariff, (CAUSE_SEGMENT_CLOSED, marks))
 
-    def _closing(self, row, slot):
+    def closing(self, row, slot):
         """(lines, marks, at_s) from the last charge of `row` to its closing registers; `slot` has the meter's limits."""
         accounts = self._ledger.accounts
         since_s = accounts.get(row, "charged_at_s")

@@ -10,6 +10,7 @@ shows another one by now, which does not go on from it, the order is refused, an
 
 from firmware.base.faults import WireFault
 from firmware.base.port import const
+from firmware.base.reading import Reading
 from firmware.cutoff import orders
 from firmware.gateway_billing import CAUSE_DECISION, CAUSE_SEGMENT_CLOSED, NO_SERIAL, REGISTERS, billed_registers
 from firmware.gateway_books import may_cut, note
@@ -40,6 +41,8 @@ def judge_held(ledger, billing, slot, number, decode, document):
         return orders.CONDITION, False
     if what == CHARGE:
         _charge(billing, slot)
+    elif what == RELEASE:
+        _charge_believed(billing, slot)
     return orders.ACCEPTED, what == RELEASE
 
 
@@ -70,6 +73,18 @@ def _can_charge(ledger, billing, slot):
         if (heard.registers[rate] - ledger.accounts.charged_cwh(slot.row, rate)) % modulus_cwh >= modulus_cwh // 2:
             return False
     return billing.tariff_now(slot, heard.at_s) is not None
+
+
+def _charge_believed(billing, slot):
+    """Energy that was believed before the hold is no part of what is written off; the readings ring has it over restarts, too."""
+    lines, marks, at_s = billing.closing(slot.row, slot)
+    if marks:
+        return  # no such reading
+    before = Reading(slot.index, slot.serial)
+    before.at_s, before.rates = at_s, slot.model.rates
+    for rate, _, to_cwh in lines:
+        before.registers[rate] = to_cwh
+    billing.charge(slot, before, CAUSE_DECISION)
 
 
 def _charge(billing, slot):

@@ -62,6 +62,24 @@ def test_a_rejected_register_stays_held_until_the_meter_comes_back():
     eq((charged(world), [values[3] for values in told(world, kinds.REASON)]), (20 * 5_500, [REJECT]))
 
 
+def test_what_was_believed_before_the_hold_is_charged_and_only_the_jump_is_written_off():
+    world = World()
+
+    def first(world):
+        read(world, START_S, [1_000])
+        read(world, START_S + 600, [1_050])  # worth less than the limit
+        read(world, START_S + 660, [900_000])
+
+    alone(world, first)
+
+    def second(world):
+        read(world, START_S + 900, [900_010])
+        eq((say(world, 1, RELEASE, 900_000), charged(world)), ((ACCEPTED, 0), 50 * 5_500))
+
+    alone(world, second)
+    eq(told(world, kinds.HELD)[-1][2:], (0, 0, 900_010, 1_050))
+
+
 def test_a_jump_that_was_real_is_charged_and_believed():
     world = World()
 
