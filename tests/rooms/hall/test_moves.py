@@ -6,37 +6,14 @@ from firmware.ledger import record_kinds as kinds
 from tests.fake_board import START_S, World
 from tests.hall_kit import alone, charged, in_contact, read, records, told, until
 from tests.kit import cases, eq
+from tests.rooms.hall.moving import ACCEPTED, MOVE_IN, MOVE_OUT, NEW, OLD, REFUSED, lines, move, of, used_a_little
 
 DAY_S = 86_400
-MOVE_OUT, MOVE_IN, FLAGS, HELD_ORDER = 12, 13, 9, 10
-ACCEPTED, REFUSED = 1, 2
 CONDITION, UNKNOWN_ACCOUNT, BAD_DOCUMENT, NO_CHANGE = 4, 5, 6, 9
-OLD, NEW, NEXT = 1001, 7001, 7002
+NEXT = 7002
 FLAG_MOVED_OUT = 1024
 CLOSED = 5
 COIN = 1_000_000
-
-
-def move(world, order, number, new=0, flags=0, account=OLD):
-    """-> (verdict, reason)."""
-    document = bytes(cbor.encode({1: new, 2: flags, 3: "contract 17"}))
-    world.gateway.on_order(order, account, number, 0, 9, 0, document)
-    return told(world, kinds.ORDER)[-1][3:5]
-
-
-def of(world, account, field):
-    accounts = world.gateway.ledger.accounts
-    return accounts.get(accounts.row_of(account), field)
-
-
-def lines(world, account):
-    """(from, to, cause) of its charges."""
-    return [(values[3], values[4], values[11]) for values in told(world, kinds.CHARGE) if values[0] == account]
-
-
-def used_a_little(world):
-    read(world, START_S, [1_000])
-    read(world, START_S + 60, [1_003])
 
 
 def test_a_change_of_customers_splits_the_energy_at_one_register():
@@ -221,105 +198,6 @@ def test_a_repeated_order_moves_nobody_twice():
         eq(world.slot().account, NEW)
 
     alone(world, script)
-
-
-def test_a_power_cut_between_the_move_and_its_verdict_leaves_the_move():
-    world = World()
-
-    def first(world):
-        used_a_little(world)
-        ledger = world.gateway.ledger
-        wanted = ledger.record
-        ledger.record = lambda kind, *rest: 0 if kind == kinds.ORDER else wanted(kind, *rest)
-        document = bytes(cbor.encode({1: NEW, 2: 0, 3: "contract 17"}))
-        world.gateway.on_order(MOVE_IN, OLD, 1, 0, 9, 0, document)
-        ledger.record = wanted
-
-    alone(world, first)
-
-    def second(world):
-        eq((world.slot().account, told(world, kinds.ORDER)), (NEW, []))
-        eq(move(world, MOVE_IN, 1, NEW), (ACCEPTED, 0))
-
-    alone(world, second)
-    eq(len(told(world, kinds.MOVED)), 1)
-
-
-def test_a_power_cut_behind_the_new_segment_leaves_the_old_account_and_the_order_comes_again():
-    world = World()
-
-    def first(world):
-        used_a_little(world)
-        world.gateway.ledger.record(kinds.SEGMENT, (NEW, world.slot().serial, 0, 1_003, 0, 0, 0, 0, 1, START_S + 60))
-        world.gateway.ledger.commit()
-
-    alone(world, first)
-
-    def second(world):
-        eq((world.slot().account, of(world, NEW, "serial")), (OLD, bytes(6)))
-        read(world, START_S + 120, [1_006])
-        eq(move(world, MOVE_IN, 1, NEW), (ACCEPTED, 0))
-        read(world, START_S + 2 * DAY_S, [1_050])
-
-    alone(world, second)
-    eq((of(world, OLD, "total_charged_ucu"), charged(world)), (6 * 5_500, 44 * 5_500))
-
-
-def images_of_a_move(world):
-    """[(block, its bytes, its programmed units)]: what a power cut in each second unit of the move would leave, and what was before."""
-    region, found = world.region, []
-    unit, size = region.program_unit, region.erase_size
-    touched = []
-
-    def at_point(region, torn):
-        if region.torn_unit < 0 or region.torn_unit in touched:
-            return
-        touched.append(region.torn_unit)
-        block = region.torn_unit * unit // size
-        image = bytearray(region.flash)
-        torn(image, 17 * len(touched))
-        units = region.programmed[block * size // unit : (block + 1) * size // unit]
-        units[region.torn_unit - block * size // unit] = 1
-        if len(touched) % 2:
-            found.append((block, bytes(image[block * size : (block + 1) * size]), bytes(units)))
-
-    def script(world):
-        used_a_little(world)
-        world.gateway.ledger.commit()
-        before = (bytes(region.flash), bytes(region.programmed))
-        region.on_point = at_point
-        eq(move(world, MOVE_IN, 1, NEW), (ACCEPTED, 0))
-        region.on_point = None
-        return before
-
-    return alone(world, script), found
-
-
-def test_a_power_cut_anywhere_in_a_move_neither_loses_energy_nor_charges_it_twice():
-    world = World()
-    (flash, programmed), images = images_of_a_move(world)
-    size, units = world.region.erase_size, world.region.erase_size // world.region.program_unit
-    eq(len(images) > 4, True, len(images))
-    owners = []
-
-    def goes_on(world):
-        owners.append(world.slot().account)
-        read(world, START_S + 120, [1_006])
-        move(world, MOVE_IN, 1, NEW)  # its verdict is not with the head-end: it comes again
-        eq((world.slot().account, of(world, OLD, "order")), (NEW, 1))
-        read(world, START_S + 2 * DAY_S, [1_050])
-
-    for block, data, touched in images:
-        world.region.load(flash, programmed)
-        world.region.flash[block * size : (block + 1) * size] = data
-        world.region.programmed[block * units : (block + 1) * units] = touched
-        world.region.load(world.region.flash, world.region.programmed)
-        alone(world, goes_on)
-        eq(world.gateway.ledger.troubles, ())
-        begun = of(world, NEW, "from_0")
-        old, new = [sum([end - start for start, end, _ in lines(world, account)]) for account in (OLD, NEW)]
-        eq((old, new, old + new), (begun - 1_000, 1_050 - begun, 50))
-    eq(sorted(set(owners)), [OLD, NEW], "some cuts leave the old account, some the new one")
 
 
 def test_supply_that_was_cut_comes_back_for_who_moves_in():
