@@ -35,6 +35,6 @@ def test_a_second_cut_in_the_life_that_recovers_loses_and_repeats_nothing(told, 
     assert told[-1]["again"] >= AGAIN
 
 
-@jobs("once no_commit", "once visit", "once exemption", "once emergency", "once recovery")
+@jobs("once no_commit", "once visit", "once kept", "once emergency", "once recovery")
 def test_a_hall_that_forgets_is_found(told):
     assert told[-1]["found"]
