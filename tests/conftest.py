@@ -35,7 +35,7 @@ SLOW_PLACES = (
     "host/head_end/test_head_end_notices_process.py", "peers/test_settlement_story.py", "peers/test_peer_tariff_fractions.py",
     "house/test_kit.py", "house/test_ending.py",
     "peers/test_peer_tariff_books.py", "peers/test_peer_tariff_head_end.py", "peers/test_peer_journal_evidence.py",
-    "rooms/hall/test_safe_life.py", "rooms/hall/test_safe_lives.py",
+    "rooms/hall/test_safe_life.py", "rooms/hall/test_safe_lives.py", "rooms/hall/test_moves.py", "rooms/hall/test_moves_cut.py",
 )  # fmt: skip
 SLOW = tuple(Path(__file__).parent / name for name in SLOW_PLACES)
 HEAP = "3m"  # a board has less, but here all of the firmware is compiled into it from source, and the tests are in it too
