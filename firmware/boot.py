@@ -4,8 +4,8 @@ On a board MicroPython runs this file as /boot.py, then /main.py. It decides wha
 file asks for it (no application, no watchdog: the prompt serves mpremote until the time is over), or the application, from
 the slot that is whole. The flag is removed before it counts: it asks for one life only.
 
-It counts boots, how many in a row did not settle, and how many in a row BROKE: by a fault of ours that main.py saw, or by the
-watchdog, before they were sound. Three that broke, and the smallest life is chosen: safe mode. A power cut breaks nothing: it
+It counts boots, how many in a row did not settle, and how many in a row BROKE: by a fault of ours that main.py saw, by the
+watchdog or a crash, before they were sound. Three that broke, and the smallest life is chosen: safe mode. A power cut breaks nothing: it
 neither adds to that number nor takes from it, so a village with brown-outs does not end there, and a bug is not hidden by
 one. Supply stays as it is over any number of resets. The counts are one small file, replaced whole; a missing or damaged one
 counts as zero, so a bad file never keeps a good firmware from starting.
@@ -24,7 +24,7 @@ _SECONDS_MIN = 10
 _SECONDS_MAX = 3_600
 _DESCRIPTOR_BYTES = 52
 LIVES_THAT_BREAK = 3
-_WATCHDOG = 3  # reset cause, SPEC 2
+_NOBODY_ORDERED = (3, 5)  # reset causes, SPEC 2: the watchdog, and a soft reset, which a crash of the runtime is where a chip tells it
 _REST_S_MAX = 60
 _COLLECT_BYTES = 16 * 1024
 
@@ -74,13 +74,13 @@ def sound(root):
 
 
 def _read(root, cause=0):
-    """(total, in a row, broke, 1 while the watchdog would be this life's end). RP2 calls each reset of ours the watchdog's."""
+    """(total, in a row, broke, 1 while no reset of this life was ordered). RP2 calls each one that was the watchdog's, ESP32 a soft one."""
     words = _words(root + "/" + _FILE)
     try:
         total, in_a_row, broke_before, open_end = [int(word) for word in (words + ["0", "0"] if len(words) == 2 else words)]
     except (ValueError, IndexError):
         return 0, 0, 0, 0
-    if cause == _WATCHDOG and open_end:
+    if cause in _NOBODY_ORDERED and open_end:
         broke_before += 1
     return total, in_a_row, broke_before, open_end
 

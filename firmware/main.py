@@ -297,8 +297,8 @@ async def live(board):
     safe = boot.broken(root, cause) >= boot.LIVES_THAT_BREAK
     try:
         if safe:
-            watchdog_broke = boot.broken(root, cause) > boot.broken(root)
-            await live_safely(board, boot.begin(root, cause), watchdog_broke)
+            unseen = cause if boot.broken(root, cause) > boot.broken(root) else RESET_UNKNOWN
+            await live_safely(board, boot.begin(root, cause), unseen)
             boot.excused(root, boot.LIVES_THAT_BREAK - 1)  # one try: a life that breaks too leads back here
         else:
             await _live_usually(board, cause)

@@ -36,20 +36,22 @@ AGAIN_FIRST_MS = const(5_000)
 AGAIN_MAX_MS = const(300_000)
 AGAIN_PIECE_MS = const(1_000)
 TROUBLES_MAX = const(8)
+RESET_WATCHDOG = const(3)  # SPEC 2, BOOT
 CONSOLE_BYTES_S = const(6_000)
 KINDS = (None, "tariff", "policy")
 load_model = Rare("firmware.meters.model_document", "load_model")
 
 
-async def live(board, boots, watchdog_broke):
+async def live(board, boots, unseen):
     """One life in safe mode; it returns when a normal life shall be tried. MaintenanceAsked when the board is to be served."""
-    await SafeMode(board, boots, watchdog_broke).run()
+    await SafeMode(board, boots, unseen).run()
 
 
 class SafeMode:
-    """All that there is of it. `boots` = (in all, in a row that did not settle, in a row that broke)."""
+    """All that there is of it. `boots` = (in all, in a row that did not settle, in a row that broke); `unseen`: the reset cause,
+    where it is all that is known of the end of the life before, else 0."""
 
-    def __init__(self, board, boots, watchdog_broke):
+    def __init__(self, board, boots, unseen):
         self.board = board
         self.troubles = []
         self.bus = self.sync = None
@@ -76,7 +78,7 @@ class SafeMode:
         self._events = event_ring.EventRing(limits.console_events_kept)
         self.note(event_ring.BEGUN, 0, boots[1])
         self._build_console(limits)
-        self.desk.begin(board.random_bytes(NONCE_BYTES), self._fault_text(watchdog_broke))
+        self.desk.begin(board.random_bytes(NONCE_BYTES), self._fault_text(unseen))
 
     def _made(self, name, make):
         """What make() returns; None when it cannot be had, with the reason kept: the others go on."""
@@ -127,10 +129,10 @@ class SafeMode:
         streams = getattr(board, "console_streams", False)
         self.console = Console(board.console, view, answers, self.note, limits, self._beat("console"), speed, streams)
 
-    def _fault_text(self, watchdog_broke):
+    def _fault_text(self, unseen):
         """One line: the last one of what was kept says what it was."""
-        if watchdog_broke:
-            return "the watchdog: the firmware did not answer any more"
+        if unseen:
+            return "the watchdog: the firmware did not answer any more" if unseen == RESET_WATCHDOG else "a crash that left no word"
         lines = self.last_fault().strip().split("\n")
         return lines[0].split(":")[0] + ": " + lines[-1] if len(lines) > 1 else lines[0] or "unknown"
 

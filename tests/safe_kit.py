@@ -96,14 +96,14 @@ def dark(world, index=0):
     return bool(world.meters[index].status & OPEN_BIT)
 
 
-def live_safely(world, script, watchdog_broke=False, board=None, max_virtual_ms=50_000_000):
+def live_safely(world, script, unseen=0, board=None, max_virtual_ms=50_000_000):
     """One life in safe mode -> (what script returned, whether a normal life was to be tried)."""
     kept = []
 
     async def life():
         for meter in world.meters:
             meter.begin_again()
-        mode = SafeMode(board or FakeBoard(world), BOOTS, watchdog_broke)
+        mode = SafeMode(board or FakeBoard(world), BOOTS, unseen)
         task = aio.create_task(mode.run())
         kept.append(await script(mode))
         kept.append(task.done())

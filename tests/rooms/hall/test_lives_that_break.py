@@ -4,7 +4,7 @@ from firmware import boot
 from tests.fake_board import fresh_root
 from tests.kit import cases, eq
 
-POWER_ON, RESET, WATCHDOG, UNKNOWN = 1, 2, 3, 0
+POWER_ON, RESET, WATCHDOG, SOFT, UNKNOWN = 1, 2, 3, 5, 0
 
 
 def lives(*story):
@@ -40,6 +40,9 @@ def test_only_lives_that_broke_count():
             ("nothing yet", (), POWER_ON, 0),
             ("three faults", (broke, broke, broke), RESET, 3),
             ("three hangs", ((POWER_ON, ""), (WATCHDOG, ""), (WATCHDOG, "")), WATCHDOG, 3),
+            ("three crashes", ((POWER_ON, ""), (SOFT, ""), (SOFT, "")), SOFT, 3),
+            ("a fault is one, though the chip calls each reset a soft one", ((SOFT, "broke"), (SOFT, "broke")), SOFT, 2),
+            ("somebody presses the button", ((RESET, ""),) * 5, RESET, 0),
             ("seven brown-outs", ((POWER_ON, ""),) * 7, POWER_ON, 0),
             ("seven kills of a process", ((UNKNOWN, ""),) * 7, UNKNOWN, 0),
             ("brown-outs between faults hide no bug", (broke, (POWER_ON, ""), broke, (POWER_ON, ""), broke), RESET, 3),

@@ -95,6 +95,11 @@ def test_brown_outs_never_lead_to_safe_mode_and_a_start_that_hangs_does():
     uplink = hearing(world)
     eq(life(world, 3, 5), ("lives", ["safe"]))
     eq(uplink.reports[-1][6], "the watchdog: the firmware did not answer any more")
+    boot.sound(world.root)
+    for cause in (1, 5, 5):
+        boot.begin(world.root, cause)
+    os.remove(world.root + "/safe_mode")
+    eq((life(world, 5, 5), uplink.reports[-1][6]), (("lives", ["safe"]), "a crash that left no word"))
 
 
 def test_a_document_whose_reader_breaks_counts_as_a_life_and_wrong_settings_do_not():
