@@ -147,18 +147,20 @@ def test_an_old_or_a_held_reading_is_none_and_each_credit_that_waits_has_its_bou
         in_contact(world)
         await until(lambda: world.slot().reading is not None)
         put(world, 1, 100 * COIN, 100, 2 * COIN)
-        world.meters[0].silent = True
-        await aio.sleep_ms(90_000)
-        world.credit(9 * COIN)
-        eq(moves(world), [], "the reading is older than the policy takes for fresh")
-        world.meters[0].silent = False
         world.meters[0].start_cwh += 50_000  # a jump: held
         eq(await until(lambda: world.slot().held), True)
         world.credit(9 * COIN)
-        eq((moves(world), world.balance()), ([], 18 * COIN), "what the meter says is not believed")
+        eq(moves(world), [], "what the meter says is not believed")
         world.meters[0].start_cwh -= 50_000
         eq(await until(lambda: moves(world)), True)
-        eq(moves(world), [(4 * COIN, 4 * COIN, 96 * COIN)])
+        world.meters[0].silent = True
+        await aio.sleep_ms(90_000)
+        world.credit(9 * COIN)
+        world.credit(9 * COIN)
+        eq(moves(world), [(2 * COIN, 2 * COIN, 98 * COIN)], "the reading is older than the policy takes for fresh")
+        world.meters[0].silent = False
+        eq(await until(lambda: len(moves(world)) == 2), True)
+        eq((moves(world)[1], world.balance()), ((4 * COIN, 6 * COIN, 94 * COIN), 21 * COIN))
 
     world.run(script)
 
