@@ -128,13 +128,16 @@ class FreezeDesk:
         return _day(slot, self._ledger.accounts.get(slot.row, "charged_at_s")) + 1
 
     def _was_passed(self, slot, at_s, registers):
-        """True when these registers, of before the last charge, can have come to it since."""
+        """True when these registers, of before the last charge, can have come to it since. A new meter that never closed a month tells
+        zeros: of one whose segment begins higher they are none of its registers."""
         accounts = self._ledger.accounts
         since_cwh_max = self._billing.passable_cwh(slot, at_s, accounts.get(slot.row, "charged_at_s"))
         first, last = billed_registers(slot.model.rates)
         for rate in range(first, last + 1):
             register = registers[rate]
             if register is None or register >= slot.model.modulus_cwh:
+                return False
+            if not register and accounts.from_cwh(slot.row, rate):
                 return False
             if (accounts.charged_cwh(slot.row, rate) - register) % slot.model.modulus_cwh > since_cwh_max:
                 return False

@@ -95,3 +95,14 @@ def test_a_settlement_of_the_future_is_no_month():
     meter.settlements = [meter.register_cwh()]
     life(world, 300)
     eq(months(world), [])
+
+
+def test_the_zeros_of_a_meter_that_never_closed_a_month_are_no_month():
+    """A new meter never closed a month: asked for that of the day on which it was put up it tells zeros."""
+    world = world_before(FIRST_S + 8 * 3600)
+    world.meters[0].start_cwh -= world.meters[0].register_cwh() - 500
+    world.meters[0].settlements = [0]
+    life(world, 60)
+    pass_days(world, 17 * 3600)
+    life(world, 60)
+    eq(months(world), [])
