@@ -115,7 +115,8 @@ class Billing:
         return self._passable_cwh(slot, max(0, after_s - before_s))
 
     def _passable_cwh(self, slot, elapsed_s):
-        return slot.max_power_w * (elapsed_s + self._limits.plausible_slack_s) * 5 // 4 // JOULES_PER_CWH + 1
+        passable_cwh = slot.max_power_w * (elapsed_s + self._limits.plausible_slack_s) * 5 // 4 // JOULES_PER_CWH + 1
+        return min(passable_cwh, slot.model.modulus_cwh // 2)  # more is a step back, however long a clock says that it took
 
     def passable_cwh(self, slot, before_s, after_s):
         """The most that the meter can have passed between two dated moments."""

@@ -244,3 +244,16 @@ def test_a_jump_is_not_believed_because_a_restart_found_no_clock():
         eq(read(world, START_S + 3_600, 900_000).marks & MARK_HELD, MARK_HELD)
 
     alone(world, second)
+
+
+def test_a_register_that_went_back_is_held_however_long_the_clock_says_that_it_took():
+    """A clock that is ahead by years makes almost a whole turn of the register possible."""
+    world = World()
+
+    def script(world):
+        read(world, START_S, 50_000)
+        reading = read(world, START_S + 30 * 365 * DAY_S, 49_000)
+        eq(reading.marks & MARK_HELD, MARK_HELD)
+
+    alone(world, script)
+    eq(charged(world), 0)
