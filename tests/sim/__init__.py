@@ -8,6 +8,7 @@
     loop.py      the scheduler behind firmware/base/aio        options.py   what a run is made of, drawn from its seed
     world.py     lives, files; the composition                  actors.py    households, operator, and all that breaks
     board.py     the devices that it is fed with                demand.py    who is due must be cut in the end
+    boards.py    boards that are lost, signed states
     flash.py     NOR that tears; tells what became durable      street.py    load curves, meters, the pair between
     link.py      link and MQTT broker                           central.py   the real head-end's logic on SQLite in memory
     books.py     a second fold of the records                   judge.py     truth against records, promises and relays

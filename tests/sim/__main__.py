@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from tests.sim.mutants import MUTANTS, NEEDS, SEEDS_MAX, applied, provoked
-from tests.sim.options import KINDS, draw
+from tests.sim.options import ASKED, KINDS, draw
 from tests.sim.story import Verdict, play
 
 LINE_MAX = 330
@@ -23,6 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--days", type=float, default=2.0, help="virtual days of faults each (2)")
     parser.add_argument("--meters", type=int, default=0, help="so many meters in each run; 0 draws it")
     parser.add_argument("--without", default="", help=f"kinds of fault to leave out, by commas: {','.join(KINDS)}, or all")
+    parser.add_argument("--besides", default="", help=f"kinds that are in whatever the seed says, by commas; also {','.join(ASKED)}")
     parser.add_argument("--mutants", action="store_true", help="play each deliberate bug until it is caught, and print the table")
     parser.add_argument("--only", default="", help="with --mutants: these alone, by commas")
     parser.add_argument("--shrink", action="store_true", help="after a failure, leave out kinds of fault while it still fails")
@@ -31,8 +32,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--verbose", action="store_true", help="say a line for each seed")
     args = parser.parse_args(argv)
     without = frozenset(KINDS if args.without == "all" else filter(None, args.without.split(",")))
+    besides = frozenset(filter(None, args.besides.split(",")))
     names = list(filter(None, args.only.split(","))) or list(MUTANTS)
-    for given, known, what in ((without, KINDS, "--without"), (names, MUTANTS, "--only")):
+    for given, known, what in ((without, KINDS, "--without"), (besides, KINDS + ASKED, "--besides"), (names, MUTANTS, "--only")):
         if unknown := sorted(set(given) - set(known)):
             parser.error(f"{what}: there is no {unknown[0]}; there are {', '.join(sorted(known))}")
     if args.seeds < 1 or args.days <= 0:
@@ -42,16 +44,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     begun, days, lives, checks, failed = time.process_time(), 0.0, 0, 0, 0
     counts: Counter[str] = Counter()
     for seed in range(args.first, args.first + args.seeds):
-        verdict = play(draw(seed, args.days, without, args.meters))
+        verdict = play(draw(seed, args.days, without, args.meters, besides))
         days, lives, checks = days + verdict.days, lives + verdict.lives, checks + verdict.checks
         counts.update(verdict.counts)
         if args.verbose:
             print(f"seed {seed}: {verdict.lives} lives, {verdict.days / verdict.seconds:.2f} days/s {verdict.sentence}", flush=True)
         if verdict.sentence:
             failed += 1
-            report(verdict, args.notes, command(seed, args.days, args.meters, without))
+            report(verdict, args.notes, command(seed, args.days, args.meters, without, besides))
             if args.shrink:
-                shrink(verdict, args.days, args.meters, without)
+                shrink(verdict, args.days, args.meters, without, besides)
             if not args.keep_going:
                 break
     seconds = time.process_time() - begun
@@ -94,25 +96,26 @@ def report(verdict: Verdict, notes: int, again: str) -> None:
     print("  again: " + again, flush=True)
 
 
-def command(seed: int, days: float, meters: int, without: frozenset[str]) -> str:
+def command(seed: int, days: float, meters: int, without: frozenset[str], besides: frozenset[str] = frozenset()) -> str:
     """What repeats that run exactly."""
     text = f"python -m tests.sim --seeds 1 --from {seed} --days {days:g}"
     text += f" --meters {meters}" if meters else ""
+    text += f" --besides {','.join(sorted(besides))}" if besides else ""
     return text + (f" --without {','.join(sorted(without))}" if without else "")
 
 
-def shrink(verdict: Verdict, days: float, meters: int, without: frozenset[str]) -> None:
+def shrink(verdict: Verdict, days: float, meters: int, without: frozenset[str], besides: frozenset[str]) -> None:
     """Leave out one kind after another; what is left is needed for the failure."""
     seed = verdict.options.seed
-    for kind in sorted(verdict.options.faults):
-        if play(draw(seed, days, without | {kind}, meters)).sentence:
+    for kind in sorted(verdict.options.faults - besides):
+        if play(draw(seed, days, without | {kind}, meters, besides)).sentence:
             without = without | {kind}
-    left = draw(seed, days, without, meters)
+    left = draw(seed, days, without, meters, besides)
     last = play(left)
     print(f"  shrunk to {' '.join(sorted(left.faults)) or 'no faults at all'}: {last.sentence}")
     for line in last.notes[-12:]:
         print("    " + line[:LINE_MAX])
-    print("  again: " + command(seed, days, meters, without), flush=True)
+    print("  again: " + command(seed, days, meters, without, besides), flush=True)
 
 
 if __name__ == "__main__":

@@ -44,6 +44,7 @@ class Actors:
             self._often(f"people {index}", 2 * HOUR_MS, lambda account=account, rng=rng: self._visit(account, rng))
         self._often("button", 20 * MINUTE_MS, self._press)
         self._often("brake", 2 * HOUR_MS, self._look_at_brake)
+        self._often("books", 10 * MINUTE_MS, self._look_at_books)
         if "rtc_drift" in self.faults:
             world.rtc.ppm = self._stream("rtc_drift").choice((-100, 100))
         if "echo" in self.faults:
@@ -66,7 +67,7 @@ class Actors:
             "keep_power": (10 * HOUR_MS, self._keep_power), "old_messages": (2 * HOUR_MS, self._old_message),
             "jump": (12 * HOUR_MS, self._jump), "central_clock": (10 * HOUR_MS, self._central_clock),
             "long_offline": (10 * HOUR_MS, self._long_offline), "flash_fails": (10 * HOUR_MS, self._flash_fails),
-            "exchange": (10 * HOUR_MS, self._exchange),
+            "exchange": (10 * HOUR_MS, self._exchange), "old_backup": (5 * HOUR_MS, self._old_backup),
         }  # fmt: skip
         for kind, (mean_ms, act) in rare.items():
             if kind in self.faults:
@@ -124,6 +125,11 @@ class Actors:
             self.world.central.release_brake()
             self.world.note("the operator releases the brake")
 
+    def _look_at_books(self) -> None:
+        """A gateway whose books are not those of the head-end, and which the head-end cannot judge by itself, is given a state."""
+        if self.world.lives.behind and self.world.central.give_state():
+            self.world.note("the operator gives the gateway a state")
+
     def _order(self) -> None:
         rng, world = self._stream("orders"), self.world
         account = world.account_of(rng.choice(world.houses))
@@ -179,6 +185,17 @@ class Actors:
         if not self.world.dead:
             self.world.flash.fails = self._stream("flash_fails").randrange(40)
             self._for_a_while("flash_fails", self._power_cut)
+
+    def _old_backup(self) -> None:
+        """Somebody keeps a copy of the flash; later the board is lost, and another one begins with it, or with nothing."""
+        rng, world = self._stream("old_backup"), self.world
+        if world.dead or world.flash.broken:
+            return
+        if rng.random() < 0.5:
+            world.lives.keep()
+        else:
+            world.lives.lose(blank=rng.random() < 0.4)
+            raise PowerLost
 
     # the street
 
@@ -323,10 +340,10 @@ class Actors:
     def _often(self, name: str, mean_ms: int, act: Callable[[], None]) -> None:
         """Again and again, about every `mean_ms`, until the day heals; households and operators go on."""
         rng = stream(self.world.options.seed, "when " + name)
-        goes_on = name.startswith("people") or name in ("button", "brake")
+        goes_on = name.startswith("people") or name in ("button", "brake", "books")
 
         def then() -> None:
-            if self.world.is_over or self.world.healed and not goes_on:
+            if self.world.is_over and name != "books" or self.world.healed and not goes_on:
                 return
             self.world.loop.after(_wait(rng, mean_ms), then)
             act()

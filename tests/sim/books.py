@@ -7,10 +7,10 @@ alone; a charge begins where the one before ended and costs what its tariff says
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from host_tools.journal_reader import Record, chain_after, kinds, parse_row
+from host_tools.journal_reader import AccountRow, Record, chain_after, kinds, parse_row
 from tests.sim.place import FIXED_FEE, MINIMUM, MORE_FOLLOWS, Place
 from tests.sim.rich import Rich
 
@@ -90,6 +90,10 @@ class Books:
     acked: int = 0
     snapshot: int = 0  # where the last whole one begins
     begun: int = 0
+    given_at: int = 0  # the last EPOCH that the head-end gave
+    state_of: Callable[[], Books] | None = None  # what the head-end's records add up to
+    in_state: bool = False
+    closed: set[bytes] = field(default_factory=set)  # meters that were exchanged: what no tariff serves of them is written off
     released: set[int] = field(default_factory=set)  # accounts of which an operator let a held register go
     offset_s: int = 0
 
@@ -105,6 +109,8 @@ class Books:
             if record.number("epoch") <= self.epoch:
                 yield f"epoch {record.number('epoch')} follows {self.epoch}"
             self.epoch = record.number("epoch")
+        if given and self.state_of is not None:
+            self._take_state(record, self.state_of())
         if chain_after(record, self.chain, self.epoch) != record.chain:
             yield f"the chain does not continue at sequence {record.sequence}"
         self.sequence, self.chain = record.sequence, record.chain
@@ -114,6 +120,20 @@ class Books:
         if act is not None:
             for sentence in act(self, record, now_ms):
                 yield f"sequence {record.sequence}: {sentence}"
+
+    def _take_state(self, record: Record, theirs: Books) -> None:
+        """From here on the accounts are those of the head-end's records."""
+        self.accounts, self.newest_credit, self.orders = theirs.accounts, theirs.newest_credit, theirs.orders
+        self.given_at, self.in_state = record.sequence, True
+
+    def _credits_given(self, ours: Account, row: AccountRow) -> Iterator[str]:
+        """A state brings what was issued meanwhile, too, and the orders that need no verdict any more."""
+        for issuer, number, total in row.issuers:
+            if number < ours.credits.get(issuer, (0, 0))[0] or total != self.issued_total(row.account, issuer, number):
+                yield f"the state of account {row.account} has credit {number} of issuer {issuer} with total {total}"
+            ours.credits[issuer] = (number, total)
+            self.newest_credit[row.account, issuer] = number
+        ours.order = max(ours.order, row.order)
 
     def issued_total(self, account: int, issuer: int, number: int) -> int:
         return sum(self.issued.get((account, issuer, one), 0) for one in range(1, number + 1))
@@ -246,7 +266,7 @@ class Books:
             self.account(record.number("account")).held = False
             account, rate = self.account(record.number("account")), record.number("rate")
             lost = (record.number("register_cwh") - account.charged_cwh[rate]) % ROLLOVER
-            if lost and record.number("account") not in self.released:
+            if lost and record.number("account") not in self.released and record.octets("serial") not in self.closed:
                 yield f"{lost} cwh are written off, and nobody ordered it"
             account.charged_cwh[rate] = record.number("register_cwh")
             account.charged_at_s = record.at_s  # what comes behind it begins on this day
@@ -319,6 +339,8 @@ class Books:
 
     def _snapshot_end(self, record: Record, now_ms: int) -> Iterator[str]:
         self.snapshot = self.begun
+        if self.in_state:
+            self.in_state, self.acked = False, max(self.acked, self.given_at - 1)
         yield from ()
 
     def _snapshot_row(self, record: Record, now_ms: int) -> Iterator[str]:
@@ -326,6 +348,8 @@ class Books:
         if not row.account:
             return
         ours = self.account(row.account)
+        if self.in_state:
+            yield from self._credits_given(ours, row)
         places = {issuer: (number, total) for issuer, number, total in row.issuers if issuer}
         theirs = (places, row.total_charged_ucu, row.flags & 0x2F, bool(row.episode_open), row.order, bool(row.wish))
         mine = (ours.credits, ours.charged_ucu, ours.flags & 0x2F, ours.episode_open, ours.order, ours.off)

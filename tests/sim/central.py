@@ -13,6 +13,7 @@ from typing import Any
 
 from host_tools.head_end import commands, openings, state
 from host_tools.head_end.database import Database
+from host_tools.head_end.errors import BadInput
 from host_tools.head_end.garbage import Garbage
 from host_tools.head_end.heard import BEHIND, Heard
 from host_tools.head_end.ingest import ingest
@@ -21,6 +22,7 @@ from tests.sim.link import Broker
 from tests.sim.loop import Loop
 
 POLL_MS_MAX = 60_000
+AWAITS_STATE = 2  # SPEC 5.3 field 12
 
 
 class Central:
@@ -152,6 +154,18 @@ class Central:
         answer = commands.release_brake(self.db, self.gateway, self.now_s)
         self.look_soon()
         return answer
+
+    def give_state(self) -> bool:
+        """`gateway give-state`, where its status tells that it waits for one and none was given."""
+        row = self.db.row("SELECT * FROM gateways WHERE name = ?", self.gateway)
+        if row is None or not row["status"] or json.loads(row["status"])["standing"] != AWAITS_STATE or row["given_epoch"] > row["epoch"]:
+            return False
+        try:
+            state.give(self.db, self.gateway, self.now_s)
+        except BadInput:
+            return False
+        self.look_soon()
+        return True
 
     def set_document(self, kind: str, document: dict[str, Any]) -> None:
         path = self._folder / f"{kind}_document.json"

@@ -146,6 +146,17 @@ class Flash:
         self.image = bytearray(image)
         self._touched = bytearray(touched)
 
+    def copy(self) -> tuple[bytes, bytes]:
+        """What is durable, to be put back some day."""
+        return bytes(self._stable), bytes(self._stable_touched)
+
+    def put(self, copy: tuple[bytes, bytes] | None) -> None:
+        """Of a board without power: that copy, or nothing, stands on its flash now."""
+        blank = (b"\xff" * self.size, bytes(len(self._touched)))
+        image, touched = copy or blank
+        self.image, self._stable = bytearray(image), bytearray(image)
+        self._touched, self._stable_touched = bytearray(touched), bytearray(touched)
+
     def power_back(self) -> None:
         self._dead = self.broken = False
 

@@ -63,6 +63,7 @@ class Judge:
         for record in records:
             self.checks += 1
             self.world.note(lambda record=record: _told(record))
+            self.world.lives.on_record(record)
             for sentence in self.books.fold(record, now_ms):
                 self.condemn(sentence)
             if record.kind == kinds.DECISION and record.number("verdict") == CUT:
@@ -189,6 +190,8 @@ class Judge:
         assert house is not None
         overridden = self.world.overrides.get((number, order), frozenset()) if order else frozenset()
         who = f"account {number} is cut"
+        if self.world.lives.behind:
+            self.condemn(f"{who} by the books of a backup, before the head-end has said anything to them")
         flags = account.flags | self.world.flags_of(number)
         if flags & PROTECTED:
             self.condemn(f"{who}, and it is protected")

@@ -70,7 +70,7 @@ def off_by_one_register(swap: Swap) -> None:
     plain = Billing._lines
 
     def lines(*args: Any) -> Any:
-        return [(rate, start, end + 1, price, amount + price) for rate, start, end, price, amount in plain(*args)]
+        return [(rate, start, end + 1, price, amount + price, *rest) for rate, start, end, price, amount, *rest in plain(*args)]
 
     swap(Billing, "_lines", lines)
 

@@ -27,6 +27,7 @@ from host_tools.head_end import commands, registers
 from host_tools.journal_reader import read_region
 from host_tools.simulators.config import MeterCfg
 from tests.sim.board import TICKS_MASK, Board, CountingSlots, Rtc
+from tests.sim.boards import Boards
 from tests.sim.books import Version
 from tests.sim.central import Central
 from tests.sim.flash import Flash, PowerLost, Violation
@@ -75,6 +76,7 @@ class World:
         self.held_by_central_max = 0
         self.overrides: dict[tuple[int, int], frozenset[str]] = {}
         self.policies: dict[int, dict[str, Any]] = {}
+        self.lives = Boards(self)
         self._disturbed_ms = -1
         self._life: Task | None = None
         self._booted_ms = 0
@@ -84,6 +86,7 @@ class World:
         self.flash = Flash(size, options.erase_size, options.program_unit, journal, stream(options.seed, "flash"))
         self.broker = Broker(self.loop, stream(options.seed, "link"))
         self.judge = Judge(self)
+        self.judge.books.state_of = self.lives.state
         self.meters: dict[bytes, House] = {}  # all that there ever were
         self.houses = [self._house(index, 0) for index in range(options.meters)]
         self.pair = Pair(self.loop, self.houses, stream(options.seed, "line"))
@@ -186,6 +189,7 @@ class World:
         house.advance(self.loop.now_ms)
         other = self._house(index, 1 + sum(1 for one in self.meters.values() if one.plan is house.plan))
         self.houses[index] = other
+        self.judge.books.closed.add(house.wire_address)
         self.pair.houses = {one.wire_address: one for one in self.houses}
         self._write_settings()
         registers.exchange(self.central.db, str(self.account_of(other)), other.address, None, self.central.now_s)
@@ -268,6 +272,7 @@ class World:
         self.flash.power_lost()
         self.broker.power_lost()
         self.loop.abandon()
+        self.lives.swap()
         self.disturb()
         self.note(f"power lost, torn: {self.flash.torn or 'nothing'}")
 
