@@ -1,6 +1,6 @@
 """Cut the story at every byte operation, and again during the recovery; tell what was found as one line of JSON.
 
-usage: micropython -m tests.powercut.sweep UNIT all|recovery|short [MUTANT]
+usage: micropython -m tests.powercut.sweep UNIT all|fifth|recovery|short [MUTANT]
 
 At each point five things may be left behind (design section 9: unsynced writes die or tear with the process):
     clean   everything before this byte, unsynced or not
@@ -28,6 +28,7 @@ from tests.powercut.story import Story, Witness, add_reading, begin_life, ledger
 FOUND_MAX = 3
 CLEAN_GOES_ON_EVERY = 5  # points; behind torn and lost images life goes on at every one
 BLANK_OUTER_EVERY = 4  # recoveries: one of so many begins behind a unit that was touched and looks blank
+WHOLE = {"all": 1, "fifth": 5}  # the whole story, cut at one of so many points
 OUTER_STRIDES = {1: 73, 32: 73, 256: 307}  # unit -> which points the recovery sweep recovers from: no multiple of any unit
 
 
@@ -283,13 +284,13 @@ def sweep(unit, what, mutant=None):
     """Run one sweep; a dict of numbers and what was found."""
     ledger_type = MUTANTS.get(mutant, Ledger)
     region = region_for(unit)
-    story = Story(region, 60 if what == "all" else 12, ledger_type)
+    story = Story(region, 60 if what in WHOLE else 12, ledger_type)
     if mutant == "region":
         region.sync_works = False
     if what == "recovery":
         sweeper = RecoverySweep(story, unit, OUTER_STRIDES[unit], ledger_type)
     else:
-        sweeper = Sweep(story, unit, 1, ledger_type)
+        sweeper = Sweep(story, unit, WHOLE.get(what, 1), ledger_type)
     began = time.time()
     region.on_point = sweeper.on_point
     story.tell()

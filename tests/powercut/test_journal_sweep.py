@@ -33,12 +33,23 @@ def shown(capsys: pytest.CaptureFixture[str], told: dict[str, Any]) -> None:
         print("\n  " + ", ".join(f"{name} {told[name]}" for name in sorted(told) if name != "found"))
 
 
-@jobs(SWEEP, "all")
+def whole_story(found: dict[str, Any], one_of: int) -> None:
+    assert found["found"] == []
+    assert found["points"] >= POINTS[found["unit"]] and found["judged"] > found["points"] // (2 * one_of)
+    assert found["records"] > 60 and found["snapshots"] >= 2 and found["full"] and found["oldest"] > 1, "a chapter is missing"
+
+
+@jobs(SWEEP, "all", (1, 32))
 def test_a_cut_at_every_byte_operation_of_the_story_loses_and_doubles_nothing(found, capsys):
     shown(capsys, found)
-    assert found["found"] == []
-    assert found["points"] >= POINTS[found["unit"]] and found["judged"] > found["points"] // 2
-    assert found["records"] > 60 and found["snapshots"] >= 2 and found["full"] and found["oldest"] > 1, "a chapter is missing"
+    whole_story(found, 1)
+
+
+@jobs(SWEEP, "fifth", (256,))
+def test_a_cut_at_every_fifth_byte_of_large_units_loses_and_doubles_nothing(found, capsys):
+    """Each unit in some fifty places; at every byte of them: tests/boards_all."""
+    shown(capsys, found)
+    whole_story(found, 5)
 
 
 @jobs(SWEEP, "recovery")
