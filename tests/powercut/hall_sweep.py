@@ -14,6 +14,7 @@ import sys
 
 from firmware.base.faults import StorageFault
 from firmware.ledger.block import is_blank
+from tests import fake_board
 from tests.hall_kit import alone
 from tests.powercut import hall_story as story
 
@@ -94,6 +95,7 @@ def judge(world, image, wanted):
 
 def main(how, choice=None):
     """Sweep and tell."""
+    fake_board.ROOT = "hall_sweep_" + how + "_" + (choice or "")  # several run at once
     every = int(choice) if how == "twice" else 0
     first_step = 0
     if choice and not every:
