@@ -43,6 +43,7 @@ class Account:
     flags: int = 0
     off: bool = False
     cut_order: int = 0
+    cut_policy: int = 0  # the version by which it was decided
     episode: int = 0
     episode_open: bool = False
     notices_ms: dict[int, int] = field(default_factory=dict)  # level -> true time at which its notice arrived
@@ -229,7 +230,8 @@ class Books:
             yield f"charges at price {record.number('price')}, its tariff version says {rich.price(rate, 0, 0)}"
         elif not rich.is_plain:
             tariff = record.number("tariff")
-            yield from account.place.closes_before(record.number("day"), lambda day: self.fee_ucu(tariff, day))
+            reached_day = self.local_day(record.number("reading_at_s"))
+            yield from account.place.closes_before(record.number("day"), reached_day, lambda day: self.fee_ucu(tariff, day))
             began_s = account.charged_at_s + self.offset_s if account.charged_at_s else 0
             yield from account.place.energy(record, rich, span, began_s, record.number("reading_at_s") + self.offset_s)
 
@@ -240,7 +242,8 @@ class Books:
             yield f"the fee of day {day} is by version {record.number('version')}, version {self.in_force(tariff, day)} is in force"
         if day >= self.local_day(record.number("reading_at_s")):
             yield f"the fee of day {day}, which has not ended"
-        yield from account.place.closes_before(day, lambda one: self.fee_ucu(tariff, one))
+        reached_day = self.local_day(record.number("reading_at_s"))
+        yield from account.place.closes_before(day, reached_day, lambda one: self.fee_ucu(tariff, one))
         yield from account.place.fee(record, version.rich)
         yield from self._amount(record, account, record.number("amount_ucu"))
 
@@ -298,6 +301,7 @@ class Books:
         self.counts["decision " + ("", "cut", "restore", "not permitted", "delayed", "withdrawn")[verdict]] += 1
         if verdict == CUT:
             account.off, account.cut_order, account.wish_ms = True, record.number("order"), now_ms
+            account.cut_policy = record.number("policy_version")
         elif verdict in (RESTORE, WITHDRAWN):
             account.off, account.wish_ms = False, now_ms
         yield from ()

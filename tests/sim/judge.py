@@ -69,6 +69,7 @@ class Judge:
             if record.kind == kinds.DECISION and record.number("verdict") == CUT:
                 self._cut_decided(record, now_ms)
             elif record.kind == kinds.CREDIT:
+                self.world.word_ms = now_ms  # the head-end's word; its PUBACK follows
                 self._owe_light(record.number("account"))
                 if not self._is_due(record.number("account")):
                     self.forgiven.discard(record.number("account"))
@@ -307,10 +308,11 @@ class Judge:
             return
         if (command == "trip") != account.off and not (command != "trip" and world.may_be_full()):
             self.condemn(f"account {number}: the relay is told to {command}, and the last wish is {'off' if account.off else 'on'}")
-        policy = world.policy_in_force()
+        policies = [world.policy_in_force(), world.policies.get(account.cut_policy, world.policy_in_force())]  # of now, or of its decision
         order = account.cut_order
         if command == "trip" and "hours" not in (world.overrides.get((number, order), frozenset()) if order else frozenset()):
-            if not self.inside_hours(policy, world.true_s, world.true_s + 60 * house.cfg.relay.trip_delay_min + 1):
+            end_s = world.true_s + 60 * house.cfg.relay.trip_delay_min + 1
+            if not any(self.inside_hours(policy, world.true_s, end_s) for policy in policies):
                 self.condemn(f"account {number}: the relay is told to trip outside allowed hours")
 
     # light

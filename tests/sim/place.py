@@ -81,10 +81,10 @@ class Place:
         if told != (month, self.period_day, self.used_cwh):
             yield f"month, period and use are told as {told}, they are {(month, self.period_day, self.used_cwh)}"
 
-    def closes_before(self, day: int, fee_ucu: Callable[[int], int]) -> Iterator[str]:
-        """Days that a charge of `day` takes as closed: the fee of each was charged."""
-        if self.day and day - self.day <= FEE_DAYS_MAX:
-            missed = [one for one in range(self.day, day) if fee_ucu(one)]
+    def closes_before(self, day: int, reached_day: int, fee_ucu: Callable[[int], int]) -> Iterator[str]:
+        """Days that a charge of `day` takes as closed: the fee of each was charged, of a year back from the reading at most."""
+        if self.day:
+            missed = [one for one in range(max(self.day, reached_day - FEE_DAYS_MAX), day) if fee_ucu(one)]
             if missed:
                 yield f"a charge of day {day}, and no fee of day {missed[0]}"
 
