@@ -121,6 +121,7 @@ class Standing:
     def day_charge(self, record: Record, rules: Rules) -> tuple[int, list[str]]:
         """(our amount of a fee or minimum, differences)."""
         day = _day(record.number("day"))
+        self.position = rules.standing(self.position, day)  # a day of another period begins it, without energy, too
         fee_ucu = rules.fee_ucu(day)
         if record.number("cause") == MINIMUM:
             ours, found = self._short(rules, day, fee_ucu), []
