@@ -29,7 +29,8 @@ FOUND_MAX = 3
 CLEAN_GOES_ON_EVERY = 5  # points; behind torn and lost images life goes on at every one
 BLANK_OUTER_EVERY = 4  # recoveries: one of so many begins behind a unit that was touched and looks blank
 WHOLE = {"all": 1, "fifth": 5}  # the whole story, cut at one of so many points
-OUTER_STRIDES = {1: 73, 32: 73, 256: 307}  # unit -> which points the recovery sweep recovers from: no multiple of any unit
+RECORDS = {1: (75, 28), 32: (66, 24), 256: (60, 16)}  # unit -> records of the whole and of the short story: each has its snapshots
+OUTER_STRIDES = {1: 113, 32: 113, 256: 307}  # unit -> which points the recovery sweep recovers from: no multiple of any unit
 
 
 class Sweep:
@@ -284,7 +285,7 @@ def sweep(unit, what, mutant=None):
     """Run one sweep; a dict of numbers and what was found."""
     ledger_type = MUTANTS.get(mutant, Ledger)
     region = region_for(unit)
-    story = Story(region, 60 if what in WHOLE else 12, ledger_type)
+    story = Story(region, RECORDS[unit][what not in WHOLE], ledger_type)
     if mutant == "region":
         region.sync_works = False
     if what == "recovery":
