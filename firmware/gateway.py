@@ -275,8 +275,6 @@ class Gateway:
             self.ledger.record(kinds.CREDIT_REFUSED, values + (reason,))
             self.refusals.keep(values)
         self.ledger.commit()
-        if verdict == CREATED:
-            self.head_end.last_contact_s = self.clock_view.stamp()[0] or self.head_end.last_contact_s
         if verdict == CREATED and slot is not None:
             self.orders.on_credit(slot)
             self.supply.end_cut_order(slot)  # a payment overtakes a cut order that still waits
@@ -295,7 +293,7 @@ class Gateway:
 
     def on_acks(self, ack):
         """What the head-end holds, what it thinks of our books, and what time it is."""
-        if ack.fresh:
+        if ack.fresh:  # the only proof of contact: a credit may have waited at the broker for days, and others behind it still do
             self._note_clock(self.clock.on_network_time(ack.time_s, self._ticks_ms(), ack.age_ms))
             self.head_end.last_contact_s = self.clock_view.stamp()[0] or self.head_end.last_contact_s
         self._compare(ack)

@@ -252,8 +252,11 @@ class Billing:
     def closing(self, row, slot):
         """(lines, marks, at_s) from the last charge of `row` to its closing registers; `slot` has the meter's limits."""
         accounts = self._ledger.accounts
-        since_s = accounts.get(row, "charged_at_s")
-        registers, at_s = closing_reading(self._ledger.readings, accounts.account(row), since_s) if since_s else (None, 0)
+        since_s = at_s = accounts.get(row, "charged_at_s")
+        registers = None
+        if since_s:  # what a board read before it was given its state may be of another meter
+            registers, at_s = closing_reading(self._ledger.readings, accounts.account(row), max(since_s, accounts.given_at_s + 1))
+            at_s = since_s if registers is None else at_s
         first, last = billed_registers(accounts.get(row, "rates"))
         charged_cwh = [(rate, accounts.charged_cwh(row, rate)) for rate in range(first, last + 1)]
         lines, marks = closing_lines(charged_cwh, registers, slot.model.modulus_cwh, self._limit_cwh(slot, since_s, at_s))

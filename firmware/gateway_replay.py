@@ -22,7 +22,6 @@ _REMEMBERED = (
     kinds.CREDIT, kinds.ACKED, kinds.DECISION, kinds.HELD, kinds.EPISODE, kinds.NOTICE, kinds.EVENT, kinds.SEGMENT, kinds.CLOCK,
     kinds.BRAKE, kinds.SNAPSHOT_BEGIN, kinds.DOCUMENT, kinds.EPOCH, kinds.FLAGS, kinds.SUSPECT, kinds.THROUGH, kinds.ORDER,
 )  # fmt: skip
-_WORDS_OF_HEAD_END = (kinds.CREDIT, kinds.DOCUMENT, kinds.ACKED)
 
 
 class Replay:
@@ -87,7 +86,7 @@ class Replay:
             self._overrides[account] &= ~conditions.MONEY  # the order did not know of this payment
 
     def _on_head_end(self, kind, values, at_s):
-        if kind in _WORDS_OF_HEAD_END and at_s:
+        if kind == kinds.ACKED and at_s:  # a credit or document may have waited at the broker for days
             self._head_end.last_contact_s = at_s
         if kind == kinds.EVENT and values[0] == EVENT_STANDING and values[2] >= STANDING_AWAITS_STATE:
             self._head_end.standing = values[2]  # its state has not come: a restart does not make our books right

@@ -65,6 +65,7 @@ class Accounts(AccountTable):
         self.brake = False
         self.gateway_order = 0
         self.exempt_until = {}
+        self.given_at_s = 0  # the head-end's state replaced what this board had read by then
         self.debts = {}
         self.unrecovered = {}
         self._replacing = False
@@ -162,6 +163,7 @@ class Accounts(AccountTable):
             self.debts.clear()
             self.unrecovered.clear()
             self.exempt_until.clear()  # an exemption then has no end until the head-end names it again
+            self.given_at_s = at_s
 
     def _on_snapshot_begin(self, values, at_s):
         self._snapshot_rows = 0

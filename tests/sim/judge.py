@@ -69,7 +69,6 @@ class Judge:
             if record.kind == kinds.DECISION and record.number("verdict") == CUT:
                 self._cut_decided(record, now_ms)
             elif record.kind == kinds.CREDIT:
-                self.world.word_ms = now_ms  # the head-end's word; its PUBACK follows
                 self._owe_light(record.number("account"))
                 if not self._is_due(record.number("account")):
                     self.forgiven.discard(record.number("account"))
@@ -347,9 +346,9 @@ class Judge:
     def on_puback(self, topic: str, payload: bytes) -> None:
         """The PUBACK of a message of the head-end has left: its verdict must be durable."""
         world = self.world
-        world.word_ms = world.loop.now_ms
         kind = topic.rpartition("/")[2]
-        if kind == "acks":
+        if kind == "acks":  # a credit may have waited at the broker for days, and is no word of now
+            world.word_ms = world.loop.now_ms
             return
         self.checks += 1
         body = _said(payload)

@@ -293,8 +293,6 @@ def test_only_a_word_that_cannot_be_a_replay_extends_the_right_to_cut():
     async def script(world):
         gateway = world.gateway
         gateway.on_credit(world.slot().account, 1, 5, COIN, COIN, START_S)
-        first_s = gateway.head_end.last_contact_s
-        eq(first_s > 0, True)
         await aio.sleep_ms(60_000)
         gateway.on_credit(world.slot().account, 1, 5, COIN, COIN, START_S)
         gateway.on_credit(world.slot().account, 1, 5, COIN, 2 * COIN, START_S)
@@ -302,9 +300,9 @@ def test_only_a_word_that_cannot_be_a_replay_extends_the_right_to_cut():
         old = Ack([ledger.epoch, 1, ledger.journal.chain_at(1), bytes(8), 0, START_S, None, 0, None, None])
         gateway.on_acks(old)
         gateway.on_acks(old)
-        eq(gateway.head_end.last_contact_s, first_s)
+        eq(gateway.head_end.last_contact_s, 0, "all of it may have waited at the broker for days")
         old.fresh, old.time_s = True, world.rtc.at_s
         gateway.on_acks(old)
-        eq(gateway.head_end.last_contact_s >= first_s + 59, True)
+        eq(gateway.head_end.last_contact_s >= START_S + 59, True)
 
     world.run(script)

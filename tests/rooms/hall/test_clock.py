@@ -154,6 +154,7 @@ def test_a_step_of_the_clock_does_not_shorten_the_notice():
     world.power_cut()
 
     async def second(world):
+        in_contact(world)
         await aio.sleep_ms(300_000)
         eq(failed(world), conditions.NOTICE, "forgotten by the restart")
         eq(await until(lambda: world.row("seen") == supply.OPEN, 3_000_000), True, "an hour after the notice")

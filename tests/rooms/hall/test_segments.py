@@ -5,7 +5,7 @@ from firmware.ledger import record_kinds as kinds
 from firmware.ledger.record import values_of
 from tests.fake_board import START_S, World
 from tests.fake_site import FakeMeter
-from tests.hall_kit import charged
+from tests.hall_kit import alone, charged
 from tests.kit import eq
 
 COIN = 1_000_000
@@ -209,3 +209,30 @@ def test_a_segment_that_found_no_room_at_the_start_is_closed_in_a_later_life():
 
     alone(world, third)
     eq((closing(world), world.row("charged_0")), ([(0, 1_000, 1_100, 0)], 500_100))
+
+
+def test_what_a_blank_board_read_of_the_new_meter_does_not_close_the_old_one_of_the_state():
+    old = World()
+
+    def first(world):
+        read(world, START_S, [1_000])
+        read(world, START_S + DAY_S, [1_040])
+        return [world.gateway.ledger.accounts.row_bytes(0)]
+
+    rows = alone(old, first)
+    world = World()
+    world.meters = [FakeMeter(NEW_ADDRESS, 3_000)]
+    world.write_again()
+
+    def second(world):
+        gateway = world.gateway
+        read(world, START_S + 2 * DAY_S, [1_500])
+        read(world, START_S + 2 * DAY_S + 60, [1_501])
+        gateway.ledger.import_state(2, gateway.ledger.sequence + 1_000, rows)
+        gateway.state_taken()
+        read(world, START_S + 2 * DAY_S + 600, [1_503])
+        read(world, START_S + 4 * DAY_S, [1_520])
+        eq(charged(world), (40 + 17) * 5_500)
+        eq([values[3:5] for values in records(world, kinds.CHARGE) if values[11] == CLOSED][-1:], [(1_040, 1_040)])
+
+    alone(world, second)
