@@ -5,7 +5,7 @@ from firmware.ledger import record_kinds as kinds
 from firmware.ledger.record import values_of
 from tests.fake_board import START_S, World
 from tests.fake_site import FakeMeter
-from tests.hall_kit import alone, charged
+from tests.hall_kit import charged
 from tests.kit import eq
 
 COIN = 1_000_000
