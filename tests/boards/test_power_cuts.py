@@ -11,8 +11,8 @@ import pytest
 from tests.boards.board_kit import code_for_prompt, image_with_tests
 from tests.boards.power_cuts import PowerCuts, points_of, spread
 
-POINTS = 36
-KILLS = 8
+POINTS = 20
+KILLS = 5
 KILL_S_MAX = 1.5
 FORGETS_TO_COMMIT = "from firmware.ledger.ledger_store import Ledger\nLedger.commit = lambda ledger: None"
 

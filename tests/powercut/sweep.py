@@ -1,6 +1,6 @@
 """Cut the story at every byte operation, and again during the recovery; tell what was found as one line of JSON.
 
-usage: micropython -m tests.powercut.sweep UNIT all|fifth|recovery|short [MUTANT]
+usage: micropython -m tests.powercut.sweep UNIT all|third|fifth|recovery|short [MUTANT]
 
 At each point five things may be left behind (design section 9: unsynced writes die or tear with the process):
     clean   everything before this byte, unsynced or not
@@ -28,9 +28,9 @@ from tests.powercut.story import Story, Witness, add_reading, begin_life, ledger
 FOUND_MAX = 3
 CLEAN_GOES_ON_EVERY = 5  # points; behind torn and lost images life goes on at every one
 BLANK_OUTER_EVERY = 4  # recoveries: one of so many begins behind a unit that was touched and looks blank
-WHOLE = {"all": 1, "fifth": 5}  # the whole story, cut at one of so many points
+WHOLE = {"all": 1, "third": 3, "fifth": 5}  # the whole story, cut at one of so many points
 RECORDS = {1: (75, 28), 32: (66, 24), 256: (60, 16)}  # unit -> records of the whole and of the short story: each has its snapshots
-OUTER_STRIDES = {1: 113, 32: 113, 256: 307}  # unit -> which points the recovery sweep recovers from: no multiple of any unit
+OUTER_STRIDES = {1: 229, 32: 229, 256: 613}  # unit -> which points the recovery sweep recovers from: no multiple of any unit
 
 
 class Sweep:

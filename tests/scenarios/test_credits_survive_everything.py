@@ -23,8 +23,8 @@ from tests.running_gateway import Gateway, Scene, meters
 from tests.scenarios import bad_links, credit_story
 from tests.scenarios.uplink_tap import Heard, Tap
 
-SEEDS = 40
-CPYTHON_SEEDS = 8
+SEEDS = 20
+CPYTHON_SEEDS = 6
 METERS = 3
 ISSUERS = (1, 2)
 CREDITS = 15
