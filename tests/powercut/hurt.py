@@ -19,7 +19,7 @@ from firmware.ledger.block import align
 from firmware.ledger.ledger_store import BEHIND
 from tests.powercut.story import Story, Witness, ledger_on, region_for
 
-TOLD = 11  # with the records of the beginning and of housekeeping these make 20 at least
+TOLD = 15  # with the records of the beginning these make 20 at least
 SMASHES = 1_500
 FOUND_MAX = 3
 
