@@ -64,6 +64,8 @@ def end_in_order(config: pytest.Config) -> None:
 
     def end(_number: int, _frame: FrameType | None) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough
+        if is_worker(config):  # execnet sends one five seconds after its master is gone, in the middle of a fixture's end
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
         pytest.exit("ended by SIGTERM", ENDED)
 
     signal.signal(signal.SIGTERM, end)
