@@ -33,6 +33,7 @@ def seen_open(hall):
 def pay_for_all_but_one(hall):
     at_s = hall.clock_view.stamp()[0]
     if not hall.head_end.last_contact_s and at_s:
+        hall.head_end.last_contact_s = at_s
         for index in range(len(hall.slots)):
             if index != {CUT_METER}:
                 hall.on_credit(hall.slots[index].account, 1, 1, 100000000, 100000000, at_s)
