@@ -181,7 +181,7 @@ def test_the_rooms_pass_their_tests_linked(tmp_path):
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(models.read_bytes())
     (tmp_path / "sitecustomize.py").write_text("import builtins\nbuiltins.const = lambda value: value\n")  # the compiler's, elsewhere
-    for name in ("host_tools", "tests/vectors"):
+    for name in ("host_tools", "tests/vectors", "tests/golden"):
         (tmp_path / name).symlink_to(checkout / name)
     environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{paths.micropython_library()}"}
     command = [sys.executable, "-m", "pytest", "--noconftest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--import-mode=importlib"]
