@@ -8,8 +8,11 @@ A session ended by SIGTERM ends in order: each fixture gives back what it starte
 deals out the tests is gone, whatever took it.
 """
 
+import contextlib
 import ctypes
+import os
 import signal
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -66,8 +69,18 @@ def end_in_order(config: pytest.Config) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough
         if is_worker(config):  # execnet sends one five seconds after its master is gone, in the middle of a fixture's end
             signal.signal(signal.SIGINT, signal.SIG_IGN)
+        if getattr(config.option, "numprocesses", 0):
+            _end_workers()
         pytest.exit("ended by SIGTERM", ENDED)
 
     signal.signal(signal.SIGTERM, end)
     if is_worker(config):
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _end_workers() -> None:
+    """At once: xdist waits ten seconds for them, half of which execnet lets pass, and kills what has not given back its fixtures."""
+    for children in Path("/proc/self/task").glob("*/children"):
+        for worker in children.read_text().split():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(worker), signal.SIGTERM)
