@@ -18,7 +18,8 @@ def alone(world, script):
     """Run `script(world)` at once, before the bus has read anything."""
 
     async def life(world):
-        world.meters[0].silent = True
+        for meter in world.meters:
+            meter.silent = True
         return script(world)
 
     return world.run(life)

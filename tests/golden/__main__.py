@@ -146,4 +146,7 @@ def main(version):
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        print("version: is missing, such as: python -m tests.golden v4", file=sys.stderr)
+        sys.exit(2)
     main(sys.argv[1])

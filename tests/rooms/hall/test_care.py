@@ -5,9 +5,8 @@ import json
 from firmware.base import aio
 from firmware.cutoff import conditions, supply
 from firmware.ledger import record_kinds as kinds
-from firmware.ledger.record import values_of
 from tests.fake_board import World, policy
-from tests.hall_kit import alone, in_contact, records, until
+from tests.hall_kit import alone, in_contact, told, until
 from tests.kit import eq
 
 COIN = 1_000_000
@@ -19,10 +18,6 @@ REPORT_ORDER = 11
 MADE = 2
 ORDERED = 1
 NOBODY = 3
-
-
-def told(world, kind):
-    return [values_of(raw, 0, len(raw)) for raw in records(world, kind)]
 
 
 def order(world, kind, number, document):

@@ -3,9 +3,8 @@
 from firmware.base import aio
 from firmware.cutoff import supply
 from firmware.ledger import record_kinds as kinds
-from firmware.ledger.record import values_of
 from tests.fake_board import World, policy
-from tests.hall_kit import in_contact, records, until
+from tests.hall_kit import in_contact, told, until
 from tests.kit import eq
 
 COIN = 1_000_000
@@ -16,10 +15,6 @@ LEVELS = [
     {"level": "20.00", "period_s": 180, "channels": ["text"]},
     {"level": "5.00", "period_s": 120, "channels": ["alarm"]},
 ]
-
-
-def told(world, kind):
-    return [values_of(raw, 0, len(raw)) for raw in records(world, kind)]
 
 
 def report(world, number, what, level=0, episode=None, index=0):

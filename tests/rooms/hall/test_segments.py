@@ -1,11 +1,10 @@
 """Another meter, or another model of it, in the settings: the old segment is closed before the new one begins."""
 
-from firmware.base.reading import MARK_HELD, Reading
+from firmware.base.reading import MARK_HELD
 from firmware.ledger import record_kinds as kinds
-from firmware.ledger.record import values_of
 from tests.fake_board import START_S, World
 from tests.fake_site import FakeMeter
-from tests.hall_kit import charged
+from tests.hall_kit import alone, charged, read, told
 from tests.kit import eq
 
 COIN = 1_000_000
@@ -15,44 +14,10 @@ ESTIMATED = 1
 NEW_ADDRESS = b"\x77\x00\x00\x00\x00\x21"
 
 
-def read(world, at_s, registers, rates=0, index=0):
-    """A reading as the bus hands it over, at a time of the test's choice -> the reading."""
-    reading = Reading(index, world.slot(index).serial)
-    reading.at_s, reading.quality, reading.rates, reading.status_word = at_s, 3, rates, 0
-    reading.registers[: len(registers)] = registers
-    world.rtc.at_s = at_s
-    world.gateway.clock._set(3, at_s, world.gateway._ticks_ms(), 0)
-    world.gateway.on_reading(reading)
-    return reading
-
-
-def records(world, kind):
-    """Fields of the records of one kind, oldest first."""
-    found = []
-    ledger = world.gateway.ledger
-    sequence = 1
-    while sequence <= ledger.sequence:
-        _, first, _, batch = ledger.outbox.journal_from(sequence, 1_000_000)
-        found += [values_of(raw, 0, len(raw)) for raw in batch if raw[1] == kind]
-        sequence = first + len(batch)
-    return found
-
-
 def closing(world):
     """(rate, from, to, marks) of the CHARGE records that closed a segment."""
-    charges = records(world, kinds.CHARGE)
+    charges = told(world, kinds.CHARGE)
     return [(values[2], values[3], values[4], values[12]) for values in charges if values[11] == CLOSED]
-
-
-def alone(world, script):
-    """Run `script(world)` at once, before the bus has read anything."""
-
-    async def life(world):
-        for meter in world.meters:
-            meter.silent = True
-        return script(world)
-
-    return world.run(life)
 
 
 def swap_meter(world):
@@ -157,7 +122,7 @@ def test_registers_of_a_former_model_that_no_tariff_serves_are_written_off():
 
     alone(world, second)
     eq((closing(world), charged(world)), ([], 100 * 10_000))
-    eq(records(world, kinds.HELD)[-1][2:], (0, 0, 1_100, 1_000), "let go at 11.00, charged to 10.00")
+    eq(told(world, kinds.HELD)[-1][2:], (0, 0, 1_100, 1_000), "let go at 11.00, charged to 10.00")
 
 
 def rename_account(world, account):
@@ -185,7 +150,7 @@ def test_a_meter_that_was_another_accounts_for_a_while_is_not_charged_twice():
         eq(charged(world), 100 * 5_500, "the other's energy too")
 
     alone(world, third)
-    eq(records(world, kinds.HELD)[0][2:], (0, 0, 1_100, 1_000), "its own last bit is written off: nobody knows its tariff")
+    eq(told(world, kinds.HELD)[0][2:], (0, 0, 1_100, 1_000), "its own last bit is written off: nobody knows its tariff")
 
 
 def test_a_segment_that_found_no_room_at_the_start_is_closed_in_a_later_life():
@@ -233,6 +198,6 @@ def test_what_a_blank_board_read_of_the_new_meter_does_not_close_the_old_one_of_
         read(world, START_S + 2 * DAY_S + 600, [1_503])
         read(world, START_S + 4 * DAY_S, [1_520])
         eq(charged(world), (40 + 17) * 5_500)
-        eq([values[3:5] for values in records(world, kinds.CHARGE) if values[11] == CLOSED][-1:], [(1_040, 1_040)])
+        eq([values[3:5] for values in told(world, kinds.CHARGE) if values[11] == CLOSED][-1:], [(1_040, 1_040)])
 
     alone(world, second)
