@@ -8,6 +8,7 @@ tests: `same_tests[micropython]` fails when the names differ. Tests in slow plac
 
 import json
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -192,6 +193,8 @@ def pytest_pycollect_makemodule(module_path: Path, parent):
 
 def pytest_configure(config: pytest.Config) -> None:
     """What has to be there before workers are."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # begun by a shell with `&`: each tool under test would be deaf to Ctrl-C
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     lanes.end_in_order(config)
     config.stash[_POOL] = ThreadPoolExecutor(1)
     if not lanes.is_worker(config) and not config.option.collectonly:
