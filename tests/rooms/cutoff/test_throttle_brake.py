@@ -88,6 +88,27 @@ def test_accounts_due_since_longer_than_the_window_do_not_count():
     eq(late.on_money(3, True, T + 86400, rules(), 20), False)
 
 
+def test_a_longer_window_counts_who_was_due_before_it_was_asked_for():
+    """Of the next policy, or of another account of this board: a short window forgets nothing."""
+    for ends in (True, False):
+        brake = Brake(200)
+        brake.on_money(1, True, T, rules(1, window_s=3600), 2)
+        brake.on_money(1, False, T + 60, rules(1, window_s=3600), 2)
+        eq(brake.on_money(2, True, T + 7200, rules(1, window_s=3600), 2), False)
+        if ends:
+            brake.on_money(2, False, T + 7201, rules(1, window_s=3600), 2)
+        eq((brake.is_news(2), brake.on_money(2, True, T + 7260, rules(1), 2), brake.due_count), (ends, True, 2))
+
+
+def test_a_full_brake_forgets_first_who_is_not_due_and_out_of_the_window():
+    brake = Brake(2)
+    for account in (1, 2):
+        brake.on_money(account, True, T, rules(2, window_s=3600), 3)
+    brake.on_money(1, False, T + 1, rules(2, window_s=3600), 3)
+    eq(brake.on_money(3, True, T + 3600, rules(2, window_s=3600), 3), False)
+    eq(brake.on_money(1, True, T + 7200, rules(2, window_s=3600), 3), True)  # both others are due
+
+
 def test_a_payment_does_not_undo_what_was_counted():
     brake = Brake(200)
     brake.on_money(1, True, T, rules(), 20)
