@@ -7,7 +7,7 @@ both agree on is the format, not a bug.
 from host_tools.journal_reader.account_row import DEBT_ISSUER, ROW_SIZE, AccountRow, pack_row, parse_row
 from host_tools.journal_reader.chain import ChainReport, chain_after, verify_chain
 from host_tools.journal_reader.record import BadRecord, Record, pack_record, parse_record
-from host_tools.journal_reader.region import JournalImage, Span, StoredReading, read_export, read_region
+from host_tools.journal_reader.region import JournalImage, Span, StoredReading, parse_region, read_export, read_region
 from host_tools.journal_reader.words import record_in_words
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "pack_record",
     "pack_row",
     "parse_record",
+    "parse_region",
     "parse_row",
     "read_export",
     "read_region",

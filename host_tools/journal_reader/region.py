@@ -103,11 +103,15 @@ class JournalImage:
 
 
 def read_region(path: str | Path, erase_size: int, program_unit: int, journal_size: int | None = None) -> JournalImage:
+    """`parse_region` of a file."""
+    return parse_region(Path(path).read_bytes(), erase_size, program_unit, journal_size)
+
+
+def parse_region(data: bytes, erase_size: int, program_unit: int, journal_size: int | None = None) -> JournalImage:
     """Parse a region image. `journal_size` bytes from the start are the journal, the rest the readings ring; without it
     each block is taken for what its magic says. ValueError when the sizes cannot be."""
     if program_unit < 1 or erase_size < HEADER.size + LENGTH_MIN or erase_size % program_unit:
         raise ValueError("erase size " + str(erase_size) + " is no multiple of program unit " + str(program_unit))
-    data = Path(path).read_bytes()
     if len(data) % erase_size:
         raise ValueError("image of " + str(len(data)) + " bytes is not whole blocks of " + str(erase_size))
     image = JournalImage()

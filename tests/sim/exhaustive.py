@@ -28,9 +28,9 @@ from firmware.base import aio, questions, relay
 from firmware.base.reading import Reading
 from firmware.main import Firmware, Site
 from firmware.meter_bus.relay_sequence import FINISHED
-from host_tools.journal_reader import Record, read_region
+from host_tools.journal_reader import Record, parse_region
 from tests.sim.books import Books, Version
-from tests.sim.flash import Flash, PowerLost
+from tests.sim.flash import Flash
 from tests.sim.loop import Event
 from tests.sim.rich import Rich
 
@@ -44,6 +44,7 @@ OVERRIDDEN = 1 << 18 | 1 << 20  # notice, offline
 MESSAGES = ("credit 1", "credit 2", "cut", "restore")
 AMOUNTS = {1: COIN, 2: 20 * COIN}
 TURNS_MAX, WAITS_MAX, DOUBLES_MAX, LOST_MAX = 1, 1, 1, 1  # of each on one path
+TEARS = 3  # of each operation that the power cuts
 TRIP, ALARM_BIT, OPEN_BITS = 0x1A, 0x80, 0x50
 
 
@@ -124,9 +125,7 @@ class Cell:
 
     def _find(self) -> None:
         """What the flash holds now: all that was durable, and what else was whole."""
-        path = SHARED["folder"] / "region.bin"
-        path.write_bytes(self.flash.image)
-        image = read_region(path, self.flash.erase_size, self.flash.program_unit, self.flash.journal_bytes)
+        image = parse_region(bytes(self.flash.image), self.flash.erase_size, self.flash.program_unit, self.flash.journal_bytes)
         if not image.needed_sound or max((one.sequence for one in image.records), default=0) < self.books.sequence:
             raise Wrong(f"the flash holds records up to {image.chain.last_sequence}, {self.books.sequence} was durable")
         self.on_durable([one for one in image.records if one.sequence > self.books.sequence])
@@ -140,6 +139,15 @@ class Cell:
         memo = {id(one): one for one in SHARED["kept"]}
         memo[id(self.books.history)] = dict(self.books.history)  # type: ignore[assignment]
         return copy.deepcopy(self, memo)
+
+    def dark(self) -> Cell:
+        """A copy of this world in which the power has just gone, in the middle of whatever the firmware was doing."""
+        firmware, instant = self.firmware, self.flash.instant
+        self.firmware = self.flash.instant = None
+        found = self.fork()
+        self.firmware, self.flash.instant = firmware, instant
+        found.crashes += 1
+        return found
 
     # actions
 
@@ -155,7 +163,7 @@ class Cell:
         return names
 
     def act(self, name: str) -> None:
-        """PowerLost when it was interrupted."""
+        """Do it, from its beginning to its end."""
         NOW_MS[0] = self.now_ms
         assert self.firmware is not None
         gateway = self.firmware.gateway
@@ -296,12 +304,12 @@ def prepare(folder: Path) -> Cell:
     for name, document in (("settings", settings), ("policy_1_1", policy), ("tariff_1_1", TARIFF)):
         (folder / f"{name}.json").write_text(json.dumps(document))
     (folder / "key").write_text("5a" * 32)
-    SHARED["folder"] = folder
     SHARED["board"] = Board(str(folder))
     site = SHARED["site"] = Site(SHARED["board"])
     SHARED["kept"] = [SHARED["board"], site, site.settings, site.settings.limits, site.settings.meters, site.models, site.tariffs]
     SHARED["kept"] += [site.policies, site.documents, *site.models.values()]
     cell = Cell()
+    SHARED["kept"] += [cell.flash._rng, *cell.books.tariffs.values()]
     cell.act("turn")
     for _ in range(12):
         if len(cell.firmware.bus.lane):  # type: ignore[union-attr]
@@ -313,26 +321,29 @@ def prepare(folder: Path) -> Cell:
 def successors(cell: Cell, crashes_max: int) -> Iterable[tuple[str, Cell]]:
     """Every state that follows, with the words of what happened."""
     for name in cell.actions():
-        plain = cell.fork()
-        plain.flash.fate = 1_000
+        plain, cuts = cell.fork(), []
+        if cell.crashes < crashes_max:
+            plain.flash.instant = lambda here=plain, cuts=cuts: cuts.append(here.dark())
         plain.act(name)
-        operations = 1_000 - plain.flash.fate
-        plain.flash.fate = None
+        plain.flash.instant = None
         yield name, plain
-        if cell.crashes >= crashes_max:
-            continue
-        for operation in range(operations):
-            for salt in range(3):
-                cut = cell.fork()
-                cut.crashes += 1
-                cut.flash._rng = random.Random(salt)
-                cut.flash.fate = operation
-                try:
-                    cut.act(name)
-                except PowerLost:
-                    cut.flash.power_lost()
-                    cut.begin()
-                    yield f"{name}, power lost in operation {operation} ({cut.flash.torn or 'clean'})", cut
+        yield from _lives_after(name, cuts)
+
+
+def _lives_after(name: str, cuts: list[Cell]) -> Iterable[tuple[str, Cell]]:
+    """The next life behind each cut, with each of a few tears; one that leaves the same flash in the same world is begun once."""
+    found = set()
+    for operation, cut in enumerate(cuts):
+        for salt in range(TEARS):
+            torn = cut.fork()
+            torn.flash._rng = random.Random(salt)
+            torn.flash.power_lost()
+            torn.flash._rng = cut.flash._rng
+            left = (bytes(torn.flash.image), bytes(torn.flash._touched), torn.books.sequence, torn.relay_open, torn.alarm, torn.now_ms)
+            if left not in found:
+                found.add(left)
+                torn.begin()
+                yield f"{name}, power lost in operation {operation} ({torn.flash.torn or 'clean'})", torn
 
 
 def explore(crashes_max: int, states_max: int, seconds: float = 3_600.0) -> tuple[int, int, str, bool]:

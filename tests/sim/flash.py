@@ -3,7 +3,7 @@
 `tap(records)` gets the records of each step once they are durable, parsed by host_tools.journal_reader from the bytes that were
 programmed: what the gateway has promised is known at the instant of its sync, from its flash and from nobody's word. `fate`
 counts operations down to the one in the middle of which the power goes, `fails` to the one that the driver reports as failed: then the
-medium is `broken` until the power comes back. A tear leaves what tests/mortal_region.py leaves.
+medium is `broken` until the power comes back. `instant` is called where the power could go. A tear leaves what tests/mortal_region.py leaves.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ class Flash:
         self.tap: Callable[[list[Record]], None] = lambda records: None
         self.fate: int | None = None
         self.fails: int | None = None
+        self.instant: Callable[[], None] | None = None
         self.broken = False
         self.erases = 0
         self.torn = ""
@@ -123,6 +124,8 @@ class Flash:
         return self.broken
 
     def _meet(self) -> None:
+        if self.instant is not None:
+            self.instant()
         if self.fate is None:
             return
         self.fate -= 1
