@@ -3,7 +3,8 @@
 `tap(records)` gets the records of each step once they are durable, parsed by host_tools.journal_reader from the bytes that were
 programmed: what the gateway has promised is known at the instant of its sync, from its flash and from nobody's word. `fate`
 counts operations down to the one in the middle of which the power goes, `fails` to the one that the driver reports as failed: then the
-medium is `broken` until the power comes back. `instant` is called where the power could go. A tear leaves what tests/mortal_region.py leaves.
+medium is `broken` until the power comes back. `instant` is called where the power could go. A tear leaves what
+tests/mortal_region.py leaves.
 """
 
 from __future__ import annotations
