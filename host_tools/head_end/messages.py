@@ -9,15 +9,19 @@ import hmac
 import io
 import struct
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cbor2
 from cwt import COSE, COSEKey
+from cwt.cose_key_interface import COSEKeyInterface
 from cwt.exceptions import CWTError
 
 from host_tools.head_end.errors import BadMessage
 
 U32 = 0xFFFFFFFF
 PAYLOAD_MAX = 65_536
+KEYS_MAX = 1_000  # of gateways that are kept ready
+SEALED_MAX = 500  # what waits for its receipt is sent again and again, the same bytes
 _MAC0 = COSE.new()
 
 
@@ -32,14 +36,21 @@ def countersign(key: bytes, gateway: str, epoch: int, sequence: int, chain: byte
     return signed[:8]
 
 
+@lru_cache(maxsize=KEYS_MAX)
+def _cose_key(key: bytes, gateway: str) -> COSEKeyInterface:
+    """Made once for many messages."""
+    return COSEKey.from_symmetric_key(key=key, alg="HS256", kid=gateway.encode())
+
+
 def seal(body: dict[int, object], gateway: str, key: bytes, to_topic: str) -> bytes:
     """CBOR in a COSE_Mac0, the topic authenticated with it."""
+    return _sealed(cbor2.dumps(body, canonical=True), gateway, key, to_topic)
+
+
+@lru_cache(maxsize=SEALED_MAX)
+def _sealed(content: bytes, gateway: str, key: bytes, to_topic: str) -> bytes:
     sealed = _MAC0.encode_and_mac(
-        cbor2.dumps(body, canonical=True),
-        COSEKey.from_symmetric_key(key=key, alg="HS256", kid=gateway.encode()),
-        protected={1: 5},
-        unprotected={4: gateway.encode()},
-        external_aad=to_topic.encode(),
+        content, _cose_key(key, gateway), protected={1: 5}, unprotected={4: gateway.encode()}, external_aad=to_topic.encode()
     )
     assert isinstance(sealed, bytes)  # a CBORTag comes only when asked for
     return sealed
@@ -52,7 +63,7 @@ def unseal(payload: bytes, gateway: str, key: bytes, from_topic: str) -> object:
     try:
         protected, unprotected, content = _MAC0.decode_with_headers(
             payload,
-            COSEKey.from_symmetric_key(key=key, alg="HS256", kid=gateway.encode()),
+            _cose_key(key, gateway),
             external_aad=from_topic.encode(),
         )
     except CWTError as fault:

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone
 
 from host_tools.head_end.amounts import parse_decimal, parse_price
-from host_tools.head_end.tariff_document import Tariff, quarter
+from host_tools.head_end.tariff_document import QUARTERS, Tariff, quarter
 
 USED_MAX_CWH = 0xFFFFFFFF
+DAY_S = 86_400
 Position = tuple[date | None, int]  # the day on which the step period began, cwh used in it; None = not known
 NOWHERE: Position = (None, 0)
 
@@ -39,6 +40,7 @@ class Rules:
         self.tariff = tariff
         self.zone = timezone(timedelta(minutes=tariff.utc_offset_min))
         self.steps_over_year = tariff.steps is not None and tariff.steps.over == "year"
+        self._days: dict[tuple[str, str], list[str]] = {}  # bands of the quarters of a day, by its kind and season
 
     def local(self, at_s: int) -> datetime:
         return datetime.fromtimestamp(at_s, self.zone)
@@ -84,7 +86,17 @@ class Rules:
         if self.tariff.bands is None:
             return ""
         now = self.local(at_s)
-        number, kind, season = now.hour * 4 + now.minute // 15, self.kind(now.date()), self.season(now.date())
+        return self.quarters(now.date())[now.hour * 4 + now.minute // 15]
+
+    def quarters(self, day: date) -> list[str]:
+        """The band of each quarter of an hour of that day."""
+        which = (self.kind(day), self.season(day))
+        if which not in self._days:
+            self._days[which] = [self._row_of(number, *which) for number in range(QUARTERS)]
+        return self._days[which]
+
+    def _row_of(self, number: int, kind: str, season: str) -> str:
+        assert self.tariff.bands is not None
         for row in self.tariff.bands.hours:
             if kind not in row.days or (row.seasons is not None and season not in row.seasons):
                 continue
@@ -105,10 +117,16 @@ class Rules:
         """Seconds of each band between two instants, the first one first; one band at least."""
         seconds: dict[str, int] = {}
         at_s = from_s
-        while at_s < to_s:
-            until = min(to_s, at_s - at_s % 900 + 900)
-            seconds[self.band(at_s)] = seconds.get(self.band(at_s), 0) + until - at_s
-            at_s = until
+        while at_s < to_s and self.tariff.bands is not None:
+            now = self.local(at_s)
+            begin_s = at_s - now.hour * 3600 - now.minute * 60 - now.second
+            for number, band in enumerate(self.quarters(now.date())):
+                length = min(to_s, begin_s + 900 * (number + 1)) - max(at_s, begin_s + 900 * number)
+                if length > 0:
+                    seconds[band] = seconds.get(band, 0) + length
+            at_s = begin_s + DAY_S
+        if self.tariff.bands is None and from_s < to_s:
+            return {"": to_s - from_s}
         return seconds or {self.band(from_s): 0}
 
     def band_price(self, band: str) -> int:

@@ -117,6 +117,7 @@ class Rich:
         self.late_s = self.bands["late_read_s"] if self.bands else 0
         self.is_plain = not (self.bands or self.steps or any(name in document for name in FEES))
         self._plans: dict[int, list[int]] = {}
+        self._plans_of: dict[tuple[str, str], list[int]] = {}  # by kind and season of the day
         self._begins: dict[int, tuple[int, int]] = {}  # of month and period, by day
 
     # prices
@@ -150,18 +151,20 @@ class Rich:
     def plan(self, day: int) -> list[int]:
         """The band, from 1, of each quarter of an hour of that day."""
         if day not in self._plans:
-            assert self.bands is not None
-            self._plans[day] = [self._band(day, quarter) for quarter in range(96)]
+            which = (self.kind(day), self.season(day))
+            if which not in self._plans_of:
+                self._plans_of[which] = [self._band(quarter, *which) for quarter in range(96)]
+            self._plans[day] = self._plans_of[which]
         return self._plans[day]
 
-    def _band(self, day: int, quarter: int) -> int:
-        kind = self.kind(day)
-        for row in self.bands["hours"]:  # type: ignore[index]
+    def _band(self, quarter: int, kind: str, season: str) -> int:
+        assert self.bands is not None
+        for row in self.bands["hours"]:
             start, end = _quarter(row["from"]), _quarter(row["to"])
             inside = start <= quarter < end if start < end else quarter >= start or quarter < end
-            if inside and kind in row.get("days", TYPES) and ("seasons" not in row or self.season(day) in row["seasons"]):
+            if inside and kind in row.get("days", TYPES) and ("seasons" not in row or season in row["seasons"]):
                 return 1 + self.names.index(row["band"])
-        return 1 + self.names.index(self.bands["rest"])  # type: ignore[index]
+        return 1 + self.names.index(self.bands["rest"])
 
     def band_at(self, local_s: int) -> int:
         return self.plan(local_s // DAY_S)[local_s % DAY_S // QUARTER_S] if self.bands else 0
@@ -170,10 +173,14 @@ class Rich:
         """Bands between two local instants, in the order in which each first held."""
         if not self.bands:
             return [0]
-        found = [self.band_at(start_s)]
-        for at_s in range((start_s // QUARTER_S + 1) * QUARTER_S, end_s, QUARTER_S):
-            if (band := self.band_at(at_s)) not in found:
-                found.append(band)
+        found, at_s = [self.band_at(start_s)], (start_s // QUARTER_S + 1) * QUARTER_S
+        while at_s < end_s:
+            until_s = min(end_s, (at_s // DAY_S + 1) * DAY_S)
+            first = at_s % DAY_S // QUARTER_S
+            for band in self.plan(at_s // DAY_S)[first : first - (at_s - until_s) // QUARTER_S]:
+                if band not in found:
+                    found.append(band)
+            at_s = until_s
         return found
 
     def counted_s(self, local_s: int) -> int:
