@@ -17,7 +17,7 @@ from host_tools.head_end.reconcile_charges import FIXED_FEE, MINIMUM, MORE_FOLLO
 from host_tools.head_end.reconcile_readings import COLUMNS, Readings
 from host_tools.head_end.reconcile_result import Result
 from host_tools.head_end.reconcile_tariffs import Tariffs
-from host_tools.head_end.segments import ROLLOVER, Segment, infer
+from host_tools.head_end.segments import ROLLOVER, Segment, ended_s, infer
 from host_tools.journal_reader import DEBT_ISSUER, AccountRow, Record, kinds, parse_row
 from host_tools.journal_reader.words import CREDIT_REFUSED, address, energy, money, reason_text, word
 
@@ -241,7 +241,8 @@ class _Account:
 
     def _begin(self, record: Record, serial: bytes, start: dict[int, int], ratio: int, since_s: int) -> None:
         """A segment, with the rollover of the account's meter; with one that its own records show when nobody told."""
-        before, self.segment = self.segment, Segment(serial, since_s, start, ratio=ratio)
+        until_s = ended_s(self.records, serial, record.sequence)
+        before, self.segment = self.segment, Segment(serial, since_s, start, ratio=ratio, until_s=until_s)
         known = sorted(ratio for meter, ratio in self.ratios if meter == address(serial))
         self.begun.append((record.sequence, self.result.account, address(serial), start))
         if known and ratio not in known:

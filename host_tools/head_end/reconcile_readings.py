@@ -50,9 +50,11 @@ class Readings:
         return found + self._look_behind(at_s + margin_s, end, segment, column)
 
     def _look_behind(self, at_s: int, end: int, segment: Segment, column: str) -> list[str]:
-        after = self.db.row(f"SELECT {column} {_where(column)} AND at_s > ? ORDER BY at_s LIMIT 1", *self.whose, at_s)
-        if after is not None and segment.goes_back(end, int(after[0])):
-            return [f"charged up to {energy(end)}, a later reading says {energy(int(after[0]))}"]
+        after = self.db.row(f"SELECT at_s, {column} {_where(column)} AND at_s > ? ORDER BY at_s LIMIT 1", *self.whose, at_s)
+        if after is not None and segment.until_s is not None and int(after[0]) >= segment.until_s:
+            return []  # of the meter that came behind it
+        if after is not None and segment.goes_back(end, int(after[1])):
+            return [f"charged up to {energy(end)}, a later reading says {energy(int(after[1]))}"]
         return []
 
     def _restarted(self, at_s: int) -> bool:

@@ -35,6 +35,7 @@ class Segment:
     start: dict[int, int]
     rollover: int = ROLLOVER
     ratio: int = 1  # energy is what a register passed times this
+    until_s: int | None = None  # readings from then on are of another meter; None = it is the last one
     charged: dict[int, int] = field(default_factory=dict)
     written_off: dict[int, int] = field(default_factory=dict)
     reached: dict[int, int] = field(default_factory=dict)
@@ -100,6 +101,15 @@ def ratio_behind(record: Record, before: int) -> int:
     if record.kind == kinds.SEGMENT:
         return record.number("ratio") if "ratio" in record.fields else 1
     return parse_row(record.octets("row")).ratio if record.kind == kinds.SNAPSHOT_ROW else before
+
+
+def ended_s(records: Iterable[Record], serial: bytes, behind: int) -> int | None:
+    """When the account's meter became another one, or another account's, by its records behind that sequence."""
+    for record in records:
+        other = record.kind == kinds.MOVED or record.kind == kinds.SEGMENT and record.octets("serial") != serial
+        if other and record.sequence > behind:
+            return record.at_s
+    return None
 
 
 def fits(charge: Record, rollover: int, ratio: int) -> bool:

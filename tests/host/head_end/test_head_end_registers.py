@@ -88,3 +88,13 @@ def test_what_cannot_be_is_refused_in_one_sentence(books, capsys, arguments, sai
     assert capsys.readouterr().err.startswith(said)
     assert corrections(books) == []
     assert books.run("register", "1001", OLD, "closing", "1010.00", "--reason", " ") == 2
+
+
+def test_the_last_charge_of_a_meter_is_not_held_against_readings_of_the_next_one(books):
+    """The reading of that charge was dropped; one of the old meter behind it still counts, whatever the new one shows."""
+    exchanged(books)
+    at_s = books.gateway.at_s  # of the SEGMENT; the last charge was two seconds before
+    books.hear("up/readings", books.gateway.readings_of([[7, 1001, at_s, 3, 0, [301], None, 0]]))
+    assert books.differences() == []
+    books.hear("up/readings", books.gateway.readings_of([[8, 1001, at_s - 1, 3, 0, [100_400], None, 0]]))
+    assert any("a later reading says 1004.00 kWh" in sentence for sentence in books.differences())
