@@ -20,10 +20,11 @@ OPERATIONS: dict[type[ast.AST], Callable[[int, int], int]] = {
 
 @dataclass
 class Module:
-    """One source file: `bound` counts what gives each name a value, `assigned` and `imported` say what."""
+    """One source file: `bound` counts what gives each name a value, `assigned` and `imported` say what; `nodes` is the tree, walked."""
 
     path: str
     tree: ast.Module
+    nodes: list[ast.AST]
     bound: Counter[str] = field(default_factory=Counter)
     assigned: dict[str, ast.Assign] = field(default_factory=dict)
     imported: dict[str, tuple[str, str]] = field(default_factory=dict)  # {alias: (module, name in it)}
@@ -102,8 +103,8 @@ def is_const_call(node: ast.AST) -> bool:
 
 
 def _read(path: str, tree: ast.Module) -> Module:
-    module = Module(path, tree)
-    for node in ast.walk(tree):
+    module = Module(path, tree, list(ast.walk(tree)))
+    for node in module.nodes:
         for name in _bound_by(node):
             module.bound[name] += 1
     for statement in tree.body:

@@ -43,10 +43,10 @@ def fold_constants(sources: dict[str, bytes]) -> dict[str, bytes]:
 
 def _uses_of(constants: Constants, module: Module) -> _Uses:
     uses = _Uses()
-    dark = {id(inner) for node in ast.walk(module.tree) if isinstance(node, ast.JoinedStr) for inner in ast.walk(node)}
+    dark = {id(inner) for node in module.nodes if isinstance(node, ast.JoinedStr) for inner in ast.walk(node)}
     definitions = {id(statement.value.func) for statement in module.assigned.values() if is_const_call(statement.value)}
     bases: set[int] = set()
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         number = None
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             there = constants.module_of(module, node.value.id)
@@ -65,7 +65,7 @@ def _uses_of(constants: Constants, module: Module) -> _Uses:
                 continue
         if number is not None:
             uses.edits.append(over(node, f"({number})" if number < 0 else str(number)))
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         _keep_imported(constants, module, node, uses)
     return uses
 

@@ -24,10 +24,12 @@ Place = tuple[str, str]  # (module, name in it)
 
 @dataclass
 class Unit:
-    """One source file. `aliases`: what an import at its top binds to modules and names of ours; `others`: to anything else."""
+    """One source file; `nodes` is its tree, walked. `aliases`: what an import at its top binds to modules and names of ours;
+    `others`: to anything else."""
 
     path: str
     tree: ast.Module
+    nodes: list[ast.AST]
     scopes: Scopes
     aliases: dict[str, Place] = field(default_factory=dict)
     others: dict[str, Place] = field(default_factory=dict)
@@ -77,7 +79,7 @@ class _Linker:
 
     def _follow(self, unit: Unit) -> None:
         """Read its imports: names of ours, names of others, and what it needs before it runs."""
-        for node in ast.walk(unit.tree):
+        for node in unit.nodes:
             if isinstance(node, ast.ImportFrom) and not node.level:
                 for alias in node.names:
                     place = self._place(node.module or "", alias.name)
@@ -99,7 +101,7 @@ class _Linker:
         """Modules that this one uses in a way that cannot be followed."""
         found: set[str] = set()
         top = {id(statement) for statement in unit.tree.body}
-        for node in ast.walk(unit.tree):
+        for node in unit.nodes:
             if isinstance(node, ast.Import):
                 found |= {alias.name for alias in node.names}
                 if any("." in alias.name and not alias.asname for alias in node.names):
@@ -203,8 +205,9 @@ class _Linker:
         for node in unit.scopes.names:
             if node.id in unit.scopes.bound and node.id not in modules:
                 edits.append(over(node, unique(node.id)))
+        rows = self.sources[unit.path].splitlines()
         for node in unit.scopes.definitions:
-            at = node.col_offset + self.sources[unit.path].splitlines()[node.lineno - 1][node.col_offset :].index(node.name.encode())
+            at = rows[node.lineno - 1].index(node.name.encode(), node.col_offset)
             edits.append((node.lineno, at, node.lineno, at + len(node.name), unique(node.name)))
         edits += [over(node, "global " + ", ".join(map(unique, node.names))) for node in unit.scopes.statements]
         for statement in unit.tree.body:
@@ -235,7 +238,7 @@ class _Linker:
 
     def _nested_edits(self, unit: Unit) -> list[Edit]:
         top = {id(statement) for statement in unit.tree.body}
-        nested = [node for node in ast.walk(unit.tree) if isinstance(node, ast.ImportFrom) and id(node) not in top and not node.level]
+        nested = [node for node in unit.nodes if isinstance(node, ast.ImportFrom) and id(node) not in top and not node.level]
         return [edit for node in nested for edit in self._led(node)]
 
     def _led(self, statement: ast.ImportFrom) -> list[Edit]:
@@ -259,7 +262,7 @@ class _Linker:
 
 def _read(path: str, text: bytes) -> Unit:
     tree = ast.parse(text, path)
-    return Unit(path, tree, Scopes(tree))
+    return Unit(path, tree, list(ast.walk(tree)), Scopes(tree))
 
 
 def _is_guarded(tree: ast.Module, node: ast.ImportFrom) -> bool:
@@ -269,13 +272,13 @@ def _is_guarded(tree: ast.Module, node: ast.ImportFrom) -> bool:
 
 def _attributes(unit: Unit) -> list[ast.Attribute]:
     own = {id(name) for name in unit.scopes.names}
-    return [node for node in ast.walk(unit.tree) if isinstance(node, ast.Attribute) and id(node.value) in own]
+    return [node for node in unit.nodes if isinstance(node, ast.Attribute) and id(node.value) in own]
 
 
 def _local_words(unit: Unit) -> set[str]:
     own = {id(name) for name in unit.scopes.names}
-    names = {node.id for node in ast.walk(unit.tree) if isinstance(node, ast.Name) and id(node) not in own}
-    return names | {node.arg for node in ast.walk(unit.tree) if isinstance(node, ast.arg)}
+    names = {node.id for node in unit.nodes if isinstance(node, ast.Name) and id(node) not in own}
+    return names | {node.arg for node in unit.nodes if isinstance(node, ast.arg)}
 
 
 def _renamed(name: str, alias: str) -> str:

@@ -59,7 +59,8 @@ class Scopes(ast.NodeVisitor):
         outside: list[ast.AST | None] = [*node.decorator_list, *node.args.defaults, *node.args.kw_defaults, node.returns]
         outside += [argument.annotation for argument in _arguments(node.args)]
         self._all(outside)
-        self._enter(False, _bound_in(node.body) | {argument.arg for argument in _arguments(node.args)}, _said_global(node.body), node.body)
+        own = _own(node.body)
+        self._enter(False, _bound_by(own) | {argument.arg for argument in _arguments(node.args)}, _said_global(own), node.body)
 
     def visit_Lambda(self, node: ast.Lambda) -> None:
         self._all([*node.args.defaults, *node.args.kw_defaults])
@@ -68,7 +69,8 @@ class Scopes(ast.NodeVisitor):
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
         self._define(node)
         self._all([*node.decorator_list, *node.bases, *node.keywords])
-        self._enter(True, _bound_in(node.body), _said_global(node.body), node.body)
+        own = _own(node.body)
+        self._enter(True, _bound_by(own), _said_global(own), node.body)
 
     def generic_visit(self, node: ast.AST) -> None:
         if isinstance(node, COMPREHENSIONS):
@@ -121,17 +123,18 @@ def _arguments(given: ast.arguments) -> list[ast.arg]:
     return [*given.posonlyargs, *given.args, *given.kwonlyargs, *rest]
 
 
-def _own(body: Iterable[ast.AST]) -> Iterable[ast.AST]:
+def _own(body: Iterable[ast.AST]) -> list[ast.AST]:
     """All nodes of a scope's body, without what is inside of the scopes in it."""
-    for node in body:
-        yield node
+    found = list(body)
+    for node in found:  # grows as it goes
         if not isinstance(node, (*FUNCTIONS, ast.ClassDef, *COMPREHENSIONS)):
-            yield from _own(ast.iter_child_nodes(node))
+            found += ast.iter_child_nodes(node)
+    return found
 
 
-def _bound_in(body: Iterable[ast.AST]) -> set[str]:
+def _bound_by(nodes: Iterable[ast.AST]) -> set[str]:
     found: set[str] = set()
-    for node in _own(body):
+    for node in nodes:
         if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
             found.add(node.id)
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
@@ -143,5 +146,5 @@ def _bound_in(body: Iterable[ast.AST]) -> set[str]:
     return found
 
 
-def _said_global(body: Iterable[ast.AST]) -> set[str]:
-    return {name for node in _own(body) if isinstance(node, ast.Global) for name in node.names}
+def _said_global(nodes: Iterable[ast.AST]) -> set[str]:
+    return {name for node in nodes if isinstance(node, ast.Global) for name in node.names}
