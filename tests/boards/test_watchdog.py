@@ -5,7 +5,7 @@ simulated meters log each relay command, and the independent reader goes through
 """
 
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -130,10 +130,31 @@ def live(tmp_path_factory):
         yield board
 
 
+class Spun(NamedTuple):
+    """The life in which one household was cut and a task span: how it began, whom it ordered about, and what ended it when."""
+
+    first_boot: dict[str, Any]
+    ordered: set[str]
+    decisions: int
+    next_boot: dict[str, Any]
+    after_s: float
+
+
 @pytest.fixture(scope="module")
 def supply(live):
     with SiteClient(live.scene.control) as site:
         yield Supply(site)
+
+
+@pytest.fixture(scope="module")
+def spun(live, supply):
+    """Every test begins behind this life."""
+    live.run_at_prompt(USUAL + SPINS)
+    first_boot = live.boot()
+    live.said("it spins")
+    began = time.monotonic()
+    ordered, decisions = {event.meter for event in supply.commands()}, decisions_of(live)
+    return Spun(first_boot, ordered, decisions, live.boot(), time.monotonic() - began)
 
 
 def judged(live: LiveBoard, supply: Supply, boot: dict[str, Any], cause: int, decisions: int) -> None:
@@ -162,22 +183,16 @@ def faults_of(live: LiveBoard) -> int:
     return sum(record.name == EVENT and record.number("code") == TASK_DIED for record in live.journal().records)
 
 
-def test_a_task_that_spins_is_ended_by_the_hardware(live, supply):
-    live.run_at_prompt(USUAL + SPINS)
-    assert live.boot()["reset_cause"] == POWER_ON, "\n".join(live.other)
-    live.said("it spins")
-    began = time.monotonic()
-    assert {event.meter for event in supply.commands()} == {Scene.address(CUT_METER)}
-    decisions = decisions_of(live)
-    boot = live.boot()
-    assert WATCHDOG_MS / 1000 * 0.8 < time.monotonic() - began < WATCHDOG_MS / 1000 + START_S_MAX
-    judged(live, supply, boot, WATCHDOG, decisions)
+def test_a_task_that_spins_is_ended_by_the_hardware(live, supply, spun):
+    assert spun.first_boot["reset_cause"] == POWER_ON and spun.ordered == {Scene.address(CUT_METER)}
+    assert WATCHDOG_MS / 1000 * 0.8 < spun.after_s < WATCHDOG_MS / 1000 + START_S_MAX
+    judged(live, supply, spun.next_boot, WATCHDOG, spun.decisions)
     assert faults_of(live) == 0 and live.last_fault() == ""
 
 
-def test_a_task_that_waits_for_ever_is_ended_by_the_supervisor(live, supply):
+def test_a_task_that_waits_for_ever_is_ended_by_the_supervisor(live, supply, spun):
     live.to_prompt()
-    decisions = decisions_of(live)
+    decisions, faults = decisions_of(live), faults_of(live)
     live.run_at_prompt(USUAL + WAITS)
     assert live.boot()["reset_cause"] == RESET
     live.wait_until_read(2)
@@ -186,29 +201,29 @@ def test_a_task_that_waits_for_ever_is_ended_by_the_supervisor(live, supply):
     live.said("it waits")
     boot = live.boot(SILENCE_MS / 1000 + 20)
     judged(live, supply, boot, RESET, decisions)
-    assert faults_of(live) == 1 and "task is stuck: bus" in live.last_fault()
+    assert faults_of(live) == faults + 1 and "task is stuck: bus" in live.last_fault()
 
 
-def test_an_exception_in_a_task_is_kept_for_the_next_life(live, supply):
+def test_an_exception_in_a_task_is_kept_for_the_next_life(live, supply, spun):
     live.to_prompt()
-    decisions = decisions_of(live)
+    decisions, faults = decisions_of(live), faults_of(live)
     live.run_at_prompt(USUAL + RAISES)
     live.said("it raises")
     boot = live.boot()
     judged(live, supply, boot, RESET, decisions)
     fault = live.last_fault()
-    assert faults_of(live) == 2
+    assert faults_of(live) == faults + 1
     assert "task bus" in fault and "ValueError: a bug of ours" in fault and "Traceback" in fault, fault
 
 
-def test_a_start_that_hangs_is_ended_by_the_hardware(live, supply):
+def test_a_start_that_hangs_is_ended_by_the_hardware(live, supply, spun):
     live.to_prompt()
     live.run_at_prompt(USUAL + HANGS_IN_THE_REPLAY)
     live.said("it hangs")
     judged(live, supply, live.boot(), WATCHDOG, decisions_of(live))
 
 
-def test_settings_that_the_books_refuse_leave_the_prompt_in_peace(live, supply):
+def test_settings_that_the_books_refuse_leave_the_prompt_in_peace(live, supply, spun):
     """They are found when the watchdog runs already; the prompt must not be reset under flash.py's hands."""
     live.to_prompt()
     live.run_at_prompt(USUAL + NO_PLACE)
