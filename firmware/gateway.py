@@ -113,6 +113,7 @@ class Gateway:
             self._replay.remind(slot)
             self.supply.begin(slot, self._replay.override_of(slot.account))
             self.orders.on_credit(slot)
+        self.orders.say_kept(self._replay.document)
         self._replay = self.on_replayed = None
         self.billing.begin(self.slots)
         self.supply.set_size(len(self.slots))

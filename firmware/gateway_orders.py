@@ -34,8 +34,8 @@ EVENT_SAFE_RESTORE = const(6)  # value: when safe mode had the proof
 
 
 class OrderDesk:
-    """`documents` offers `store(kind, id, version, text)`, `drop_tariff(id, version)`, `drop_older_policies(id, version)`,
-    `decode_state(bytes)`, `decode_flags(bytes)`, `decode_report(bytes)`, `decode_held(bytes)`,
+    """`documents` offers `store(kind, id, version, text)`, `unsaid()`, `said()`, `drop_tariff(id, version)`,
+    `drop_older_policies(id, version)`, `decode_state(bytes)`, `decode_flags(bytes)`, `decode_report(bytes)`, `decode_held(bytes)`,
     `decode_move(bytes)`, `decode_debt(bytes)`."""
 
     def __init__(self, gateway, tariffs, policies, documents):
@@ -233,13 +233,40 @@ class OrderDesk:
         book.add(parsed)
         if what == WHAT_POLICY:
             self._documents.drop_older_policies(identity, parsed.version)
-        digest = hashlib.sha256(document).digest()[:8]
-        # of a stricter class it would be refused for want of room, and hold back the credits behind it
-        self._ledger.record(kinds.DOCUMENT, (what, identity, parsed.version, digest), kinds.CREDIT_CLASS)
+        self._say(what, identity, parsed.version, document)
         self._verdict(0, number, order, orders.ACCEPTED, 0, identity, 0)
+        self._end_unsaid()
         for slot in self._gateway.slots:
             self._gateway.reprice(slot)
             self._gateway.supply.judge(slot)
+
+    def say_kept(self, said):
+        """A document that was kept when the power went, before the journal could tell: it is in force, so this life tells.
+        `said`: (what, id, version) of the last DOCUMENT."""
+        unsaid = self._documents.unsaid()
+        if unsaid is None:
+            return
+        kind, identity, version, text = unsaid
+        kept = (WHAT_TARIFF if kind == "tariff" else WHAT_POLICY, identity, version)
+        if kept != said:
+            if not self._ledger.may_record(kinds.CREDIT_CLASS):
+                return  # the next life tries again
+            self._say(*kept, text)
+        self._end_unsaid()
+
+    def _say(self, what, identity, version, document):
+        """Of a stricter class it would be refused for want of room, and hold back the credits behind it."""
+        digest = hashlib.sha256(document).digest()[:8]
+        self._ledger.record(kinds.DOCUMENT, (what, identity, version, digest), kinds.CREDIT_CLASS)
+
+    def _end_unsaid(self):
+        """Once the record is durable -> True; False where that or the file fails: the next life looks again."""
+        try:
+            self._ledger.commit()
+            self._documents.said()
+        except StorageFault:
+            return False
+        return True
 
     def _drop_settled_tariffs(self):
         """Versions that no day since the oldest charge can need make room, on flash too."""

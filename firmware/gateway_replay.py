@@ -36,6 +36,7 @@ class Replay:
                 use.watch(slot.account)
         self._overrides = {}  # account -> conditions that the order of its present cut overrode
         self._jumps = {}  # account -> (rate, register) of its held jump
+        self.document = None  # (what, id, version) of the last DOCUMENT
         self._forward_s = {}  # account -> seconds that the clock was set forward since its notice
 
     def remind(self, slot):
@@ -68,6 +69,8 @@ class Replay:
         elif kind == kinds.CLOCK:
             for account in self._forward_s:
                 self._forward_s[account] += forward_s(values[0], values[1])
+        elif kind == kinds.DOCUMENT:
+            self.document = values[:3]
         else:
             self._on_orders(kind, values)
         self._on_head_end(kind, values, at_s)

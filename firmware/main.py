@@ -60,6 +60,7 @@ class Documents:
 
     def __init__(self, store):
         self._store = store
+        self.unsaid, self.said = store.unsaid, store.said
         self.decode_state = messages.decode_state
         self.decode_flags = messages.decode_flags
         self.decode_report = messages.decode_report
@@ -68,8 +69,8 @@ class Documents:
         self.decode_move = messages.decode_move
 
     def store(self, kind, identity, version, text):
-        """Keep one document; durable before its record is journalled."""
-        self._store.replace(document_name(kind, identity, version), text)
+        """Keep one document; durable before its record is journalled, and unsaid until `said()`."""
+        self._store.replace_unsaid(document_name(kind, identity, version), text)
 
     def drop_tariff(self, identity, version):
         """A version that no unsettled day needs any more."""

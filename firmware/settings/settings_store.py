@@ -17,6 +17,7 @@ KEY = "key"
 MAINTENANCE = "maintenance"  # the flag that boot.py looks for: seconds that the board is to be left alone
 RESTORED = "restored"  # the books here are those of a backup: nothing is cut before the head-end has compared them
 LAST_FAULT = "last_fault"  # what ended an earlier life, for people
+UNSAID = "unsaid"  # names the document that is kept, and of which the journal may not tell yet
 SAFE = "safe_mode"  # of a stay in safe mode: until when, and the orders that it took (firmware/safe_orders.py)
 TEMP_END = ".new"
 KEY_BYTES = const(32)
@@ -90,6 +91,27 @@ class SettingsStore:
         except OSError as error:
             raise StorageFault(name + " cannot be written: " + str(error))
 
+    def replace_unsaid(self, name, data):
+        """The same, of a document of which the journal tells later: `unsaid()` tells of it until `said()`."""
+        self.replace(UNSAID, name)
+        self.replace(name, data)
+
+    def unsaid(self):
+        """(kind, id, version, its bytes) of a document of which the journal may not tell yet, or None."""
+        wanted = self.read(UNSAID)
+        if wanted is None:
+            return None
+        for kind in KINDS:
+            for number, version, name in self.documents(kind):
+                if name.encode() == wanted:
+                    return kind, number, version, self.read(name)
+        self.said()
+        return None
+
+    def said(self):
+        """The journal tells of it, or need not."""
+        self.remove(UNSAID)
+
     def remove(self, name):
         """Remove a file; nothing happens when it is not there."""
         path = self._checked(name)
@@ -135,7 +157,7 @@ def document_name(kind, number, version):
 
 
 def _allowed(name):
-    if name in (SETTINGS, KEY, MAINTENANCE, RESTORED, LAST_FAULT, SAFE):
+    if name in (SETTINGS, KEY, MAINTENANCE, RESTORED, LAST_FAULT, UNSAID, SAFE):
         return True
     return _numbers(name, KINDS[0]) is not None or _numbers(name, KINDS[1]) is not None
 

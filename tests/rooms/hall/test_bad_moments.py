@@ -9,16 +9,18 @@ from firmware.cutoff import supply
 from firmware.ledger import record_kinds as kinds
 from firmware.sync.messages import Ack
 from tests.fake_board import START_S, World, policy
-from tests.hall_kit import in_contact, records, until
+from tests.hall_kit import alone, in_contact, records, told, until
 from tests.kit import eq, raises
 
 COIN = 1_000_000
 TRIP = 0x1A
 CUT_ORDER = 1
 HOLD_ORDER = 3
+TARIFF_ORDER = 5
 POLICY_ORDER = 6
 STATE_ORDER = 8
 RELEASE_HELD = 10
+TARIFF_2 = b'{"tariff":1,"version":2,"effective":"2026-01-02","currency":"CNY","utc_offset_min":480,"prices":{"total":"1.0000"}}'
 
 
 def order(world, kind, number, overridden=0, document=None, account=None):
@@ -28,7 +30,6 @@ def order(world, kind, number, overridden=0, document=None, account=None):
 
 def test_a_document_that_the_files_refuse_is_asked_for_again():
     world = World()
-    text = b'{"tariff":1,"version":2,"effective":"2026-01-02","currency":"CNY","utc_offset_min":480,"prices":{"total":"1.0000"}}'
 
     async def script(world):
         documents = world.gateway.orders._documents
@@ -38,9 +39,9 @@ def test_a_document_that_the_files_refuse_is_asked_for_again():
             raise StorageFault("no space")
 
         documents.store = full
-        raises(Refused, world.gateway.on_order, 5, 0, 2, 0, 0, 0, text)
+        raises(Refused, world.gateway.on_order, TARIFF_ORDER, 0, 2, 0, 0, 0, TARIFF_2)
         documents.store = kept
-        world.gateway.on_order(5, 0, 2, 0, 0, 0, text)
+        world.gateway.on_order(TARIFF_ORDER, 0, 2, 0, 0, 0, TARIFF_2)
 
     world.run(script)
 
@@ -66,6 +67,38 @@ def test_policies_that_were_replaced_leave_no_file():
         eq(world.gateway.supply._policies.newest(1).version, 5)
 
     world.run(second)
+
+
+def test_a_document_that_is_kept_when_the_power_goes_is_told_by_the_next_life_before_it_decides_anything():
+    for kind, text in ((TARIFF_ORDER, TARIFF_2), (POLICY_ORDER, _as_json(policy(version=2)))):
+        for durable in (False, True):
+            world = World()
+
+            def first(world, kind=kind, text=text, durable=durable):
+                documents, ledger = world.gateway.orders._documents, world.gateway.ledger
+                documents.said = lambda: None  # the power goes before it
+                if not durable:
+                    ledger.record = lambda *record: 0
+                world.gateway.on_order(kind, 0, 2, 0, 0, 0, text)
+                eq("unsaid" in os.listdir(world.root), True)
+
+            alone(world, first)
+            alone(world, lambda world: None)
+            alone(world, lambda world: None)
+            eq([values[:3] for values in told(world, kinds.DOCUMENT)], [(1 if kind == TARIFF_ORDER else 2, 1, 2)], (kind, durable))
+            sequence = int.from_bytes(records(world, kinds.DOCUMENT)[0][2:6], "little")
+            boots = [int.from_bytes(raw[2:6], "little") for raw in records(world, kinds.BOOT)]
+            eq([boot < sequence for boot in boots], [True, not durable, False])
+            eq("unsaid" in os.listdir(world.root), False)
+
+
+def test_a_document_that_was_not_kept_when_the_power_went_is_not_told():
+    for mark in (b"tariff_1_7.json", b"", b"\xff\x00../key"):
+        world = World()
+        with open(world.root + "/unsaid", "wb") as file:
+            file.write(mark)
+        alone(world, lambda world: None)
+        eq((told(world, kinds.DOCUMENT), "unsaid" in os.listdir(world.root)), ([], False), mark)
 
 
 def _as_json(document):
