@@ -97,6 +97,7 @@ class Books:
     closed: set[bytes] = field(default_factory=set)  # meters that were exchanged: what no tariff serves of them is written off
     released: set[int] = field(default_factory=set)  # accounts of which an operator let a held register go
     offset_s: int = 0
+    suspected: dict[tuple[int, ...], int] = field(default_factory=dict)  # what SUSPECT and THROUGH said last
 
     def account(self, number: int) -> Account:
         return self.accounts.setdefault(number, Account())
@@ -116,11 +117,22 @@ class Books:
             yield f"the chain does not continue at sequence {record.sequence}"
         self.sequence, self.chain = record.sequence, record.chain
         self.history[record.sequence] = record.raw
-        self.counts[record.name] += 1
+        self.counts["written again" if self._is_again(record) else record.name] += 1
         act = _FOLDS.get(record.kind)
         if act is not None:
             for sentence in act(self, record, now_ms):
                 yield f"sequence {record.sequence}: {sentence}"
+
+    def _is_again(self, record: Record) -> bool:
+        """What a suspicion said before, kept behind a snapshot: no news."""
+        if record.kind not in (kinds.SUSPECT, kinds.THROUGH):
+            return False
+        suspect = record.kind == kinds.SUSPECT
+        key = (0 if suspect else record.number("account"), *(record.number(name) for name in ("what", "id", "version")))
+        said = record.number("state" if suspect else "counted")
+        again = self.suspected.get(key) == said
+        self.suspected[key] = said
+        return again
 
     def _take_state(self, record: Record, theirs: Books) -> None:
         """From here on the accounts are those of the head-end's records."""
@@ -324,6 +336,8 @@ class Books:
         if closed == self.brake:
             yield f"the brake is {'closed' if closed else 'released'} and was so already"
         self.brake = closed
+        if not closed:
+            self.suspected = {}  # all of them are over
 
     def _document(self, record: Record, now_ms: int) -> Iterator[str]:
         what, identity, version = record.number("what"), record.number("id"), record.number("version")
