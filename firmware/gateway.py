@@ -25,6 +25,7 @@ from firmware.gateway_replay import EVENT_STANDING, STANDING_AWAITS_COMPARISON, 
 from firmware.gateway_slot import Slots
 from firmware.gateway_supply import SupplyDesk
 from firmware.ledger import record_kinds as kinds
+from firmware.ledger.account_row import FLAG_ELSEWHERE
 from firmware.ledger.accounts import CREATED, EXISTS
 from firmware.ledger.ledger_store import AGREES, UNKNOWN
 from firmware.meters.model import ENFORCEABLE, NEEDS_UTILITY_KEY, OWN_PURSE, STATUS_PURSE_BITS, enforceable
@@ -122,13 +123,16 @@ class Gateway:
     def _row_of(self, slot):
         """The account's row; a new account begins with no meter bound, so that credits find it before its first reading."""
         accounts = self.ledger.accounts
-        if accounts.row_of(slot.account) < 0:
+        row = accounts.row_of(slot.account)
+        if row < 0:
             if accounts.count >= accounts.capacity:
                 raise BadInput("account", str(slot.account) + " finds no place: the books hold " + str(accounts.count) + " accounts")
             unbound = (slot.account, NO_SERIAL, 0, 0, 0, 0, 0, 0)
             # of the books' own class: a full journal must neither keep the gateway from starting nor lose a protection
             self.ledger.record(kinds.SEGMENT, unbound, kinds.BOOKS)
-            self.ledger.record(kinds.FLAGS, (slot.account, slot.flags, 0), kinds.BOOKS)
+        if row < 0 or slot.arrives and accounts.is_untouched(row):
+            flags = slot.flags if row < 0 else accounts.get(row, "flags")
+            self.ledger.record(kinds.FLAGS, (slot.account, flags | slot.arrives, 0), kinds.BOOKS)
         return accounts.row_of(slot.account)
 
     def slot_of(self, account):
@@ -158,8 +162,10 @@ class Gateway:
         slot = self.slots[reading.meter]
         if slot.silent_turns >= self._limits.silent_turns_told:
             note(self.ledger, kinds.EVENT, (EVENT_ANSWERS_AGAIN, slot.account, slot.silent_turns))
-        slot.silent_turns = 0
-        slot.read_refused = None
+        slot.silent_turns, slot.read_refused = 0, None
+        if self.ledger.accounts.get(slot.row, "flags") & FLAG_ELSEWHERE:
+            self._store(slot, reading)
+            return False
         why = self.billing.why_held(slot, reading)
         if not why and not self.billing.is_bound(slot):
             why = self.billing.bind(slot, reading)
@@ -192,8 +198,7 @@ class Gateway:
         self.billing.let_go(slot, reading)
 
     def _store(self, slot, reading):
-        registers = reading.registers
-        values = (reading.at_s, reading.quality, reading.marks, registers, reading.power_w, reading.status_word or 0)
+        values = (reading.at_s, reading.quality, reading.marks, reading.registers, reading.power_w, reading.status_word or 0)
         try:
             self.ledger.add_reading(slot.account, *values)
         except StorageFault:
@@ -217,9 +222,8 @@ class Gateway:
         """A status word came ahead of the readings."""
         if word is None:
             return
-        slot = self.slots[meter]
-        self._learn_enforceable(slot, word)
-        self.supply.on_status(slot, word)
+        self._learn_enforceable(self.slots[meter], word)
+        self.supply.on_status(self.slots[meter], word)
         self._wake()
 
     def on_relay(self, outcome):
@@ -254,9 +258,8 @@ class Gateway:
 
     def on_meter_clock(self, meter, local_s):
         """A meter told its local time, None when it tells none."""
-        slot = self.slots[meter]
-        slot.clock_was_read()
-        self._note_clock(self.clock.on_meter_clock(meter, local_s, slot.utc_offset_min, self._ticks_ms()))
+        self.slots[meter].clock_was_read()
+        self._note_clock(self.clock.on_meter_clock(meter, local_s, self.slots.utc_offset_min, self._ticks_ms()))
 
     # from the head-end
 
@@ -341,10 +344,11 @@ class Gateway:
         self.refusals = Refusals()
         self.slots.follow(self.ledger.accounts.followers)
         for slot in self.slots:
-            self._begin_anew(slot)
+            self.begin_anew(slot)
         self.announce()
 
-    def _begin_anew(self, slot):
+    def begin_anew(self, slot):
+        """Its row was replaced: what this life knew of the account is void."""
         slot.row = self._row_of(slot)
         slot.forget()
         self.supply.begin(slot, 0, slot.state)
@@ -354,7 +358,7 @@ class Gateway:
         if self.ledger.accounts.get(slot.row, "alarm"):
             self.supply.send(slot, relay.ALARM_OFF)  # it warned the one before
         self.slots.move(slot.index, self.ledger.accounts.followers[slot.account])
-        self._begin_anew(self.slots[slot.index])
+        self.begin_anew(self.slots[slot.index])
 
     def on_uplink_event(self, code, value):
         """Something a person should know of the uplink; its counters go up with the status."""

@@ -21,7 +21,7 @@ from firmware.cutoff.conditions import FLAG_READING_HELD
 from firmware.gateway_books import may_cut, note, settle
 from firmware.gateway_segment import CAUSE_SEGMENT_CLOSED, closing_lines, closing_reading
 from firmware.ledger import record_kinds as kinds
-from firmware.ledger.account_row import FLAG_MOVED_OUT
+from firmware.ledger.account_row import FLAG_ELSEWHERE, FLAG_MOVED_OUT
 from firmware.tariff import pricing
 
 HELD_RELEASED = const(0)
@@ -268,7 +268,7 @@ class Billing:
 
     def tariff_now(self, slot, at_s, rates=None):
         """The tariff in force for this slot at `at_s`, or None (then energy accumulates unpriced, as it does where nobody lives)."""
-        if not at_s or self._ledger.accounts.get(slot.row, "flags") & FLAG_MOVED_OUT:
+        if not at_s or self._ledger.accounts.get(slot.row, "flags") & (FLAG_MOVED_OUT | FLAG_ELSEWHERE):
             return None
         tariff = self._tariffs.in_force(slot.tariff, days.day_number(at_s, slot.utc_offset_min))
         if tariff is None or not tariff.serves(slot.model.rates if rates is None else rates):

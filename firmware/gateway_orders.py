@@ -15,6 +15,7 @@ from firmware.cutoff import conditions, orders
 from firmware.cutoff import policy as policies_of
 from firmware.gateway_books import note
 from firmware.ledger import record_kinds as kinds
+from firmware.ledger.account_row import FLAG_ELSEWHERE
 from firmware.tariff import tariff as tariffs_of
 
 _take_debt = Rare("firmware.gateway_debts", "take_order")
@@ -30,13 +31,14 @@ FLAGS_BY_ORDER = const(7)  # protected, care, exempt
 judge_held = Rare("firmware.gateway_contract", "judge_held")
 move = Rare("firmware.gateway_contract", "move")
 move_again = Rare("firmware.gateway_contract", "move_again")
+carry = Rare("firmware.gateway_transfer", "carry")
 EVENT_SAFE_RESTORE = const(6)  # value: when safe mode had the proof
 
 
 class OrderDesk:
     """`documents` offers `store(kind, id, version, text)`, `unsaid()`, `said()`, `drop_tariff(id, version)`,
     `drop_older_policies(id, version)`, `decode_state(bytes)`, `decode_flags(bytes)`, `decode_report(bytes)`, `decode_held(bytes)`,
-    `decode_move(bytes)`, `decode_debt(bytes)`."""
+    `decode_move(bytes)`, `decode_debt(bytes)`, `decode_carried(bytes)`."""
 
     def __init__(self, gateway, tariffs, policies, documents):
         self._gateway = gateway
@@ -96,15 +98,14 @@ class OrderDesk:
         slot = self._gateway.slot_of(account)
         accounts = self._ledger.accounts
         if slot is None:
-            reason = orders.UNKNOWN_ACCOUNT
-            if order == orders.MOVE_IN:
-                reason = move_again(accounts, account, number, self._documents.decode_move, document)
-            if reason is not None:
-                self._verdict(account, number, order, reason, 0, credit_number, expires_at_s)
+            self._without_meter(order, account, number, expires_at_s, credit_number, document)
             return
         last = accounts.get(slot.row, "order")
         if number <= last:
             return  # its verdict is in the journal already
+        if order in (orders.GIVE_AWAY, orders.TAKE_OVER) or accounts.get(slot.row, "flags") & FLAG_ELSEWHERE:
+            self._carry(slot, order, number, document)
+            return
         view, policy = self._gateway.supply.facts_of(slot)
         issuer = overridden if order == orders.RESTORE_PAID else HEAD_END_ISSUER
         newest = accounts.newest_credit(slot.row, issuer)
@@ -132,6 +133,25 @@ class OrderDesk:
             self._gateway.moved(slot)
         elif reason == orders.ACCEPTED:
             self._act(slot, order, number, expires_at_s, overridden)
+
+    def _without_meter(self, order, account, number, expires_at_s, credit_number, document):
+        """An account that has no meter here."""
+        reason = orders.UNKNOWN_ACCOUNT
+        if order == orders.MOVE_IN:
+            reason = move_again(self._ledger.accounts, account, number, self._documents.decode_move, document)
+        if reason is not None:
+            self._verdict(account, number, order, reason, 0, credit_number, expires_at_s)
+
+    def _carry(self, slot, order, number, document):
+        """An account that is given to another gateway, taken from one, or not here. Without a verdict the order comes again."""
+        reason = carry(self._gateway, slot, order, number, self._documents, document)
+        if reason is None:
+            return
+        self._verdict(slot.account, number, order, reason, 0, 0, 0)
+        if reason == orders.ACCEPTED:
+            self.awaited.pop(slot.account, None)
+            self._gateway.supply.brake.replay_paid(slot.account)
+            self._gateway.begin_anew(slot)
 
     def _hold(self, order, reason, account, flags, issuer, credit_number):
         """What ends the hold of an accepted restore -> the issuer whose payment does, 0 = none of them."""

@@ -20,7 +20,7 @@ STANDING_AWAITS_COMPARISON = const(1)
 STANDING_AWAITS_STATE = const(2)
 _REMEMBERED = (
     kinds.CREDIT, kinds.ACKED, kinds.DECISION, kinds.HELD, kinds.EPISODE, kinds.NOTICE, kinds.EVENT, kinds.SEGMENT, kinds.CLOCK,
-    kinds.BRAKE, kinds.SNAPSHOT_BEGIN, kinds.DOCUMENT, kinds.EPOCH, kinds.FLAGS, kinds.SUSPECT, kinds.THROUGH, kinds.ORDER,
+    kinds.BRAKE, kinds.SNAPSHOT_BEGIN, kinds.DOCUMENT, kinds.EPOCH, kinds.FLAGS, kinds.SUSPECT, kinds.THROUGH, kinds.ORDER, kinds.CARRIED,
 )  # fmt: skip
 
 
@@ -58,7 +58,7 @@ class Replay:
             self._on_decision(values, at_s)
         elif kind == kinds.HELD:
             self._on_held(values)
-        elif kind == kinds.SEGMENT:
+        elif kind in (kinds.SEGMENT, kinds.CARRIED):
             self._jumps.pop(values[0], None)
         elif kind == kinds.CREDIT:
             self._on_credit(values[0])

@@ -13,6 +13,7 @@ from firmware.base.port import const
 from firmware.base.reading import Reading
 from firmware.base.records import Layout
 from firmware.cutoff import supply
+from firmware.ledger.account_row import FLAG_ELSEWHERE
 from firmware.meters.model import power_max_w
 
 BLOCK = const(32)  # readings that lie together: no large hole is needed
@@ -106,8 +107,10 @@ class Slot:
         self._slots = slots
         self._columns = slots.columns
         self.account, self.serial, self.tariff, self.policy, self.flags, self.ratio = slots.meters.facts(index)
+        self.arrives = self.flags & FLAG_ELSEWHERE  # said of a row that is yet to come
+        self.flags &= ~FLAG_ELSEWHERE
         if index in slots.moved:  # what the settings say of the account is said of the one before
-            self.account, self.flags = slots.moved[index], 0
+            self.account, self.flags, self.arrives = slots.moved[index], 0, 0
         self.model = slots.models[slots.meters.model_of(index)]  # flags: protected, care, exempt; they hold beside those of the account row
 
     row = _Column(_ROW)

@@ -19,6 +19,7 @@ from firmware.gateway_books import may_cut, note, settle
 from firmware.gateway_causes import CauseDesk
 from firmware.gateway_notices import NoticeDesk
 from firmware.ledger import record_kinds as kinds
+from firmware.ledger.account_row import FLAG_ELSEWHERE
 
 _recover = Rare("firmware.gateway_debts", "recover")
 LOST_AT_ONCE = const(2)  # relay orders that may be lost before pauses begin
@@ -54,6 +55,9 @@ class SupplyDesk:
         """
         get = self._ledger.accounts.get
         row = slot.row
+        if self._is_elsewhere(slot):
+            slot.state = supply.ON  # of no relay: nothing is looked at, nothing is tried again
+            return
         if get(row, "wish") == facts.OFF:
             slot.override = override
             self.brake.replay(slot.account, get(row, "wish_at_s"))
@@ -65,8 +69,14 @@ class SupplyDesk:
         else:
             self._order(slot.index, relay.STATUS)
 
+    def _is_elsewhere(self, slot):
+        """Its account lives at another gateway: neither cut nor restored here."""
+        return self._ledger.accounts.get(slot.row, "flags") & FLAG_ELSEWHERE
+
     def judge(self, slot, credited=False):
         """Look at one account and do what follows. The caller commits nothing: all is durable on return, if flash works."""
+        if self._is_elsewhere(slot):
+            return
         policy = self._policies.newest(slot.policy)
         view = self.fill(slot, policy, credited)
         self.notices.step(slot, view, policy)
@@ -144,6 +154,8 @@ class SupplyDesk:
 
     def on_status(self, slot, word):
         """A status word was read: what is seen is journalled when it changes, then the process goes on."""
+        if self._is_elsewhere(slot):
+            return
         seen = supply.seen_of(word, slot.model)
         accounts = self._ledger.accounts
         if seen != facts.UNKNOWN and (seen != accounts.get(slot.row, "seen") or not accounts.get(slot.row, "seen_at_s")):
@@ -174,6 +186,8 @@ class SupplyDesk:
 
     def on_outcome(self, slot, outcome):
         """A phase of a relay order: journalled, then the process goes on."""
+        if self._is_elsewhere(slot):
+            return  # it left before the account did
         values = (slot.account, slot.serial, outcome.action, outcome.phase, outcome.word & 0xFFFF, outcome.detail)
         if outcome.action != relay.STATUS:
             note(self._ledger, kinds.RELAY, values)

@@ -67,6 +67,7 @@ class Documents:
         self.decode_debt = messages.decode_debt
         self.decode_held = messages.decode_held
         self.decode_move = messages.decode_move
+        self.decode_carried = messages.decode_carried
 
     def store(self, kind, identity, version, text):
         """Keep one document; durable before its record is journalled, and unsaid until `said()`."""

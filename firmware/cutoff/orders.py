@@ -24,6 +24,8 @@ RESTORE_PAID = const(20)  # for a payment that is still on its way: until it is 
 REPORT = const(11)  # of a visit, or that a notice arrived; its document is judged by the notice desk
 MOVE_OUT = const(12)
 MOVE_IN = const(13)
+GIVE_AWAY = const(14)  # these two are judged where accounts are carried between gateways
+TAKE_OVER = const(15)
 DEBT = const(16)  # its document is judged where it is journalled
 
 ACCEPTED = const(0)

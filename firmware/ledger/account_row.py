@@ -22,6 +22,7 @@ FLAG_VISIT_ORDERED = const(128)
 FLAG_EMERGENCY = const(256)
 FLAG_EMERGENCY_OVER = const(512)
 FLAG_MOVED_OUT = const(1024)
+FLAG_ELSEWHERE = const(2048)  # the account lives at another gateway: nothing is charged, cut or restored here
 
 
 ROW = Layout(

@@ -7,7 +7,7 @@ spread over many ticks; a second small array keeps them sorted by account for lo
 from array import array
 
 from firmware.base.faults import Broken
-from firmware.ledger.account_row import BOND, ISSUERS, POSITION_SIZE, ROW, ROW_SIZE
+from firmware.ledger.account_row import BOND, DEBT_ISSUER, FLAG_ELSEWHERE, ISSUERS, POSITION_SIZE, ROW, ROW_SIZE
 from firmware.ledger.positions import Positions
 
 # written out: a board keeps such names in flash and finds them by their place there
@@ -85,6 +85,22 @@ class AccountTable:
         """Highest credit number of an issuer, 0 when none was seen."""
         place = self._issuer_place(row, issuer)
         return 0 if place < 0 else self.get(row, NUMBER[place])
+
+    def is_untouched(self, row):
+        """As its first reading left it: nobody has paid or ordered anything, it is not cut, and not elsewhere."""
+        get = self.get
+        return not (get(row, "order") or get(row, "wish") or get(row, "flags") & FLAG_ELSEWHERE or self._issuer_place(row, 0))
+
+    def moved(self, account):
+        """(number of the last move, what was moved from the balance to the debt in all)."""
+        row = self.row_of(account)
+        place = self._issuer_place(row, DEBT_ISSUER)
+        return (0, 0) if place < 0 else (self.get(row, NUMBER[place]), -self.get(row, TOTAL[place]))
+
+    def has_place_for_debt(self, account):
+        """A row has four places for issuers, one of them for the debt."""
+        row = self.row_of(account)
+        return self._issuer_place(row, DEBT_ISSUER) >= 0 or self._issuer_place(row, 0) >= 0
 
     # writing
 

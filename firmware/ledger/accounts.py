@@ -8,9 +8,11 @@ here depends on one.
 
 from firmware.base.crc import crc32
 from firmware.base.port import const
+from firmware.base.rare import Rare
 from firmware.ledger import record_kinds as kinds
 from firmware.ledger.account_row import (
     DEBT_ISSUER,
+    FLAG_ELSEWHERE,
     FLAG_EMERGENCY,
     FLAG_EMERGENCY_OVER,
     FLAG_EXEMPT,
@@ -22,6 +24,7 @@ from firmware.ledger.account_row import (
 )
 from firmware.ledger.account_table import CHARGED, FROM, ISSUER, NUMBER, TOTAL, AccountTable
 
+_carry = Rare("firmware.ledger.carrying", "take")
 CREATED = const(0)  # verdicts on a credit
 EXISTS = const(1)
 CONFLICT = const(2)
@@ -31,6 +34,7 @@ OTHER_TOTAL = const(2)
 TOO_MANY_ISSUERS = const(3)
 FULL = const(4)
 OUT_OF_RANGE = const(5)
+ELSEWHERE = const(6)  # its books are another gateway's, or on their way here
 
 # 10**11 currency units: the sum of four totals and the charges stays far inside 64 bits
 AMOUNT_UCU_MAX = 100_000_000_000_000_000
@@ -125,6 +129,8 @@ class Accounts(AccountTable):
             return CONFLICT, OUT_OF_RANGE
         if abs(amount_ucu) > AMOUNT_UCU_MAX or abs(total_ucu) > AMOUNT_UCU_MAX:
             return CONFLICT, OUT_OF_RANGE
+        if self.get(row, "flags") & FLAG_ELSEWHERE:
+            return CONFLICT, ELSEWHERE
         place = self._issuer_place(row, issuer)
         if place < 0:
             return (CREATED, 0) if self._issuer_place(row, 0) >= 0 else (CONFLICT, TOO_MANY_ISSUERS)
@@ -146,6 +152,9 @@ class Accounts(AccountTable):
             return
         if kind == kinds.DEBT:
             self._on_debt(values, sequence)
+            return
+        if kind == kinds.CARRIED:
+            _carry(self, values, sequence)
             return
         handler = self._handlers[kind] if 0 < kind < len(self._handlers) else None
         if handler is not None:
@@ -275,21 +284,10 @@ class Accounts(AccountTable):
             self.debts.pop(account, None)
             self.unrecovered.pop(account, None)
 
-    def moved(self, account):
-        """(number of the last move, what was moved from the balance to the debt in all)."""
-        row = self.row_of(account)
-        place = self._issuer_place(row, DEBT_ISSUER)
-        return (0, 0) if place < 0 else (self.get(row, NUMBER[place]), -self.get(row, TOTAL[place]))
-
     def debt_ucu(self, account):
         """What is left of the debt of an account."""
         debt = self.debts.get(account)
         return 0 if debt is None else max(0, debt[0] - self.moved(account)[1])
-
-    def has_place_for_debt(self, account):
-        """A row has four places for issuers, one of them for the debt."""
-        row = self.row_of(account)
-        return self._issuer_place(row, DEBT_ISSUER) >= 0 or self._issuer_place(row, 0) >= 0
 
     def _on_charge(self, values, at_s):
         row = self.row_of(values[0])

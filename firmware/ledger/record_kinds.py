@@ -42,6 +42,7 @@ THROUGH = const(32)
 MOVED = const(33)
 DEBT = const(34)
 RECOVERY = const(35)
+CARRIED = const(36)
 
 FIRST_LIFE = const(1)  # EPOCH reasons
 GIVEN_BY_HEAD_END = const(2)
@@ -88,7 +89,8 @@ SUSPECT: what id version state share floor_ucu restore_ucu emergency_ucu due
 THROUGH: account what id version relief_ucu available_ucu counted
 MOVED: account to_account serial order
 DEBT: account owed_ucu share most_ucu order
-RECOVERY: account move issuer number amount_ucu moved_ucu left_ucu available_ucu restore_ucu"""
+RECOVERY: account move issuer number amount_ucu moved_ucu left_ucu available_ucu restore_ucu
+CARRIED: account what order until_s owed_ucu share most_ucu row"""
 
 # kind -> code of its fields (base/records); the place is the kind
 _CODES = (
@@ -128,8 +130,9 @@ _CODES = (
     b"<II6sI",  # MOVED
     b"<IqBqI",  # DEBT
     b"<IIHIqqqqq",
+    b"<IBIIqBq170s",  # CARRIED
 )
-KINDS = const(36)
+KINDS = const(37)
 
 # of some kinds there is a longer form, which says what few accounts need (SPEC 2): its further fields follow
 _LONGER_SEGMENT = b"<I6sBIIIIIHI"
@@ -152,7 +155,7 @@ _CLASSES = (
     b"\1\2\2\2\1\2"  # DECISION (but class_of looks at its verdict), RELAY, SEEN, ORDER, DOCUMENT, FLAGS
     b"\3\1\2\1\3\2"  # BRAKE, CLOCK, READINGS_GAP, EVENT, ACKED, FAULT
     b"\2\2\1\1\1\1"  # EXEMPT, VISIT, LEVEL, MONTH, EMERGENCY, REASON
-    b"\3\2\2\2\2"  # SUSPECT, THROUGH, MOVED, DEBT, RECOVERY
+    b"\3\2\2\2\2\2"  # SUSPECT, THROUGH, MOVED, DEBT, RECOVERY, CARRIED
 )
 
 _RESTORING_VERDICTS = (2, 5)

@@ -1,4 +1,4 @@
-"""The meters of the site file, packed: 26 bytes each instead of half a kilobyte of objects (DESIGN: a heap that never moves its objects).
+"""The meters of the site file, packed: 27 bytes each instead of half a kilobyte of objects (DESIGN: a heap that never moves its objects).
 
 The list is filled while the file is read, in blocks of a few meters, so that no large hole in the heap is needed for it.
 """
@@ -7,7 +7,7 @@ from firmware.base.port import const
 from firmware.base.records import Layout
 
 BLOCK_METERS = const(32)
-_METER = Layout("meter: account serial model password_level password tariff policy flags ratio", b"<I6sBB3sIIBH")
+_METER = Layout("meter: account serial model password_level password tariff policy flags ratio", b"<I6sBB3sIIHH")
 
 
 class MeterSettings:

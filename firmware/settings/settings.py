@@ -27,6 +27,7 @@ BAUDS = (1200, 2400, 4800, 9600, 19200)
 FLAG_PROTECTED = const(1)  # SPEC 4
 FLAG_CARE = const(2)
 FLAG_EXEMPT = const(4)
+FLAG_ELSEWHERE = const(2048)
 LEVELS_MAX = const(99)  # two BCD digits
 ONE_AT_LEAST = ("accounts_max", "cuts_remembered_max", "tariff_versions_max", "policy_versions_max")  # tables made at start
 LIMIT_VALUE_MAX = const(0x7FFFFFFF)
@@ -119,6 +120,7 @@ def _meter(value, path, models):
     meter.flags = FLAG_PROTECTED if fields.take_flag("protected") else 0
     meter.flags |= FLAG_CARE if fields.take_flag("care") else 0
     meter.flags |= FLAG_EXEMPT if fields.take_flag("exempt") else 0
+    meter.flags |= FLAG_ELSEWHERE if fields.has("arrives") and fields.take_flag("arrives") else 0
     meter.ratio = fields.take_int("ratio", 1, RATIO_MAX) if fields.has("ratio") else 1
     fields.finish()
     return meter

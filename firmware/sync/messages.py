@@ -38,6 +38,7 @@ _FLAGS_WITH_END = "flags flags:h until_s:I"
 _REPORT = "report what:C episode:h level:b at_s:i"
 _DEBT = "debt owed_ucu:q share:B most_ucu:q"
 _HELD = "held what:C rate:b register_cwh:i reason:*"
+_CARRIED = "carried what:C row:* until_s:i owed_ucu:q share:b most_ucu:q reason:*"
 _MOVE = "move account:a flags:b reason:*"
 _STAY = "stay nonce:8"
 _STAY_METER = "stay nonce:8 meter:*"
@@ -141,6 +142,15 @@ def decode_move(document):
     if values[1] > _FLAGS_MAX:
         raise WireFault("move.flags: no number from 0 to 7")
     _check_reason(values[2])
+    return tuple(values)
+
+
+def decode_carried(document):
+    """Document of order 15 -> (what, row, until_s, owed_ucu, share, most_ucu, reason)."""
+    values = _take(cbor.decode(document, 0, len(document)), _CARRIED)
+    if type(values[1]) is not bytes:
+        raise WireFault("carried.row: not bytes")
+    _check_reason(values[6])
     return tuple(values)
 
 

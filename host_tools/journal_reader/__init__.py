@@ -4,7 +4,7 @@ It parses single records, NOR region images and exports with plain `struct`, and
 both agree on is the format, not a bug.
 """
 
-from host_tools.journal_reader.account_row import DEBT_ISSUER, ROW_SIZE, AccountRow, pack_row, parse_row
+from host_tools.journal_reader.account_row import DEBT_ISSUER, ROW_SIZE, AccountRow, pack_row, pack_whole_row, parse_row
 from host_tools.journal_reader.chain import ChainReport, chain_after, verify_chain
 from host_tools.journal_reader.record import BadRecord, Record, pack_record, parse_record
 from host_tools.journal_reader.region import JournalImage, Span, StoredReading, parse_region, read_export, read_region
@@ -23,6 +23,7 @@ __all__ = [
     "chain_after",
     "pack_record",
     "pack_row",
+    "pack_whole_row",
     "parse_record",
     "parse_region",
     "parse_row",

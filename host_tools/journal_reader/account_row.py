@@ -24,6 +24,7 @@ FLAG_NAMES = (
     "emergency",
     "emergency repaid",
     "moved out",
+    "elsewhere",
 )
 
 
@@ -105,6 +106,14 @@ def pack_row(row: AccountRow) -> bytes:
     if (row.ratio, row.next_account) != (1, 0):
         return _packed(row, places) + position + struct.pack(_BOND, row.ratio, row.next_account)
     return _packed(row, places) + (position if any(row.position) else b"")
+
+
+def pack_whole_row(row: AccountRow) -> bytes:
+    """LONGEST_ROW_SIZE bytes, with position and bond also where they are usual: as a record CARRIED has it."""
+    data = pack_row(row)
+    if len(data) == LONGEST_ROW_SIZE:
+        return data
+    return data + bytes(LONGER_ROW_SIZE - len(data)) + struct.pack(_BOND, 1, 0)
 
 
 def _packed(row: AccountRow, places: list[int]) -> bytes:

@@ -14,7 +14,7 @@ CREDIT, CREDIT_REFUSED, CHARGE, HELD, EPISODE, NOTICE, DECISION = 7, 8, 9, 10, 1
 RELAY, SEEN, ORDER, DOCUMENT, FLAGS, BRAKE, CLOCK = 14, 15, 16, 17, 18, 19, 20
 READINGS_GAP, EVENT, ACKED, FAULT = 21, 22, 23, 24
 EXEMPT, VISIT, LEVEL, MONTH, EMERGENCY, REASON = 25, 26, 27, 28, 29, 30
-SUSPECT, THROUGH, MOVED, DEBT, RECOVERY = 31, 32, 33, 34, 35
+SUSPECT, THROUGH, MOVED, DEBT, RECOVERY, CARRIED = 31, 32, 33, 34, 35, 36
 
 Value = int | bytes | list[int]
 
@@ -111,6 +111,7 @@ KINDS: dict[int, Kind] = {
             "RECOVERY",
             "account:I move:I issuer:H number:I amount_ucu:q moved_ucu:q left_ucu:q available_ucu:q restore_ucu:q",
         ),
+        _kind(CARRIED, "CARRIED", "account:I what:B order:I until_s:I owed_ucu:q share:B most_ucu:q row:RR"),
         _kind(MONTH, "MONTH", "account:I serial:6s rates:B settled_at_s:I from_cwh:5I"),
     )
 }
@@ -130,7 +131,7 @@ def of_values(name: str, values: dict[str, Value]) -> Kind:
     """The form of a kind in which these values are written."""
     kind = BY_NAME[name]
     row = values.get("row")
-    if isinstance(row, bytes):
+    if isinstance(row, bytes) and kind.number == SNAPSHOT_ROW:
         return LONGEST[SNAPSHOT_ROW] if len(row) > LONGER_ROW_SIZE else LONGER[SNAPSHOT_ROW] if len(row) > ROW_SIZE else kind
     longer = {CHARGE: "day", SEGMENT: "ratio"}.get(kind.number)
     return LONGER[kind.number] if longer is not None and longer in values else kind

@@ -50,6 +50,8 @@ ORDERS = {
     11: "report",
     12: "move out",
     13: "move in",
+    14: "give away",
+    15: "take over",
     16: "debt",
     20: "restore for a payment",
     21: "leave safe mode",
@@ -59,6 +61,8 @@ ORDER_WHAT = {
     10: {1: "held reading released", 2: "held reading rejected", 3: "held reading charged"},
     12: {0: "moved out"},
     13: {0: "somebody else moved in"},
+    14: {0: "given to another gateway"},
+    15: {0: "taken from another gateway"},
 }
 ORDER_REASON = {
     0: "",
@@ -81,6 +85,7 @@ CREDIT_REFUSED = {
     3: "too many issuers",
     4: "full",
     5: "out of range",
+    6: "its books are at another gateway, or on their way here",
 }
 FAULT = {
     0: "none",
@@ -348,6 +353,13 @@ def _moved(r: Record) -> str:
     return f"account {r.account}: meter {meter} is of account {r.number('to_account')} from now on, by order {order}"
 
 
+def _carried(r: Record) -> str:
+    how = {1: "given to another gateway", 2: "taken from another gateway", 3: "taken from the books of the head-end"}
+    row = parse_row(r.octets("row"))
+    at = f"meter {address(row.serial)}, balance {money(row.balance_ucu)}, charged {money(row.total_charged_ucu)}"
+    return f"account {r.account}: {word(how, r.number('what'))} by order {r.number('order')}: {at}"
+
+
 _SENTENCES = {
     kinds.EPOCH: _epoch,
     kinds.BOOT: _boot,
@@ -380,4 +392,5 @@ _SENTENCES = {
     kinds.MONTH: _month,
     kinds.REASON: _reason,
     kinds.MOVED: _moved,
+    kinds.CARRIED: _carried,
 }
