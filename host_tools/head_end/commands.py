@@ -11,11 +11,11 @@ from typing import Any
 
 from host_tools.head_end import documents, fleet_brake, openings, segments, signers
 from host_tools.head_end.amounts import parse_top_up
-from host_tools.head_end.covered import covering
+from host_tools.head_end.covered import Covered, covering
 from host_tools.head_end.database import Database
 from host_tools.head_end.errors import BadInput
 from host_tools.head_end.months import CORRECTIONS
-from host_tools.journal_reader import DEBT_ISSUER
+from host_tools.journal_reader import DEBT_ISSUER, kinds
 from host_tools.journal_reader.words import CONDITIONS, money
 
 ISSUER = 1
@@ -74,12 +74,22 @@ def top_up(db: Database, account_text: str, amount_text: str, reference: str, no
 
 def receipt(db: Database, reference: str) -> Answer:
     """A payment as it stands, with the countersignature that covers its booking."""
-    row = db.row("SELECT c.*, a.gateway_id FROM credits c JOIN accounts a USING (account) WHERE reference = ?", reference)
+    row = db.row("SELECT * FROM credits WHERE reference = ?", reference)
     if row is None:
         raise BadInput("reference", f"{reference} is unknown")
-    covered = None if row["receipt_sequence"] is None else covering(db, int(row["gateway_id"]), int(row["receipt_sequence"]))
+    covered = None if row["receipt_sequence"] is None else _booked(db, row)
     answer = _credit_answer("receipt", row) | {"record": row["receipt_sequence"]}
     return answer | {"countersignature": "not yet" if covered is None else covered.in_words()}
+
+
+def _booked(db: Database, row: sqlite3.Row) -> Covered | None:
+    """By the gateway at which the account lived then: of several records of that number the one that is this credit, or a whole row."""
+    found = db.row(
+        "SELECT gateway_id FROM account_records WHERE account = ? AND sequence = ? ORDER BY kind = ?"
+        " AND json_extract(fields, '$.issuer') = ? AND json_extract(fields, '$.number') >= ? DESC, kind IN (?, ?) DESC, place DESC LIMIT 1",
+        *(row["account"], row["receipt_sequence"], kinds.CREDIT, row["issuer"], row["number"], kinds.SNAPSHOT_ROW, kinds.CARRIED),
+    )
+    return None if found is None else covering(db, int(found["gateway_id"]), int(row["receipt_sequence"]))
 
 
 def check_reference(reference: str) -> None:

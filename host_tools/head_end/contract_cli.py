@@ -4,11 +4,12 @@ import argparse
 from collections.abc import Callable
 from time import time
 
-from host_tools.head_end import commands, held, moves, show
+from host_tools.head_end import commands, held, moves, show, transfers
 from host_tools.head_end.commands import FLAGS
 from host_tools.head_end.database import Database
 from host_tools.head_end.errors import BadInput
 
+TRANSFER_COLUMNS = ("account", "from", "to", "at_s", "state", "reason")
 HELD_COLUMNS = ("account", "gateway", "meter", "why", "held_at_s", "register", "charged to", "shows", "ratio", "state")
 
 
@@ -28,6 +29,12 @@ def add_verbs(verb: Callable[[str, str], argparse.ArgumentParser]) -> None:
     for name in FLAGS:
         into.add_argument("--" + name, action="store_true")
     into.add_argument("--reason", required=True, help="1 to 64 bytes; it stands in the journal")
+    carry = verb("transfer", "Have an account carried to another gateway, with its meter: its settings must have the meter there already.")
+    carry.add_argument("account")
+    carry.add_argument("gateway", help="where it is to live")
+    carry.add_argument("--reason", required=True, help="1 to 64 bytes; it stands in both journals")
+    carry.add_argument("--from-books", action="store_true", help="the gateway that has it is not heard: go on from its records held here")
+    verb("transfers", "List accounts that were to go to another gateway, and how that stands.")
     back = verb("refund", "Pay back from the balance of an account; the same reference twice answers 'exists'.")
     back.add_argument("account")
     back.add_argument("amount", help="at most the balance, or: all")
@@ -53,6 +60,17 @@ def _move_in(db: Database, given: argparse.Namespace) -> int:
     return 0
 
 
+def _transfer(db: Database, given: argparse.Namespace) -> int:
+    answer = transfers.transfer(db, given.account, given.gateway, given.reason, given.from_books, int(time()))
+    show.show_answer(answer, given.json)
+    return 0
+
+
+def _transfers(db: Database, given: argparse.Namespace) -> int:
+    show.show_rows(transfers.listed(db), TRANSFER_COLUMNS, given.json, "transfers")
+    return 0
+
+
 def _refund(db: Database, given: argparse.Namespace) -> int:
     show.show_answer(moves.refund(db, given.account, given.amount, given.reference, int(time())), given.json)
     return 0
@@ -71,4 +89,12 @@ def _held(db: Database, given: argparse.Namespace) -> int:
     return 0
 
 
-COMMANDS = {"held": _held, "move-out": _move_out, "move-in": _move_in, "refund": _refund, "receipt": _receipt}
+COMMANDS = {
+    "held": _held,
+    "move-out": _move_out,
+    "move-in": _move_in,
+    "transfer": _transfer,
+    "transfers": _transfers,
+    "refund": _refund,
+    "receipt": _receipt,
+}

@@ -146,6 +146,8 @@ class Proof:
         elif record.kind == kinds.CREDIT and self._left() > 0:
             amount_ucu = credits.get((record.number("issuer"), record.number("number")), (record.number("amount_ucu"), 0))[0]
             self._paid += [amount_ucu] if amount_ucu > 0 else []
+        elif record.kind == kinds.CARRIED:
+            self._paid.clear()  # what was not looked at when the account left pays off nothing
         elif record.kind == kinds.RECOVERY:
             yield from self._recovery(record)
 

@@ -3,27 +3,35 @@
 The row it gives is the one of SPEC section 4. Reconciliation compares it with what this head-end can prove by itself.
 """
 
+import sqlite3
 from collections.abc import Iterable, Iterator
 
 from host_tools.head_end.database import Database
 from host_tools.journal_reader import DEBT_ISSUER, AccountRow, BadRecord, Record, kinds, parse_record, parse_row
 
+ELSEWHERE = 2048  # SPEC 4, bit 11: the account is on its way, or lives at another gateway
 HELD_FLAG = 16  # SPEC 4, bit 4: HELD records move it, FLAGS records do not
 VISITED, VISIT_ORDERED, EMERGENCY, EMERGENCY_OVER = 64, 128, 256, 512  # of the episode that is open
 REGISTERS = 5  # total and four rates; a record of another one charges nothing that this account has
 DELIVERED = 2
+GIVEN = 1  # CARRIED what
 FIXED_FEE, MINIMUM = 6, 7
 MORE_FOLLOWS = 4  # CHARGE marks: further lines of the same reading
 NO_MINIMUM = 1 << 62  # what a month counts as when the account came in the middle of it
 
 
 def records_of(db: Database, account: int) -> Iterator[Record]:
-    """Records of one account, oldest first; what cannot be read is left out (reconcile names it). An account lives at one gateway."""
-    for row in db.run(
-        "SELECT r.raw FROM records r JOIN accounts a ON a.account = r.account AND a.gateway_id = r.gateway_id"
-        " WHERE r.account = ? ORDER BY r.sequence",
-        account,
-    ):
+    """The books of one account, oldest first, over all gateways that it lived at; what cannot be read is left out (reconcile names it)."""
+    return _readable(db.run("SELECT raw FROM account_records WHERE account = ? ORDER BY place, sequence", account))
+
+
+def records_at(db: Database, account: int, gateway_id: int) -> Iterator[Record]:
+    """What one gateway wrote of an account, whether it is in the books or not."""
+    return _readable(db.run("SELECT raw FROM records WHERE account = ? AND gateway_id = ? ORDER BY sequence", account, gateway_id))
+
+
+def _readable(rows: Iterable[sqlite3.Row]) -> Iterator[Record]:
+    for row in rows:
         try:
             yield parse_record(bytes(row["raw"]))
         except BadRecord:
@@ -36,6 +44,10 @@ def fold(account: int, records: Iterable[Record]) -> AccountRow:
     for record in records:
         if record.kind == kinds.SNAPSHOT_ROW:
             row = parse_row(record.octets("row"))
+        elif record.kind == kinds.CARRIED:
+            row = parse_row(record.octets("row"))
+            row.flags |= ELSEWHERE if record.number("what") == GIVEN else 0
+            row.order = record.number("order")
         else:
             step = _STEPS.get(record.kind)
             if step is not None:

@@ -9,7 +9,7 @@ Trap avoided: a payment for the new account that reached the gateway before the 
 
 import cbor2
 
-from host_tools.head_end import openings
+from host_tools.head_end import openings, stays
 from host_tools.head_end.amounts import parse_top_up
 from host_tools.head_end.commands import ISSUER, Answer, check_reference, known_account, parse_account
 from host_tools.head_end.database import Database
@@ -117,9 +117,9 @@ def _has_meter(db: Database, account: int) -> None:
 
 
 def _nothing_open(db: Database, account: int) -> None:
-    row = db.row(
-        "SELECT number, code FROM orders WHERE account = ? AND code IN (?, ?) AND state = 'pending'", account, MOVE_OUT, MOVE_IN
-    )
+    if stays.on_its_way(db, account):
+        raise BadInput("account", f"{account} is on its way to another gateway")
+    row = db.row("SELECT number FROM orders WHERE account = ? AND code IN (?, ?, 14) AND state = 'pending'", account, MOVE_OUT, MOVE_IN)
     if row is not None:
         raise BadInput("account", f"order {row['number']} about a move of {account} is on its way: wait for its verdict")
 

@@ -5,12 +5,10 @@ late would number payments again from where it stands, and they would be ignored
 counted on from whichever is higher, ours or the gateway's own record.
 """
 
-from collections.abc import Iterable
-
-from host_tools.head_end import gaps
+from host_tools.head_end import gaps, stays
 from host_tools.head_end.database import Database
 from host_tools.head_end.folding import fold, records_of
-from host_tools.journal_reader import Record, kinds
+from host_tools.journal_reader import kinds
 
 TOTAL_MAX_UCU = 10**17  # a gateway takes no higher total
 NUMBER_MAX = 0xFFFFFFFF
@@ -93,20 +91,11 @@ def renumber(db: Database, gateway: str, account: int, issuer: int, number: int,
 
 def accounts_without_beginning(db: Database, gateway_id: int) -> list[int]:
     """Accounts whose records are held neither from sequence 1 on nor from a snapshot behind the last gap."""
-    lost = gaps.kept(db, gateway_id, gaps.RECORDS)
-    if not lost:
+    if not gaps.kept(db, gateway_id, gaps.RECORDS):
         return []
     accounts = [int(row["account"]) for row in db.rows("SELECT account FROM accounts WHERE gateway_id = ? ORDER BY account", gateway_id)]
-    return [account for account in accounts if beginning(records_of(db, account), lost[-1][1]) is None]
-
-
-def beginning(records: Iterable[Record], lost_to: int) -> Record | None:
-    """The record behind lost ones from which an account's books are whole: its first snapshot, or its birth without a meter."""
-    for record in records:
-        if record.sequence > lost_to:
-            if record.kind == kinds.SNAPSHOT_ROW or (record.kind == kinds.SEGMENT and record.octets("serial") == bytes(6)):
-                return record
-    return None
+    found = [(account, stays.whole_books(db, account)) for account in accounts if not stays.on_its_way(db, account)]
+    return [account for account, (records, _, lost) in found if lost and not records]
 
 
 def given_states(db: Database, gateway_id: int) -> list[tuple[int, int]]:

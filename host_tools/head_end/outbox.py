@@ -13,12 +13,13 @@ Trap avoided: a DECISION is a wish; a customer is told what was seen.
 
 import json
 import sqlite3
+from collections.abc import Iterable, Iterator
 
 from host_tools.head_end.database import Database
 from host_tools.head_end.errors import BadInput
 from host_tools.head_end.folding import fold, records_of
 from host_tools.head_end.months import CORRECTIONS
-from host_tools.journal_reader import kinds
+from host_tools.journal_reader import Record, kinds
 from host_tools.journal_reader.words import money, when
 
 AT_ONCE_MAX = 500
@@ -124,9 +125,16 @@ def _receipt(db: Database, row: sqlite3.Row, values: Row) -> int:
     if not isinstance(amount_ucu, int) or amount_ucu <= 0 or reference.startswith(CORRECTIONS):
         return 0
     until = int(row["sequence"])
-    balance_ucu = fold(int(row["account"]), (r for r in records_of(db, int(row["account"])) if r.sequence <= until)).balance_ucu
+    balance_ucu = fold(int(row["account"]), _up_to(records_of(db, int(row["account"])), bytes(row["raw"]))).balance_ucu
     data = {"amount_ucu": amount_ucu, "balance_ucu": balance_ucu, "reference": reference or "-", "record": until}
     return _add(db, row, f"{place[0]}/receipt/{place[1]}.{place[2]}", "receipt", "receipt", data)
+
+
+def _up_to(records: Iterable[Record], raw: bytes) -> Iterator[Record]:
+    for record in records:
+        yield record
+        if record.raw == raw:
+            return
 
 
 def _add(db: Database, row: sqlite3.Row, name: str, what: str, form: str, data: Row) -> int:

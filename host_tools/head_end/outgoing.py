@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
-from host_tools.head_end import fleet_brake, gaps, safe_mode
+from host_tools.head_end import fleet_brake, gaps, safe_mode, stays
 from host_tools.head_end.database import Database
 from host_tools.head_end.heard import Heard
 from host_tools.head_end.messages import countersign, seal, topic
@@ -23,7 +23,7 @@ SAME_RESEND_MS = 2_000  # several messages in flight behind one gap ask for the 
 AT_ONCE_MAX = 64  # messages of one round; the next round is a poll away
 BRAKE_LOOK_MS = 10_000
 NEVER_S = 0xFFFFFFFF
-STATE, TARIFF, POLICY = 8, 5, 6
+STATE, TARIFF, POLICY, GIVE_AWAY, TAKE_OVER = 8, 5, 6, 14, 15
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,7 @@ class Outgoing:
             " AND NOT EXISTS (SELECT 1 FROM safe_modes s WHERE s.gateway_id = g.id AND s.ended_s IS NULL)"
             " AND NOT EXISTS (SELECT 1 FROM moves m JOIN orders o ON o.account = m.account AND o.number = m.number"
             "  AND o.gateway_id = a.gateway_id WHERE m.next_account = c.account AND o.state != 'accepted')"
+            f" AND {stays.LIVES_HERE}"
             " ORDER BY c.at_s, c.account, c.number",
             now_s,
         ):
@@ -114,7 +115,10 @@ class Outgoing:
         for row in self.db.rows(
             "SELECT o.*, g.name AS gateway, g.key, g.online, s.nonce, a.meter FROM orders o JOIN gateways g ON g.id = o.gateway_id"
             " LEFT JOIN accounts a USING (account) LEFT JOIN safe_modes s ON s.gateway_id = g.id AND s.ended_s IS NULL"
-            " WHERE o.state = 'pending' ORDER BY o.id"
+            " WHERE o.state = 'pending' AND (o.account = 0 OR o.code IN (?, ?) OR a.gateway_id = o.gateway_id AND "
+            f"{stays.LIVES_HERE} AND NOT EXISTS (SELECT 1 FROM orders t WHERE t.gateway_id = o.gateway_id AND t.account = o.account"
+            "  AND t.code = ? AND t.state = 'pending' AND t.number < o.number)) ORDER BY o.id",
+            *(GIVE_AWAY, TAKE_OVER, GIVE_AWAY),
         ):
             if row["code"] == fleet_brake.CUT and self.braked:
                 continue

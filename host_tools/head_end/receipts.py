@@ -3,7 +3,7 @@
 Trap avoided: PUBACK and even a gateway's word prove nothing; only the record with its chain ends the resending.
 """
 
-from host_tools.head_end import openings
+from host_tools.head_end import openings, stays, transfers
 from host_tools.head_end.database import Database
 from host_tools.journal_reader import Record, kinds, parse_row
 
@@ -12,11 +12,13 @@ NO_CHANGE = 9
 
 def apply(db: Database, gateway_id: int, gateway: str, record: Record, now_s: int) -> None:
     """Change what `record` answers. Called inside the transaction that stores it."""
+    if record.kind == kinds.CARRIED:
+        transfers.follow(db, gateway_id, gateway, record, now_s)
     if record.kind in (kinds.CREDIT, kinds.CREDIT_REFUSED):
-        _credit(db, gateway, record, now_s)
-    elif record.kind == kinds.SNAPSHOT_ROW:
+        _credit(db, gateway_id, gateway, record, now_s)
+    elif record.kind in (kinds.SNAPSHOT_ROW, kinds.CARRIED):
         row = parse_row(record.octets("row"))
-        for issuer, number, total_ucu in row.issuers:
+        for issuer, number, total_ucu in row.issuers if stays.counts(db, gateway_id, row.account, record.sequence) else ():
             _applied(db, record.sequence, row.account, issuer, number, total_ucu)
             openings.renumber(db, gateway, row.account, issuer, number, total_ucu, now_s)
     elif record.kind == kinds.ORDER:
@@ -31,8 +33,10 @@ def apply(db: Database, gateway_id: int, gateway: str, record: Record, now_s: in
         )
 
 
-def _credit(db: Database, gateway: str, record: Record, now_s: int) -> None:
+def _credit(db: Database, gateway_id: int, gateway: str, record: Record, now_s: int) -> None:
     account, issuer, number = record.number("account"), record.number("issuer"), record.number("number")
+    if not stays.counts(db, gateway_id, account, record.sequence):
+        return  # the account lives elsewhere: there its credits are booked
     ours = db.row("SELECT * FROM credits WHERE account = ? AND issuer = ? AND number = ?", account, issuer, number)
     if ours is None or int(ours["total_ucu"]) != record.number("total_ucu"):
         what = "was not issued here" if ours is None else f"has total {ours['total_ucu']} here"

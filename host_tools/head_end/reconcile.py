@@ -7,12 +7,10 @@ named with its sequence and its exact size.
 
 import sqlite3
 
-from host_tools.head_end import debts, moves, openings, reconcile_gateways, registers
+from host_tools.head_end import debts, moves, openings, reconcile_gateways, registers, stays
 from host_tools.head_end.database import Database
 from host_tools.head_end.folding import fold, records_of
-from host_tools.head_end.gaps import RECORDS, kept
 from host_tools.head_end.months import prove
-from host_tools.head_end.openings import beginning
 from host_tools.head_end.reconcile_charges import FIXED_FEE, MINIMUM, MORE_FOLLOWS, Standing
 from host_tools.head_end.reconcile_readings import COLUMNS, Readings
 from host_tools.head_end.reconcile_result import Result
@@ -52,7 +50,7 @@ class _Account:
         self.opening: dict[int, tuple[int, int]] = {}  # issuer -> (number, total) before these books begin
         known = db.row("SELECT * FROM accounts WHERE account = ?", account)
         assert known is not None
-        self.meter, self.gateway_id = str(known["meter"]), int(known["gateway_id"])
+        self.meter = str(known["meter"])
         self.rollovers: dict[str, int | None] = {self.meter: known["rollover_cwh"]}  # of its meters, None = the model is not known here
         for row in db.rows("SELECT meter, rollover_cwh FROM account_meters WHERE account = ?", account):
             self.rollovers.setdefault(str(row["meter"]), row["rollover_cwh"])
@@ -64,12 +62,11 @@ class _Account:
         self.begun: list[tuple[int, int, str, dict[int, int]]] = []  # (sequence, account, meter, registers)
         self.reason = ""  # of what is written off next
         self.own_tariffs = {int(row["tariff"]) for row in db.rows("SELECT tariff FROM account_tariffs WHERE account = ?", account)}
-        self.readings = Readings(db, account, self.gateway_id)
         self.standing = Standing()
         self.debt = debts.Proof(db, account)
         self.began_s = 0  # when the energy of the next charge began
         self.line = (0, 0, 0)  # the last line of energy: its sequence, its reading, when its energy began
-        self.states = openings.given_states(db, self.gateway_id)
+        self.at = 0  # place of the record that is looked at
         self.credits: dict[tuple[int, int], tuple[int, int]] = {}  # (issuer, number) -> (amount, total), by our own addition
         self.credited: dict[int, tuple[int, int]] = {}  # issuer -> (number, total) by the gateway's records
 
@@ -81,25 +78,30 @@ class _Account:
         self.result.notes.append(f"account {self.result.account}: {sentence}")
 
     def run(self) -> Result:
-        self.records = records = list(records_of(self.db, self.result.account))
-        row = fold(self.result.account, records)
+        row = fold(self.result.account, records_of(self.db, self.result.account))
         self.result.gateway_balance_ucu = row.balance_ucu
-        lost = kept(self.db, self.gateway_id, RECORDS)
+        self.records, place, lost = stays.whole_books(self.db, self.result.account)
+        if lost and not self.records:
+            self.note("no snapshot is held behind the lost records: nothing is checked")
+            return self.result
+        self.gateways = stays.gateways(self.db, self.result.account)[place - 1 :]
+        self._goes_on_at(self.gateways.pop(0)[0])
         if lost:
-            first = beginning(records, lost[-1][1])
-            if first is None:
-                self.note("no snapshot is held behind the lost records: nothing is checked")
-                return self.result
-            self.records = records = [record for record in records if record.sequence >= first.sequence]
-            self._open(first)
+            self._open(self.records[0])
         self.credits = self._credits()
-        for record in records:
+        for at, record in enumerate(self.records):
+            self.at = at
             self._take(record)
         self._totals(row, self.credits)
         self._conserve()
         if self.segment is not None and self.result.segments:
             self.readings.look_beyond(self.segment, self.result.segments[-1], self.began_s)
         return self.result
+
+    def _goes_on_at(self, gateway_id: int) -> None:
+        self.gateway_id = gateway_id
+        self.readings = Readings(self.db, self.result.account, gateway_id)
+        self.states = openings.given_states(self.db, gateway_id)
 
     def _take(self, record: Record) -> None:
         steps = {
@@ -109,6 +111,7 @@ class _Account:
             kinds.HELD: self._write_off,
             kinds.CREDIT: self._credit,
             kinds.SNAPSHOT_ROW: self._snapshot,
+            kinds.CARRIED: self._carried,
         }
         for sentence in self.debt.follow(record, self.credits):
             self.name(record, sentence)
@@ -121,7 +124,7 @@ class _Account:
 
     def _open(self, record: Record) -> None:
         """The books begin with this record: what it says of the time before is taken as it is, and said so."""
-        if record.kind != kinds.SNAPSHOT_ROW:
+        if record.kind not in (kinds.SNAPSHOT_ROW, kinds.CARRIED):
             return
         row = parse_row(record.octets("row"))
         used = _registers(row.rates)
@@ -251,7 +254,7 @@ class _Account:
         if rollover is not None:
             self.segment.rollover = rollover
         else:
-            self.segment.rollover, said = infer(serial, ratio, (later for later in self.records if later.sequence > record.sequence))
+            self.segment.rollover, said = infer(serial, ratio, self.records[self.at + 1 :])
             if said is not None:
                 self.note(said)
             elif before is not None and before.serial == serial:
@@ -353,6 +356,12 @@ class _Account:
             self.name(None, sentence)
         if self.segment is not None and self.segment.serial != bytes(6):
             self.result.segments.append(self.segment.as_json())
+
+    def _carried(self, record: Record) -> None:
+        """The account leaves with this row, or comes with it: what was charged there goes on here, in the same segment."""
+        self._snapshot(record)
+        if self.at and self.gateways and self.gateways[0][1] == record.sequence:
+            self._goes_on_at(self.gateways.pop(0)[0])
 
     def _snapshot(self, record: Record) -> None:
         row = parse_row(record.octets("row"))

@@ -23,16 +23,52 @@ def differences(db: Database) -> list[str]:
         held = reach_of_readings(db, int(gateway["id"]), 0)
         if held < int(gateway["readings_held"]):
             sentences.append(f"readings acknowledged to {gateway['readings_held']}, held to {held}")
-        known = {int(row["account"]) for row in db.rows("SELECT account FROM accounts WHERE gateway_id = ?", gateway["id"])}
-        strange = {record.account for record in records if record.kind in (kinds.CHARGE, kinds.CREDIT) and record.account not in known}
+        strange = {account for account, _ in _outside(db, int(gateway["id"]), records)} - _excused(db, int(gateway["id"]))
         sentences += [f"moves money of account {account}, which is not its own" for account in sorted(strange, key=str)]
         found += [f"gateway {gateway['name']}: {sentence}" for sentence in sentences]
     return found
 
 
-def notes(db: Database) -> list[str]:
-    """What the gateways themselves hold no more, so that nobody can check it."""
+def _outside(db: Database, gateway_id: int, records: list[Record]) -> list[tuple[int | None, Record]]:
+    """Records that move money of an account while it does not live there."""
+    lived: dict[int, list[tuple[int, int]]] = {}
+    for row in db.rows("SELECT account, first, last FROM stays WHERE gateway_id = ?", gateway_id):
+        lived.setdefault(int(row["account"]), []).append((int(row["first"]), int(row["last"])))
     return [
+        (record.account, record)
+        for record in records
+        if record.kind in (kinds.CHARGE, kinds.CREDIT)
+        and not any(first <= record.sequence <= last for first, last in lived.get(record.account or 0, []))
+    ]
+
+
+def _excused(db: Database, gateway_id: int) -> set[int | None]:
+    """Accounts that were taken from it while it was not heard, or that it began as its own before their books came."""
+    rows = db.rows(
+        "SELECT account FROM transfers WHERE from_gateway_id = ? AND from_books UNION SELECT account FROM stays WHERE gateway_id = ?"
+        " AND place > 1",
+        *(gateway_id, gateway_id),
+    )
+    return {int(row["account"]) for row in rows}
+
+
+def void(db: Database) -> list[str]:
+    """What gateways charged and booked for such an account outside of its stay: it is in no books."""
+    found = []
+    moving = "SELECT from_gateway_id FROM transfers UNION SELECT to_gateway_id FROM transfers"
+    for gateway in db.rows(f"SELECT * FROM gateways WHERE id IN ({moving}) ORDER BY name"):
+        count: dict[int | None, int] = {}
+        for account, _ in _outside(db, int(gateway["id"]), _read(db, gateway)[1]):
+            count[account] = count.get(account, 0) + 1
+        for account in sorted(_excused(db, int(gateway["id"])) & set(count), key=str):
+            said = f"{count[account]} charges and credits of account {account} are void, which lived elsewhere then"
+            found.append(f"gateway {gateway['name']}: {said}")
+    return found
+
+
+def notes(db: Database) -> list[str]:
+    """What the gateways themselves hold no more, so that nobody can check it, and what counts nowhere."""
+    return void(db) + [
         f"gateway {row['name']}: {what} {first} to {last} were lost before they were held here"
         for row in db.rows("SELECT id, name FROM gateways ORDER BY name")
         for what in (RECORDS, READINGS)

@@ -100,7 +100,7 @@ def ratio_behind(record: Record, before: int) -> int:
     """The ratio of the account's segment after this record of the account, `before` it was another or the same."""
     if record.kind == kinds.SEGMENT:
         return record.number("ratio") if "ratio" in record.fields else 1
-    return parse_row(record.octets("row")).ratio if record.kind == kinds.SNAPSHOT_ROW else before
+    return parse_row(record.octets("row")).ratio if record.kind in (kinds.SNAPSHOT_ROW, kinds.CARRIED) else before
 
 
 def ended_s(records: Iterable[Record], serial: bytes, behind: int) -> int | None:

@@ -9,10 +9,10 @@ import sqlite3
 
 import cbor2
 
-from host_tools.head_end import debts, openings, visits
+from host_tools.head_end import debts, openings, stays, visits
 from host_tools.head_end.database import Database
 from host_tools.head_end.errors import BadInput
-from host_tools.head_end.folding import fold, records_of
+from host_tools.head_end.folding import ELSEWHERE, fold, records_of
 from host_tools.head_end.outgoing import NEVER_S, STATE
 from host_tools.journal_reader import AccountRow, pack_row
 
@@ -45,13 +45,14 @@ def give(db: Database, gateway: str, now_s: int) -> int:
         epoch = _above(row, "epoch", max(int(row["epoch"]), int(row["given_epoch"])), EPOCHS_AHEAD_MAX) + 1
         first = _above(row, "sequence", max(int(row["sequence"]), int(row["given_first"])), SEQUENCES_AHEAD_MAX) + SEQUENCE_MARGIN + 1
         accounts = [
-            int(found["account"]) for found in db.rows("SELECT account FROM accounts WHERE gateway_id = ? ORDER BY account", gateway_id)
+            int(found["account"])
+            for found in db.rows(f"SELECT account FROM accounts a WHERE gateway_id = ? AND {stays.LIVES_HERE} ORDER BY account", gateway_id)
         ]
         unknown = openings.accounts_without_beginning(db, gateway_id)
         if not row["sequence"] or unknown:
             which = f"the books of {', '.join(map(str, unknown[:5]))} begin behind lost records" if unknown else "no record of it is held"
             raise BadInput("gateway", f"{gateway} can be given no state, {which}: its balances would be wrong")
-        rows = [pack_row(account_row(db, account)) for account in accounts]
+        rows = [pack_row(account_row(db, account)) for account in accounts] + _elsewhere(db, gateway_id)
         groups = [rows[at : at + ROWS_PER_PART] for at in range(0, len(rows), ROWS_PER_PART)] or [[]]
         db.run("UPDATE orders SET state = 'overtaken' WHERE gateway_id = ? AND code = ? AND state = 'pending'", gateway_id, STATE)
         number = openings.last_gateway_order(db, gateway_id)
@@ -91,6 +92,20 @@ def account_row(db: Database, account: int) -> AccountRow:
     row.order = max(row.order, db.number("SELECT max(number) FROM orders WHERE account = ? AND state != 'pending'", account))
     row.seen, row.seen_at_s = 0, 0  # the relay is read, not remembered
     return row
+
+
+def _elsewhere(db: Database, gateway_id: int) -> list[bytes]:
+    """Rows of accounts that lived there, or are on their way there: with none of them the gateway would begin them anew."""
+    rows = []
+    for found in db.rows(
+        "SELECT account FROM accounts a WHERE (gateway_id = ? OR account IN (SELECT account FROM stays WHERE gateway_id = ?))"
+        f" AND NOT (gateway_id = ? AND {stays.LIVES_HERE}) ORDER BY account",
+        *(gateway_id, gateway_id, gateway_id),
+    ):
+        account = int(found["account"])
+        order = "SELECT max(number) FROM orders WHERE account = ? AND gateway_id = ? AND state != 'pending'"
+        rows.append(pack_row(AccountRow(account, flags=ELSEWHERE, order=db.number(order, account, gateway_id))))
+    return rows
 
 
 def _above(row: sqlite3.Row, name: str, held: int, ahead_max: int) -> int:

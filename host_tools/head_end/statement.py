@@ -12,14 +12,13 @@ import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 
+from host_tools.head_end import stays
 from host_tools.head_end.commands import known_account
 from host_tools.head_end.covered import Covered, covering
 from host_tools.head_end.database import Database
 from host_tools.head_end.errors import BadInput
 from host_tools.head_end.folding import fold, records_of
-from host_tools.head_end.gaps import RECORDS, kept
 from host_tools.head_end.months import CORRECTIONS, NO_ENERGY, months, rollovers
-from host_tools.head_end.openings import beginning
 from host_tools.head_end.reconcile_tariffs import Tariffs
 from host_tools.head_end.segments import ROLLOVER, ratio_behind
 from host_tools.journal_reader import DEBT_ISSUER, Record, kinds, parse_row
@@ -86,16 +85,13 @@ def statement(db: Database, account: int, month: str | None = None) -> Statement
     """Each month of the account, or each day of one."""
     if month is not None and not re.fullmatch(r"20[0-9]{2}-(0[1-9]|1[0-2])", month):
         raise BadInput("month", f"must be a month such as 2026-10, got {month!r}")
-    known = known_account(db, account)
-    records = list(records_of(db, account))
-    balance_ucu = fold(account, records).balance_ucu
+    known_account(db, account)
+    balance_ucu = fold(account, records_of(db, account)).balance_ucu
     opening_ucu, notes = 0, []
-    lost = kept(db, int(known["gateway_id"]), RECORDS)
+    records, _, lost = stays.whole_books(db, account)
     if lost:
-        first = beginning(records, lost[-1][1])
-        records = [record for record in records if first is not None and record.sequence >= first.sequence]
-        if first is not None and first.kind == kinds.SNAPSHOT_ROW:
-            opening_ucu = parse_row(first.octets("row")).balance_ucu
+        if records and records[0].kind in (kinds.SNAPSHOT_ROW, kinds.CARRIED):
+            opening_ucu = parse_row(records[0].octets("row")).balance_ucu
         notes.append("records before it are lost: the opening is the gateway's own")
     total = Line(month or "all", opening_ucu)
     lines: list[Line] = []
@@ -122,7 +118,7 @@ def statement(db: Database, account: int, month: str | None = None) -> Statement
         for sentence in closed.notes
         if month is None or closed.name == month
     ]
-    covered = covering(db, int(known["gateway_id"]), records[-1].sequence) if records else None
+    covered = covering(db, stays.gateway_of(db, account), records[-1].sequence) if records else None
     return Statement(account, month, lines, total, balance_ucu, notes, covered)
 
 
@@ -139,7 +135,7 @@ def _days(db: Database, account: int, records: list[Record]) -> list[Line]:
     ratio = 1
     for record in records:
         ratio = ratio_behind(record, ratio)
-        if record.kind == kinds.SNAPSHOT_ROW:
+        if record.kind in (kinds.SNAPSHOT_ROW, kinds.CARRIED):
             for issuer, number, total_ucu in parse_row(record.octets("row")).issuers:
                 before = totals.get(issuer, (0, 0))
                 if number > before[0] and record is not records[0]:  # a signed state brought it

@@ -21,37 +21,38 @@ def why(db: Database, account: int) -> dict[str, object]:
     in lines, with what was refused since and the decisions before."""
     known = known_account(db, account)
     row = db.row(
-        "SELECT raw, received_s FROM records WHERE account = ? AND gateway_id = ? AND (kind IN (?, ?, ?) OR (kind = ? AND"
-        " json_extract(fields, '$.verdict') = 2)) ORDER BY kind = ? DESC, sequence DESC LIMIT 1",
+        "SELECT raw, gateway_id FROM account_records WHERE account = ? AND (kind IN (?, ?, ?, ?) OR (kind = ? AND"
+        " json_extract(fields, '$.verdict') = 2)) ORDER BY kind = ? DESC, place DESC, sequence DESC LIMIT 1",
         account,
-        known["gateway_id"],
         kinds.DECISION,
         kinds.CREDIT_REFUSED,
         kinds.REASON,
+        kinds.CARRIED,
         kinds.ORDER,
         kinds.DECISION,
     )
     if row is None:
         return {"account": account, "found": False, "text": [f"account {account}: no decision and no refusal is held here"]}
-    record = parse_record(bytes(row["raw"]))
+    record, gateway_id = parse_record(bytes(row["raw"])), int(row["gateway_id"])
+    gateway = db.row("SELECT name FROM gateways WHERE id = ?", gateway_id)
     lines = [
-        f"account {account} ({known['name'] or 'no name'}), meter {known['meter']}, gateway {known['gateway']}",
+        f"account {account} ({known['name'] or 'no name'}), meter {known['meter']}, gateway {gateway['name'] if gateway else ''}",
         f"{when(record.at_s)}, clock {words.QUALITY[record.quality]}, record {record.sequence}: " + words.record_in_words(record),
     ]
     answer: dict[str, object] = {"account": account, "found": True, "record": record.as_json()}
     if record.kind == kinds.DECISION:
-        conditions = _conditions(db, record, int(known["gateway_id"]))
+        conditions = _conditions(db, record, gateway_id)
         answer["conditions"] = conditions
         failing = "FAILS" if record.number("verdict") != RESTORE else "ended"  # of a cut; what ended brings supply back
         lines += [f"  {'holds' if c['holds'] else failing}  {c['condition']}: {c['value']}" for c in conditions]
         lines += _order(db, record, account)
-    follow = _what_followed(db, int(known["gateway_id"]), account, record)
+    follow = _what_followed(db, gateway_id, account, record)
     answer["followed"] = [later.as_json() for later in follow]
     lines += [f"  then  {when(later.at_s)}  {words.record_in_words(later)}" for later in follow]
-    covered = covering(db, int(known["gateway_id"]), record.sequence)
+    covered = covering(db, gateway_id, record.sequence)
     answer["countersignature"] = {"found": False} if covered is None else {"found": True, **covered.as_json()}
     lines.append("  not yet countersigned" if covered is None else "  " + covered.in_words())
-    earlier = _earlier(db, int(known["gateway_id"]), account, record)
+    earlier = _earlier(db, gateway_id, account, record)
     answer["earlier"] = [one.as_json() for one in earlier]
     lines += [f"  before that  {when(one.at_s)}, record {one.sequence}: {words.record_in_words(one)}" for one in earlier]
     answer["text"] = lines
@@ -138,7 +139,7 @@ def _order(db: Database, record: Record, account: int) -> list[str]:
 def _what_followed(db: Database, gateway_id: int, account: int, record: Record) -> list[Record]:
     """Relay orders, the status read back, faults, notices, payments, held readings and orders with their reasons since."""
     rows = db.rows(
-        "SELECT raw FROM records WHERE account = ? AND gateway_id = ? AND sequence > ? AND kind IN (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        "SELECT raw FROM records WHERE account = ? AND gateway_id = ? AND sequence > ? AND kind IN (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         " ORDER BY sequence LIMIT 20",
         account,
         gateway_id,
@@ -152,6 +153,7 @@ def _what_followed(db: Database, gateway_id: int, account: int, record: Record) 
         kinds.CREDIT_REFUSED,
         kinds.HELD,
         kinds.REASON,
+        kinds.CARRIED,
     )
     return [parse_record(bytes(row["raw"])) for row in rows]
 
