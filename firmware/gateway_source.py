@@ -11,17 +11,21 @@ class Source:
     def __init__(self, gateway, boot_count, firmware_version):
         outbox = gateway.ledger.outbox
         self.positions = outbox.positions
-        self.journal_from = outbox.journal_from
         self.readings_from = outbox.readings_from
+        self._outbox = outbox
         self._gateway = gateway
         self._boot_count = boot_count
         self._firmware_version = firmware_version
+
+    def journal_from(self, sequence, max_bytes):
+        """What is asked for, but nothing that a given state replaced: the head-end would see a fork in it."""
+        return self._outbox.journal_from(max(sequence, self._outbox.superseded + 1), max_bytes)
 
     def status(self):
         """Fields 2 ... 15; 1, 11 and 13 are the uplink's own."""
         gateway = self._gateway
         ledger = gateway.ledger
-        acked, last, acked_reading, last_reading = self.positions()
+        _, last, acked_reading, last_reading = self.positions()
         at_s, quality = gateway.clock_view.stamp()
         return {
             2: ledger.epoch,
@@ -31,7 +35,7 @@ class Source:
             6: self._firmware_version,
             7: at_s,
             8: quality,
-            9: last - acked,
+            9: last - self._outbox.acked_sequence,  # what a state replaced was acknowledged by nobody
             10: last_reading - acked_reading,
             12: gateway.head_end.standing if ledger.sound else STANDING_CORRUPT,
             14: ledger.readings.dropped,

@@ -56,7 +56,6 @@ class Ledger:
         self._gap_told = 0  # readings up to here are journalled as dropped
         self._last_boot = 0  # boot count of the last life that the journal tells of
         self._given_at = 0  # EPOCH given by the head-end
-        self._superseded = 0  # records up to here belong to a life that its state replaced
 
     # start
 
@@ -315,13 +314,13 @@ class Ledger:
 
     def _on_whole_snapshot(self):
         if self._given_at:
-            self._superseded = max(self._superseded, self._given_at - 1)
+            self.outbox.superseded = max(self.outbox.superseded, self._given_at - 1)
         self._release()
         self._set_reserves()
 
     def _held(self):
         """Records up to here are with the head-end."""
-        return max(self._journalled_ack, self._superseded)
+        return max(self._journalled_ack, self.outbox.superseded)
 
     def _release(self):
         self.journal.released = max(0, min(self._held(), self.snapshot.whole - 1))

@@ -17,10 +17,11 @@ class Outbox:
         self.acked_epoch = 0
         self.acked_sequence = 0
         self.acked_readings = 0
+        self.superseded = 0  # records up to here belong to a life that the head-end's state replaced: it holds others there
 
     def positions(self):
-        """(acked sequence, last sequence, acked reading, last reading); 0 = none yet."""
-        return self.acked_sequence, self._journal.durable_sequence, self.acked_readings, self._readings.last_number
+        """(acked or superseded sequence, last sequence, acked reading, last reading); 0 = none yet."""
+        return max(self.acked_sequence, self.superseded), self._journal.durable_sequence, self.acked_readings, self._readings.last_number
 
     def journal_from(self, sequence, max_bytes):
         """(epoch, first sequence, chain before it, [record bytes, ...]) or None: SPEC 5.1."""

@@ -6,6 +6,7 @@ import os
 from firmware.base import aio
 from firmware.base.faults import Refused, StorageFault
 from firmware.cutoff import supply
+from firmware.gateway_source import Source
 from firmware.ledger import record_kinds as kinds
 from firmware.sync.messages import Ack
 from tests.fake_board import START_S, World, policy
@@ -99,6 +100,27 @@ def test_a_document_that_was_not_kept_when_the_power_went_is_not_told():
             file.write(mark)
         alone(world, lambda world: None)
         eq((told(world, kinds.DOCUMENT), "unsaid" in os.listdir(world.root)), ([], False), mark)
+
+
+def test_what_a_given_state_replaced_is_sent_by_no_life_though_it_is_asked_for():
+    """The head-end holds other records under those numbers: it would see a fork for ever."""
+    world = World()
+
+    def sent(world):
+        source = Source(world.gateway, 1, 1)
+        eq(source.status()[9], world.gateway.ledger.sequence, "an older head-end would be told that it forgot them")
+        return source.positions()[0], [source.journal_from(wanted, 100)[1] for wanted in (1, given[0])]
+
+    given = []
+
+    def first(world):
+        ledger = world.gateway.ledger
+        given.append(ledger.sequence + 1_000)
+        ledger.import_state(2, given[0], [ledger.accounts.row_bytes(0)])
+        eq(sent(world), (given[0] - 1, [given[0]] * 2))
+
+    alone(world, first)
+    alone(world, lambda world: eq(sent(world), (given[0] - 1, [given[0]] * 2)))
 
 
 def _as_json(document):

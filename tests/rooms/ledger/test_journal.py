@@ -291,6 +291,7 @@ def test_the_head_ends_state_replaces_ours_and_pardons_corruption():
     eq((third.accounts.count, third.accounts.row_of(3)), (2, -1))
     step = third.outbox.journal_from(500, 300)
     eq((step[0], step[1], step[2]), (3, 500, ledger.chain))
+    eq([store.outbox.positions()[0] for store in (again, third)], [499, 499], "what it replaced waits for nobody")
     raises(Refused, third.import_state, 3, 900, rows)
     raises(Refused, third.import_state, 4, 900, [b"short"])
 
