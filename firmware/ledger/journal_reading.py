@@ -9,6 +9,8 @@ from firmware.ledger.block import HEADER_SIZE, JOURNAL_MAGIC, header_of
 from firmware.ledger.record import FIRST_CHAIN, HEAD, chain_of, values_of
 from firmware.ledger.scan import BlockScanner
 
+_NO_CURSOR = (-1, 0, 0, (FIRST_CHAIN, 0))  # sequence that stands next at (block, offset), and chain and epoch before it
+
 
 class JournalReading:
     """The reading half of Journal; it uses ring, block_first, lost_epochs, block_at and durable_sequence."""
@@ -46,10 +48,7 @@ class JournalReading:
                 first, chain_before, epoch = at, self._cursor_chain_before, self._cursor_epoch
             records.append(bytes(memoryview(reader.buf)[reader.start : reader.start + reader.length]))
             size += reader.length
-            self._cursor_sequence = at + 1
-            self._cursor_offset = reader.offset + reader.length
-            self._cursor_block = self.ring[self._cursor_place]
-            self._cursor_saved = (self._cursor_chain, self._cursor_epoch)
+            self._put_cursor_behind(at)
             found = self._step()
         return (epoch, first, chain_before, records) if records else None
 
@@ -61,21 +60,50 @@ class JournalReading:
             return FIRST_CHAIN
         if sequence > self.durable_sequence or not self.ring or sequence < self.first_sequence - 1:
             return None
-        self._forget_cursor()
+        if sequence == self._asked[0] - 1:
+            return self._asked[3][0]
+        outbox = self._cursor()
+        chain = self._look_up(sequence)
+        self._cursor_sequence, self._cursor_block, self._cursor_offset, self._cursor_saved = outbox
+        return chain
+
+    def _look_up(self, sequence):
+        """Acknowledgements go forward: from behind the record that was asked for last, where it stands in the same block."""
+        self._cursor_sequence, self._cursor_block, self._cursor_offset, self._cursor_saved = self._asked
         if sequence == self.first_sequence - 1:
+            self._cursor_sequence = -1
             return self._cursor_chain_before if self._walk_to(sequence + 1) else None
-        if self._walk_to(sequence) and HEAD.get(self._reader.buf, self._reader.start, "sequence") == sequence:
-            return chain_of(self._reader.buf, self._reader.start, self._reader.length)
-        return None
+        reader = self._reader if self._walk_to(sequence) else None
+        if reader is None or HEAD.get(reader.buf, reader.start, "sequence") != sequence:
+            return None
+        self._put_cursor_behind(sequence)
+        self._asked = self._cursor()
+        return self._cursor_chain
+
+    def _cursor(self):
+        return (self._cursor_sequence, self._cursor_block, self._cursor_offset, self._cursor_saved)
+
+    def _put_cursor_behind(self, sequence):
+        self._cursor_sequence = sequence + 1
+        self._cursor_offset = self._reader.offset + self._reader.length
+        self._cursor_block = self.ring[self._cursor_place]
+        self._cursor_saved = (self._cursor_chain, self._cursor_epoch)
 
     def _forget_cursor(self):
-        self._cursor_sequence = -1
+        self._cursor_sequence, self._cursor_block, self._cursor_offset, self._cursor_saved = self._asked = _NO_CURSOR
+
+    def _is_near(self, sequence):
+        """True when the cursor stands at that record, or before it in the same block."""
+        if not 0 <= self._cursor_sequence <= sequence or self._cursor_block not in self.ring:
+            return False
+        behind = self.ring.index(self._cursor_block) + 1
+        return self._cursor_sequence == sequence or behind == len(self.ring) or self.block_first[self.ring[behind]] > sequence
 
     def _walk_to(self, sequence):
         """Bring the reader to the first record at or behind `sequence`; False when there is none."""
         if self._reader is None:
             self._reader = BlockScanner(self.region)
-        if self._cursor_sequence == sequence and self._cursor_block in self.ring:
+        if self._is_near(sequence):
             self._cursor_place = self.ring.index(self._cursor_block)
             self._cursor_chain, self._cursor_epoch = self._cursor_saved
             self._reader.begin(self.block_at(self._cursor_block), self._cursor_offset)

@@ -24,6 +24,7 @@ AGREES = const(0)  # compare()
 BEHIND = const(1)  # the head-end holds more than we have
 FORK = const(2)  # same sequence, other history
 UNKNOWN = const(3)  # so old that we no longer hold it
+_SNAPSHOT_BLOCKS_MIN = const(2)  # of the smallest: its first record may end one block, its last begin another
 
 __all__ = ("AGREES", "BEHIND", "FORK", "UNKNOWN", "BOOKS", "CREDIT_CLASS", "ORDINARY", "Ledger")
 
@@ -238,10 +239,13 @@ class Ledger:
         if not self.accounts.complete or not self.accounts.count:
             return False
         journal = self.journal
+        behind = journal.blocks_behind(self.snapshot.whole)
+        if behind < _SNAPSHOT_BLOCKS_MIN:
+            return False
         room = self._snapshot_blocks(self.accounts.count)
         every = (journal.blocks - journal.reserves[ORDINARY] - 2 * room) // 2
         every = max(room, min(every, self._limits.journal_snapshot_blocks))
-        if journal.blocks_behind(self.snapshot.whole) <= every or journal.free_blocks < room:
+        if behind <= every or journal.free_blocks < room:
             return False
         # the last room is for a snapshot that frees blocks: while nothing is acknowledged none does
         return journal.free_blocks > 2 * room or journal.blocks_up_to(self._held()) > journal.blocks_up_to(journal.released)
@@ -255,7 +259,7 @@ class Ledger:
             row_bytes += LONGEST_ROW_SIZE - ROW_SIZE
         elif self.accounts.positions.are_kept():
             row_bytes += POSITION_SIZE
-        return (accounts + 2) * row_bytes // (region.erase_size - self.journal.first_offset - LENGTH_MAX) + 2
+        return (accounts + 2) * row_bytes // (region.erase_size - self.journal.first_offset - LENGTH_MAX) + _SNAPSHOT_BLOCKS_MIN
 
     def _set_reserves(self):
         room = self._snapshot_blocks(self.accounts.count)

@@ -18,27 +18,13 @@ _SPARE = const(0xFFFF)
 _REGISTERS = const(5)
 
 
-def _table():
-    rows = []
-    for high in range(16):
-        crc = high << 12
-        for _ in range(4):
-            crc = (crc << 1 ^ 0x1021 if crc & 0x8000 else crc << 1) & 0xFFFF
-        rows.append(crc)
-    return tuple(rows)
-
-
-_CRC_OF_NIBBLE = _table()
-
-
 def crc16(buf, start, end):
-    """CRC-16/CCITT, start FFFFH, of buf[start:end]."""
+    """CRC-16/CCITT, start FFFFH, of buf[start:end]; a byte at a time, without a table."""
     crc = 0xFFFF
-    table = _CRC_OF_NIBBLE
     for at in range(start, end):
-        byte = buf[at]
-        crc = (crc << 4 & 0xFFFF) ^ table[crc >> 12 ^ byte >> 4]
-        crc = (crc << 4 & 0xFFFF) ^ table[crc >> 12 ^ byte & 15]
+        mixed = crc >> 8 ^ buf[at]
+        mixed ^= mixed >> 4
+        crc = (crc << 8 ^ mixed << 12 ^ mixed << 5 ^ mixed) & 0xFFFF
     return crc
 
 

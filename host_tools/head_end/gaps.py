@@ -58,7 +58,9 @@ def reach_of_readings(db: Database, gateway_id: int, held: int) -> int:
     """The same from `held` on; changes nothing."""
     dropped = [
         (int(gap.get("first", 0)), int(gap.get("last", 0)))
-        for row in db.rows("SELECT fields FROM records WHERE kind = ? AND gateway_id = ?", kinds.READINGS_GAP, gateway_id)
+        for row in db.rows(
+            "SELECT fields FROM records INDEXED BY records_by_kind WHERE kind = ? AND gateway_id = ?", kinds.READINGS_GAP, gateway_id
+        )
         for gap in [json.loads(row["fields"])]
     ]
     passed_over = dropped + kept(db, gateway_id, READINGS)
@@ -77,10 +79,11 @@ def reach_of_readings(db: Database, gateway_id: int, held: int) -> int:
 
 def acknowledged_readings(db: Database, gateway_id: int) -> int:
     """How many readings some head-end once acknowledged, by the gateway's own authenticated records."""
-    highest = 0
-    for row in db.rows(
-        "SELECT kind, fields FROM records WHERE gateway_id = ? AND kind IN (?, ?)", gateway_id, kinds.ACKED, kinds.SNAPSHOT_BEGIN
-    ):
-        name = "readings" if row["kind"] == kinds.ACKED else "acked_readings"
-        highest = max(highest, int(json.loads(row["fields"]).get(name, 0)))
-    return highest
+    return max(
+        db.number(
+            f"SELECT max(json_extract(fields, '$.{name}')) FROM records INDEXED BY records_by_kind WHERE kind = ? AND gateway_id = ?",
+            kind,
+            gateway_id,
+        )
+        for kind, name in ((kinds.ACKED, "readings"), (kinds.SNAPSHOT_BEGIN, "acked_readings"))
+    )

@@ -62,16 +62,13 @@ class Writer:
 
     def head(self, major, argument):
         """The first bytes of an item, shortest form. `argument` is 0 .. 2**64 - 1."""
-        size = _head_size(argument)
-        pos = self._take(size)
-        if size == 1:
-            self.buf[pos] = major << 5 | argument
+        if argument < 24:
+            self.buf[self._take(1)] = major << 5 | argument
             return
-        # 1, 2, 4 or 8 bytes follow: 24, 25, 26 or 27 says which
-        self.buf[pos] = major << 5 | (24 if size == 2 else 25 if size == 3 else 26 if size == 5 else 27)
-        for place in range(pos + size - 1, pos, -1):
-            self.buf[place] = argument & 0xFF
-            argument >>= 8
+        size = _head_size(argument) - 1  # 1, 2, 4 or 8 bytes follow: 24, 25, 26 or 27 says which
+        pos = self._take(1 + size)
+        self.buf[pos] = major << 5 | (24 if size == 1 else 25 if size == 2 else 26 if size == 4 else 27)
+        self.buf[pos + 1 : pos + 1 + size] = argument.to_bytes(size, "big")
 
     def int(self, value):
         if value < 0:
@@ -117,7 +114,7 @@ class Writer:
                 self.value(item)
         elif kind is dict:
             self.map(len(value))
-            for key in sorted(value, key=encode):
+            for key in sorted(value, key=_place):
                 if type(key) is not int and type(key) is not str:
                     raise Broken("cbor: key is neither integer nor text: " + repr(key))
                 self.value(key)
@@ -240,6 +237,11 @@ def check_utf8(view, start, end):
         if point < lowest or point > 0x10FFFF or 0xD800 <= point < 0xE000:
             raise WireFault("cbor: bad utf-8")
         pos += follow
+
+
+def _place(key):
+    """What keys are sorted by: their bytes; those of numbers from 0 on lie in the order of the numbers, before all others."""
+    return (0, key) if type(key) is int and key >= 0 else (1, encode(key))
 
 
 def _simple(argument):
