@@ -112,6 +112,27 @@ def test_the_outbox_reads_every_record_once_from_any_sequence():
     cases(UNITS, check)
 
 
+def test_a_chain_asked_for_between_leaves_the_outbox_its_place():
+    def check(unit):
+        region, ledger = fresh(unit)
+        for number in range(1, 60):
+            pay(ledger, 1, number)
+        everything = drain(ledger)
+        # the chain before each record, each found by a walk of its own
+        before = {sequence: make(region).outbox.journal_from(sequence, 1)[2] for sequence in range(2, ledger.sequence + 1)}
+        journal, at = ledger.journal, 1
+        while at <= ledger.sequence:
+            _, first, _, records = ledger.outbox.journal_from(at, 200)
+            eq(records, everything[at - 1 : at - 1 + len(records)])
+            for asked in (max(1, first - 2), first, first, 1, min(first + 7, ledger.sequence - 1)):  # on, again, back and ahead
+                eq(journal.chain_at(asked), before[asked + 1])
+            at = first + len(records)
+        pay(ledger, 1, 60)
+        eq(journal.chain_at(ledger.sequence - 1), make(region).outbox.journal_from(ledger.sequence, 1)[2])
+
+    cases(UNITS, check)
+
+
 def test_a_torn_tail_is_sealed_and_its_sequence_goes_to_the_next_valid_record():
     def check(unit):
         region, ledger = fresh(unit)
