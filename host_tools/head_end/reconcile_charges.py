@@ -16,6 +16,7 @@ SEGMENT_CLOSED, FIXED_FEE, MINIMUM = 5, 6, 7
 ESTIMATED, MORE_FOLLOWS = 1, 4
 NO_MINIMUM = 1 << 62
 DAY = timedelta(days=1)
+FEE_DAYS_MAX = 366  # no gateway asks for fees of more than a year at once (SPEC, section 4)
 
 
 class Standing:
@@ -57,7 +58,7 @@ class Standing:
         found = []
         if rules.local(min(began_s, at_s)).date() != day:
             found.append(f"the charge is of {day}, its energy began on {rules.local(min(began_s, at_s)).date()}")
-        found += self._unpaid(rules, day)
+        found += self._unpaid(record, rules, day)
         band, said = self._band(record, rules, (began_s, at_s), digits)
         step, more = self._step(record, rules, day, digits, ratio)
         found += said + more + self._month(record, rules, day)
@@ -128,7 +129,7 @@ class Standing:
             if not ours:
                 found.append(f"a minimum was charged on {day}, none is due")
         else:
-            ours, found = fee_ucu, self._unpaid(rules, day)
+            ours, found = fee_ucu, self._unpaid(record, rules, day)
             if self.open_day is not None and day < self.open_day:
                 ours, found = 0, [f"the fee of {day} comes again"]
         if ours and record.number("amount_ucu") != ours:
@@ -145,25 +146,33 @@ class Standing:
         charged_ucu = self.month_ucu if self.month == rules.month_of(day) else 0
         return max(0, rules.minimum_ucu() - charged_ucu - fee_ucu)
 
-    def _unpaid(self, rules: Rules, day: date) -> list[str]:
-        """The days before this one must be closed: their fees charged."""
-        open_day = self.open_day
-        if open_day is None or open_day >= day or not rules.fee_ucu(open_day) or rules.tariff.effective > open_day.isoformat():
+    def _unpaid(self, record: Record, rules: Rules, day: date) -> list[str]:
+        """The days before this one must be closed: their fees charged, of a year back from the reading at most."""
+        if self.open_day is None:
             return []
-        return [f"no fee was charged for {open_day}"]
+        missed = max(self.open_day, _oldest_asked(record, rules))
+        if missed >= day or not rules.fee_ucu(missed) or rules.tariff.effective > missed.isoformat():
+            return []
+        return [f"no fee was charged for {missed}"]
 
     def _month(self, record: Record, rules: Rules, day: date) -> list[str]:
         """Add the charge to its billing month."""
         month, found = rules.month_of(day), []
         if self.month is None or month > self.month:
             short_ucu = rules.minimum_ucu() - self.month_ucu
-            if self._whole and self.month is not None and short_ucu > 0 and rules.tariff.effective < month.isoformat():
+            asked = self.month is not None and rules.next_month(self.month) > _oldest_asked(record, rules)
+            if asked and self._whole and self.month is not None and short_ucu > 0 and rules.tariff.effective < month.isoformat():
                 found.append(f"the month that ended before {month} came short of its minimum by {money(short_ucu)}")
             self._whole = self.month is not None or day == month
             self.month, self.month_ucu = month, 0
         self.month_ucu += record.number("amount_ucu")
         told = _day(record.number("month_day"))
         return found if told == month else [*found, f"the billing month began on {told}, by the tariff on {month}"]
+
+
+def _oldest_asked(record: Record, rules: Rules) -> date:
+    """The first day of which a fee or a minimum is asked with this reading."""
+    return rules.local(record.number("reading_at_s")).date() - FEE_DAYS_MAX * DAY
 
 
 def _day(number: int) -> date:

@@ -141,6 +141,21 @@ def test_versions_that_change_in_the_middle_of_periods_are_computed_the_same(tmp
     assert differences(tmp_path, raws, *documents) == []
 
 
+@pytest.mark.parametrize("name", ("fee", "short_months", "minimum"))
+def test_fees_and_minimums_of_more_than_a_year_are_asked_by_neither(name: str, tmp_path: Path) -> None:
+    """A clock that was years ahead, or a meter that was away for two."""
+    world = World()
+    give(world, TARIFFS[name])
+    live(world, [(0, 1_000), (30, 1_100), (24 * 800, 1_200), (24 * 800 + 1, 1_201)], 0)
+    raws = records(world)
+    asked = [record for record in map(parse_record, raws) if record.name == "CHARGE" and record.number("cause") in (6, 7)]
+    assert (300 if name != "minimum" else 10) <= len(asked) <= 366 + 15
+    assert differences(tmp_path, raws, TARIFFS[name]) == []
+    fee = [record.raw for record in asked if record.number("cause") == 6][20:21]
+    said = differences(tmp_path, [raw for raw in raws if raw not in fee], TARIFFS[name])
+    assert not fee or any("no fee was charged for" in sentence for sentence in said), "within the year each day is asked for"
+
+
 def changed(record: Record, **fields: Any) -> bytes:
     return pack_record(record.name, record.sequence, record.at_s, record.quality, 1, bytes(8), **{**record.fields, **fields})
 
