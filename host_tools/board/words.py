@@ -22,6 +22,7 @@ FLAGS = {
     8: "emergency",
     9: "emergency repaid",
     10: "moved out",
+    11: "elsewhere",
 }
 VERDICT_NOW = {
     0: "nothing is to be done",

@@ -324,6 +324,15 @@ def add_account(
     return {"answer": "created", "account": account}
 
 
+def _elsewhere(db: Database, gateway: str, meter: documents.SiteMeter) -> bool:
+    """An account of another gateway, which is to come here or has left from here: `transfer` says where it lives."""
+    known = db.row("SELECT g.name FROM accounts a JOIN gateways g ON g.id = a.gateway_id WHERE account = ?", meter.account)
+    if known is None or known["name"] == gateway:
+        return False
+    here = db.row("SELECT 1 FROM stays s JOIN gateways g ON g.id = s.gateway_id WHERE account = ? AND g.name = ?", meter.account, gateway)
+    return meter.arrives or here is not None
+
+
 def import_site(db: Database, path: str, key_path: str, models: Path = segments.MODELS) -> Answer:
     """Gateway and accounts of a gateway's own settings file; all or nothing. `models`: folder of the meter models it names."""
     site: documents.Site = documents.check(documents.Site, documents.read_json(path))
@@ -349,6 +358,7 @@ def import_site(db: Database, path: str, key_path: str, models: Path = segments.
                 meter.ratio,
             )
             for meter in site.meters
+            if not _elsewhere(db, site.gateway, meter)
         ]
     created = sum(answer["answer"] == "created" for answer in answers)
     return {
@@ -356,5 +366,6 @@ def import_site(db: Database, path: str, key_path: str, models: Path = segments.
         "gateway": site.gateway,
         "accounts": len(answers),
         "accounts_created": created,
+        "accounts_elsewhere": [meter.account for meter in site.meters if _elsewhere(db, site.gateway, meter)],
         "models_unknown": sorted(name for name, rollover_kwh in rollovers.items() if rollover_kwh is None),
     }

@@ -177,6 +177,7 @@ class SiteMeter(_Open):
     protected: StrictBool = False
     care: StrictBool = False
     exempt: StrictBool = False
+    arrives: StrictBool = False
     name: StrictStr = ""
     ratio: Annotated[StrictInt, Field(ge=1, le=RATIO_MAX)] = 1
 

@@ -22,6 +22,7 @@ from host_tools.journal_reader.words import energy, money
 MOVE_OUT, MOVE_IN = 12, 13
 MOVED_OUT = 1024  # flag of the account row
 Registers = dict[int, int]
+At = tuple[int, int]  # gateway, sequence
 
 
 def move_out(db: Database, account_text: str, reason: str, now_s: int) -> Answer:
@@ -124,12 +125,12 @@ def _nothing_open(db: Database, account: int) -> None:
         raise BadInput("account", f"order {row['number']} about a move of {account} is on its way: wait for its verdict")
 
 
-def prove(handed: list[tuple[int, int, str, Registers]], begun: list[tuple[int, int, str, Registers]]) -> list[str]:
-    """What does not fit: (sequence of MOVED, account that moved in, meter, registers charged last) against (sequence of SEGMENT,
+def prove(handed: list[tuple[At, int, str, Registers]], begun: list[tuple[At, int, str, Registers]]) -> list[str]:
+    """What does not fit: (gateway and sequence of MOVED, account that moved in, meter, registers charged last) against (those of SEGMENT,
     account, meter, registers)."""
     found = []
-    for sequence, new, meter, reached in handed:
-        starts = [start for at, account, on, start in begun if account == new and on == meter and at < sequence]
+    for (gateway, sequence), new, meter, reached in handed:
+        starts = [start for at, account, on, start in begun if account == new and on == meter and (gateway, 0) <= at < (gateway, sequence)]
         if not starts:
             found.append(f"account {new}: sequence {sequence}: it has the meter {meter}, and no segment begins")
         for rate, register in reached.items() if starts else ():

@@ -110,11 +110,19 @@ def _supply(db: Database, gateway: str, row: sqlite3.Row, seen: int) -> int:
         return _add(db, row, f"{about}stop/{decisions[0]['sequence']}", "stop", form, {"available_ucu": last["available_ucu"]})
     if seen in (CLOSED, ARMED) and last["verdict"] != CUT:
         cut = next((one["sequence"] for one in decisions if json.loads(one["fields"])["verdict"] == CUT), None)
-        if db.row("SELECT 1 FROM outbox WHERE name = ?", f"{about}stop/{cut}") is None:
+        told = f"{about}stop/{cut}" if cut is not None else _told_elsewhere(db, row)
+        if db.row("SELECT 1 FROM outbox WHERE name = ?", told) is None:
             return 0
         form = "restore_button" if seen == ARMED else "restore"
-        return _add(db, row, f"{about}restore/{cut}", "restore", form, {})
+        return _add(db, row, told.replace("/stop/", "/restore/"), "restore", form, {})
     return 0
+
+
+def _told_elsewhere(db: Database, row: sqlite3.Row) -> str:
+    """The stop that its customer was told of before the account came from another gateway."""
+    sql = "SELECT name FROM outbox WHERE account = ? AND what = 'stop' AND gateway_id != ? ORDER BY id DESC LIMIT 1"
+    found = db.row(sql, row["account"], row["gateway_id"])
+    return "" if found is None else str(found["name"])
 
 
 def _receipt(db: Database, row: sqlite3.Row, values: Row) -> int:

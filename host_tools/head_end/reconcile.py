@@ -58,8 +58,8 @@ class _Account:
             (str(row["meter"]), int(row["ratio"])) for row in db.rows("SELECT meter, ratio FROM account_ratios WHERE account = ?", account)
         }
         self.records: list[Record] = []
-        self.handed: list[tuple[int, int, str, dict[int, int]]] = []  # (sequence, to whom, meter, registers charged last)
-        self.begun: list[tuple[int, int, str, dict[int, int]]] = []  # (sequence, account, meter, registers)
+        self.handed: list[tuple[moves.At, int, str, dict[int, int]]] = []  # (place, to whom, meter, registers charged last)
+        self.begun: list[tuple[moves.At, int, str, dict[int, int]]] = []  # (place, account, meter, registers)
         self.reason = ""  # of what is written off next
         self.own_tariffs = {int(row["tariff"]) for row in db.rows("SELECT tariff FROM account_tariffs WHERE account = ?", account)}
         self.standing = Standing()
@@ -239,7 +239,7 @@ class _Account:
         """The meter is another account's from now on."""
         self._conserve()
         reached = dict(self.segment.reached) if self.segment else {}
-        self.handed.append((record.sequence, record.number("to_account"), address(record.octets("serial")), reached))
+        self.handed.append(((self.gateway_id, record.sequence), record.number("to_account"), address(record.octets("serial")), reached))
         self.segment = None
 
     def _begin(self, record: Record, serial: bytes, start: dict[int, int], ratio: int, since_s: int) -> None:
@@ -247,7 +247,7 @@ class _Account:
         until_s = ended_s(self.records, serial, record.sequence)
         before, self.segment = self.segment, Segment(serial, since_s, start, ratio=ratio, until_s=until_s)
         known = sorted(ratio for meter, ratio in self.ratios if meter == address(serial))
-        self.begun.append((record.sequence, self.result.account, address(serial), start))
+        self.begun.append(((self.gateway_id, record.sequence), self.result.account, address(serial), start))
         if known and ratio not in known:
             self.name(record, f"meter {address(serial)} is charged with ratio {ratio}, the account has {', '.join(map(str, known))}")
         rollover = self.rollovers.get(address(serial))

@@ -4,8 +4,9 @@ import sqlite3
 
 import pytest
 
-from host_tools.head_end import commands, state, stays
+from host_tools.head_end import commands, outbox, state, stays
 from host_tools.head_end.database import MIGRATIONS, Database
+from host_tools.head_end.errors import BadInput
 from host_tools.head_end.folding import fold, records_of
 from host_tools.head_end.reconcile import reconcile
 from host_tools.head_end.reconcile_gateways import notes
@@ -28,11 +29,15 @@ def balance(pair: Pair) -> int:
 
 
 def test_one_gateway_gives_then_the_other_takes_and_the_books_of_both_add_up(pair, capsys):
+    pair.a.append("EPISODE", account=1001, episode=1, open=1, available_ucu=0)
+    pair.a.append("NOTICE", account=1001, episode=1, level=2, channel=1, outcome=2, available_ucu=0, restore_ucu=0)
+    pair.tell(pair.a)
     assert pair.transfer() == 0
     assert pair.order(pair.b, TAKE) is None, "not before the other has given"
     pair.give(pair.a)
     document = pair.take(pair.b)
     row = parse_row(document[2])
+    assert (row.notice_level, row.notice_at_s) == (0, 0), "what was said there is no notice here"
     assert (document[1], row.balance_ucu, row.charged_cwh[0], row.issuers) == (2, 10_000_000 - CHARGED, 100_501, [(1, 2, 10_000_000)])
     pair.b.charge(100_501, 100_600)
     pair.tell(pair.b)
@@ -230,6 +235,20 @@ def test_a_gateway_whose_settings_do_not_wait_gets_nothing(books, capsys):
     assert pair.transfer("gw-002", "--from-books") == 2
 
 
+def test_settings_that_name_an_account_of_another_gateway_are_imported(pair, tmp_path):
+    meter = {"account": 1001, "address": "000000000001", "tariff": 1, "policy": 1}
+    (tmp_path / "key").write_text(pair.b.key.hex())
+    for name, gateway, more in (("wrong", "gw-002", {}), ("b", "gw-002", {"arrives": True}), ("a", "gw-001", {})):
+        pair.books.file(f"{name}.json", {"gateway": gateway, "meters": [{**meter, **more}]})
+    arguments = (str(tmp_path / "wrong.json"), str(tmp_path / "key"))
+    with pytest.raises(BadInput, match="another gateway"):
+        commands.import_site(pair.db, *arguments)
+    assert commands.import_site(pair.db, str(tmp_path / "b.json"), str(tmp_path / "key"))["accounts_elsewhere"] == [1001]
+    pair.whole_way()
+    (tmp_path / "key").write_text(pair.a.key.hex())
+    assert commands.import_site(pair.db, str(tmp_path / "a.json"), str(tmp_path / "key"))["accounts_elsewhere"] == [1001]
+
+
 def test_an_older_database_learns_where_its_accounts_live(tmp_path):
     path = tmp_path / "old.db"
     old = sqlite3.connect(path)
@@ -267,3 +286,19 @@ def test_a_database_of_the_day_before_is_told_where_the_account_went(pair, capsy
     assert pair.transfer() == 0
     assert (stays.gateway_of(pair.db, 1001), stays.on_its_way(pair.db, 1001)) == (2, False)
     assert balance(pair) == 10_000_000 - CHARGED
+
+
+def test_who_was_told_of_the_stop_there_is_told_of_the_light_here(pair):
+    names = "failed available_ucu floor_ucu register_cwh reading_at_s policy policy_version tariff tariff_version order episode"
+    decision = dict.fromkeys([*names.split(), "notice_at_s"], 0)
+    pair.a.append("DECISION", account=1001, verdict=1, reason=1, **decision)
+    pair.a.append("SEEN", account=1001, seen=2, status_word=16)
+    pair.tell(pair.a)
+    outbox.make(pair.db, NOW_S)
+    pair.whole_way()
+    pair.b.append("DECISION", account=1001, verdict=2, reason=5, **decision)
+    pair.b.append("SEEN", account=1001, seen=1, status_word=0)
+    pair.tell(pair.b)
+    outbox.make(pair.db, NOW_S)
+    outbox.make(pair.db, NOW_S)
+    assert [row["what"] for row in pair.db.rows("SELECT what FROM outbox WHERE what != 'receipt' ORDER BY id")] == ["stop", "restore"]
