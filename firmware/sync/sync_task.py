@@ -127,11 +127,15 @@ class Sync:
         more = self._sender.fill(now_ms)
         if self._opened_ms is not None and ticks.diff(now_ms, self._opened_ms) >= STABLE_MS:
             self._back_off.reset()
-        self._output.set()
+        self._wake_writer()
         if more:
             return 0
         wait_ms = min(self._session.wait_ms(now_ms), BEAT_MS)
         return min(wait_ms, self._sender.wait_ms(now_ms)) if self.connected else wait_ms
+
+    def _wake_writer(self):
+        if self._session.output() is not None:
+            self._output.set()
 
     async def _wait(self, event, timeout_ms):
         if timeout_ms <= 0:
@@ -173,7 +177,7 @@ class Sync:
         while at < filled:
             at = self._session.feed(self._buf, at, filled, aio.now_ms())
             self._take_events()
-            self._output.set()  # SUBSCRIBE, PUBACK and resends come without an event
+            self._wake_writer()  # SUBSCRIBE, PUBACK and resends come without an event
             await aio.sleep_ms(0)
         self._take_events()
 
