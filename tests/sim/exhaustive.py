@@ -61,9 +61,7 @@ class Board:
 
     def __init__(self, root: str) -> None:
         self.root = root
-        self.clock = self
-        self.watchdog = self
-        self.console = self
+        self.clock = self.watchdog = self.console = self
         self.flash: Flash | None = None
         self.journal_bytes = 0
 

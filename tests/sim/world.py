@@ -24,7 +24,7 @@ from firmware.main import Firmware, Site
 from firmware.meter_bus import bus_task
 from firmware.sync import sync_task
 from host_tools.head_end import commands, registers
-from host_tools.journal_reader import read_region
+from host_tools.journal_reader import parse_region
 from host_tools.simulators.config import MeterCfg
 from tests.sim.board import TICKS_MASK, Board, CountingSlots, Rtc
 from tests.sim.boards import Boards
@@ -249,9 +249,8 @@ class World:
         self._booted_ms = self.loop.now_ms
         if self.boots > 1:
             self._start_ticks = stream(self.options.seed, f"ticks {self.boots}").choice((0, 2**30 - 100_000, self.options.start_ticks_ms))
-        path = self.folder / "region.bin"
-        path.write_bytes(self.flash.image)
-        self.judge.on_boot(read_region(path, self.flash.erase_size, self.flash.program_unit, self.flash.journal_bytes))
+        flash = self.flash
+        self.judge.on_boot(parse_region(bytes(flash.image), flash.erase_size, flash.program_unit, flash.journal_bytes))
         self.note(f"boot {self.boots}")
         board = Board(self)
         try:
