@@ -255,7 +255,8 @@ class Billing:
         since_s = at_s = accounts.get(row, "charged_at_s")
         registers = None
         if since_s:  # what a board read before it was given its state may be of another meter
-            registers, at_s = closing_reading(self._ledger.readings, accounts.account(row), max(since_s, accounts.given_at_s + 1))
+            oldest_s = max(since_s, accounts.given_at_s + 1)
+            registers, at_s = closing_reading(self._ledger.readings, accounts.account(row), oldest_s, self._ledger.now_s())
             at_s = since_s if registers is None else at_s
         first, last = billed_registers(accounts.get(row, "rates"))
         charged_cwh = [(rate, accounts.charged_cwh(row, rate)) for rate in range(first, last + 1)]

@@ -6,7 +6,7 @@ registers. What the old meter passed after its last reading nobody here can know
 comes as a correction. Where only the ratio changes the next segment begins at that very register: what passes then is of the new ratio.
 
 Traps avoided: the new meter's readings bear the same account, so those before its segment begins are held; a reading older
-than the last charge may be of the meter before the old one.
+than the last charge may be of the meter before the old one, and so may all before it in the ring, whatever a wrong clock dated them.
 """
 
 from firmware.base.port import const
@@ -19,15 +19,18 @@ WINDOWS_MAX = const(64)
 BYTES_MAX = const(56 * 32)
 
 
-def closing_reading(ring, account, since_s):
-    """(registers, at_s) of the last believed reading of this account that is no older than `since_s`; (None, since_s) without."""
+def closing_reading(ring, account, since_s, now_s):
+    """(registers, at_s) of the last believed reading of this account; (None, since_s) when it is older than `since_s`, or of a
+    day that is still to come though `since_s` is not."""
     first = ring.last_number - WINDOW + 1
     for _ in range(WINDOWS_MAX):
         found = None
         for entry in ring.read_from(max(first, 1), BYTES_MAX, _all_rates):
-            if entry[1] == account and entry[2] >= since_s and not entry[4] & MARK_HELD:
+            if entry[1] == account and entry[2] and not entry[4] & MARK_HELD:
                 found = (entry[5], entry[2])
         if found is not None:
+            if found[1] < since_s or found[1] > now_s >= since_s:
+                break
             return found
         if first <= ring.oldest_number:
             break

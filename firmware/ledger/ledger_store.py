@@ -138,6 +138,10 @@ class Ledger:
 
     # writing
 
+    def now_s(self):
+        """Wall time of a record that were written now; 0 = unknown."""
+        return self._clock_fn()[0]
+
     def may_record(self, klass):
         """True when records of this class may take space; ask before a chain of records that belong together."""
         return self.journal.may_append(klass)

@@ -79,6 +79,32 @@ def test_a_meter_replaced_twice_is_not_closed_by_a_reading_of_the_first():
     eq(closing(world), [(0, 1_000, 1_100, 0), (0, 500, 500, ESTIMATED)])
 
 
+def test_a_reading_of_the_first_meter_that_a_wrong_clock_dated_closes_no_other():
+    """Ahead of its readings of a right clock, or its last one."""
+    for ends_right in (True, False):
+        world = World()
+
+        def first(world, ends_right=ends_right):
+            read(world, START_S, [1_000])
+            read(world, START_S + 400 * DAY_S, [1_010])
+            if ends_right:
+                read(world, START_S + 900, [1_020])
+            world.rtc.at_s = START_S + 3_600
+
+        alone(world, first)
+        swap_meter(world)
+
+        def second(world):
+            world.gateway.ledger.add_reading = lambda *values: None  # lost with the power
+            read(world, START_S + 7_200, [500])
+
+        alone(world, second)
+        world.meters[0] = FakeMeter(b"\x78\x00\x00\x00\x00\x21")
+        world.write_again()
+        alone(world, lambda world: read(world, START_S + 9_000, [0]))
+        eq(closing(world)[-1], (0, 500, 500, ESTIMATED), ends_right)
+
+
 def test_the_first_meter_of_an_account_is_not_worth_its_whole_life_while_there_is_no_room_to_bind_it():
     world = World()
 
