@@ -35,7 +35,7 @@ CREDITS = (  # number, amount, total
 POWER_W = 60_000
 RECOVERY_MS = 25_000  # of virtual time: a cut that was under way is finished or withdrawn long before
 LIMITS = {"uncharged_max_ucu": 1, "journal_snapshot_blocks": 1, "snapshot_rows_per_tick": 1}
-RECORDS_BEFORE = 158  # records of the opening: a few more, and the next snapshot is due
+RECORDS_BEFORE = 104  # records of the opening: a few more, and the first snapshot is due
 
 fake_board.FakeBoard.model_root = "/rom/firmware/meters/models"
 
