@@ -17,7 +17,7 @@ from host_tools.head_end.errors import BadInput
 from host_tools.head_end.garbage import Garbage
 from host_tools.head_end.heard import BEHIND, Heard
 from host_tools.head_end.ingest import ingest
-from host_tools.head_end.outgoing import Outgoing
+from host_tools.head_end.outgoing import Outgoing, Parcel
 from tests.sim.link import Broker
 from tests.sim.loop import Loop
 
@@ -42,6 +42,7 @@ class Central:
         self._waiting: dict[str, Heard] = {}
         self._answering = False
         self._poll_ms = -1
+        self.said_ms: dict[bytes, int] = {}  # payload -> when, the last time
         broker.heard = self.heard
 
     @property
@@ -78,13 +79,17 @@ class Central:
         self._garbage.write()
         for heard in waiting.values():
             parcel = self.outgoing.acknowledge(heard, self.loop.now_ms, self.now_s)
-            self.broker.publish(parcel.topic, parcel.payload)
+            self._say(parcel)
             if heard.challenge is not None and state.give_when_behind(self.db, heard.gateway, self.now_s, (BEHIND,)):
                 self.look_soon()
             if heard.stored or heard.resend_from or heard.resend_readings_from:
                 self.look_soon()
 
     # to gateways
+
+    def _say(self, parcel: Parcel) -> None:
+        self.said_ms[parcel.payload] = self.loop.now_ms
+        self.broker.publish(parcel.topic, parcel.payload)
 
     def look_soon(self) -> None:
         """Something may be due: look at the database within a moment."""
@@ -103,7 +108,7 @@ class Central:
         if self.away:
             return
         for parcel in self.outgoing.due(self.loop.now_ms, self.now_s):
-            self.broker.publish(parcel.topic, parcel.payload)
+            self._say(parcel)
         if self.outgoing.tries:
             online = self.number("SELECT online FROM gateways WHERE name = ?", self.gateway)
             soonest = min(one.due_ms for one in self.outgoing.tries.values()) if online else self.loop.now_ms + POLL_MS_MAX

@@ -4,7 +4,8 @@ The broker keeps what it accepted for the gateway until the PUBACK, and sends it
 gateways say it hands to `central`, late, twice or not at all. Faults are asked of `Weather`, which the world changes.
 
 `on_puback(topic, payload)` is called at the instant when the gateway has let the PUBACK of a message go: what it promised with
-it must be durable now. `on_publish(topic, payload)` likewise for what it says.
+it must be durable now. `on_publish(topic, payload)` likewise for what it says. `on_delivered(topic, payload)`: just before a message
+has come whole, and the gateway may act by it.
 """
 
 from __future__ import annotations
@@ -103,6 +104,7 @@ class Broker:
         self.weather = Weather()
         self.on_puback: Callable[[str, bytes], None] = lambda topic, payload: None
         self.on_publish: Callable[[str, bytes], None] = lambda topic, payload: None
+        self.on_delivered: Callable[[str, bytes], None] = lambda topic, payload: None
         self.heard: Callable[[str, bytes], None] = lambda topic, payload: None
         self.connections = 0
         self._rng = rng
@@ -173,6 +175,10 @@ class Broker:
             stream.deliver(data[: self._rng.randrange(len(data))])
             self._break(stream)
             return
+        if data[0] >> 4 == PUBLISH and not stream.dead:
+            body = data[_head(data)[0] :]
+            end = 2 + (body[0] << 8 | body[1])
+            self.on_delivered(body[2:end].decode(), body[end + 2 :])
         stream.deliver(data)
 
     # from the gateway

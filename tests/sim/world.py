@@ -72,7 +72,7 @@ class World:
         self.healed = False
         self.nobody_pays = False
         self.firmware: Firmware | None = None
-        self.word_ms = -(10**12)  # when the head-end's last word reached the gateway
+        self.word_ms = -(10**12)  # when the head-end said the last word that reached the gateway
         self.held_by_central_max = 0
         self.overrides: dict[tuple[int, int], frozenset[str]] = {}
         self.policies: dict[int, dict[str, Any]] = {}
@@ -92,6 +92,7 @@ class World:
         self.pair = Pair(self.loop, self.houses, stream(options.seed, "line"))
         self.flash.tap = self._on_durable
         self.broker.on_puback = self.judge.on_puback
+        self.broker.on_delivered = self.judge.on_delivered
         self.broker.on_publish = self.judge.on_publish
         self._write_files()
         self.central = Central(self.loop, self.broker, self.gateway, options.start_s, options.batch_ms, self.folder)
