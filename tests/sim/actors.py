@@ -248,7 +248,8 @@ class Actors:
     def _jump(self) -> None:
         house, rng = self._house("jump"), self._stream("jump")
         house.advance(self.world.loop.now_ms)
-        if not house.held:
+        # an order that names no register lets go what is held when it comes: not before it did may another jump follow
+        if not house.held and not self.world.central.lets_go(self.world.account_of(house)):
             house.jump(rng.choice((-100_000, 200_000)))
             self.world.note(f"the register of {self.world.account_of(house)} jumps")
             self._for_a_while("jump", lambda: self._let_go(house))

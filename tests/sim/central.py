@@ -183,6 +183,10 @@ class Central:
     def number(self, sql: str, *values: Any) -> int:
         return self.db.number(sql, *values)
 
+    def lets_go(self, account: int) -> bool:
+        """An order about its held reading is on its way."""
+        return self.number("SELECT count(*) FROM orders WHERE account = ? AND code = 10 AND state = 'pending'", account) > 0
+
     def settled(self, sequence: int) -> bool:
         """It holds all records up to `sequence`, and everything that it sent has its receipt."""
         return (
