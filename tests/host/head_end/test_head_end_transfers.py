@@ -8,6 +8,7 @@ from host_tools.head_end import commands, outbox, state, stays
 from host_tools.head_end.database import MIGRATIONS, Database
 from host_tools.head_end.errors import BadInput
 from host_tools.head_end.folding import fold, records_of
+from host_tools.head_end.ingest import ingest
 from host_tools.head_end.reconcile import reconcile
 from host_tools.head_end.reconcile_gateways import notes
 from host_tools.head_end.statement import statement
@@ -302,3 +303,12 @@ def test_who_was_told_of_the_stop_there_is_told_of_the_light_here(pair):
     outbox.make(pair.db, NOW_S)
     outbox.make(pair.db, NOW_S)
     assert [row["what"] for row in pair.db.rows("SELECT what FROM outbox WHERE what != 'receipt' ORDER BY id")] == ["stop", "restore"]
+
+
+def test_charges_are_held_against_the_readings_of_the_gateway_that_made_them(pair):
+    pair.whole_way()
+    at_s = pair.b.parsed(pair.b.charge(100_501, 100_600)).number("reading_at_s")
+    pair.tell(pair.b)
+    reading = pair.b.readings_of([[1, 1001, at_s, 3, 0, [100_590], None, 0]])
+    assert ingest(pair.db, pair.b.topic("up/readings"), reading, NOW_S) is not None
+    assert any("the reading of that instant says 1005.90" in one for one in pair.books.differences())
