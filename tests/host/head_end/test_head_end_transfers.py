@@ -5,6 +5,7 @@ import sqlite3
 import pytest
 
 from host_tools.head_end import commands, outbox, state, stays
+from host_tools.head_end.covered import covering
 from host_tools.head_end.database import MIGRATIONS, Database
 from host_tools.head_end.errors import BadInput
 from host_tools.head_end.folding import fold, records_of
@@ -90,16 +91,16 @@ def test_a_credit_booked_before_it_left_is_in_the_row_and_not_sent_again(pair):
     assert pair.books.run("receipt", "early") == 0
 
 
-def test_receipts_name_the_gateway_that_booked_them(pair, capsys):
+def test_receipts_name_the_gateway_that_booked_them(pair):
     pair.whole_way()
     commands.top_up(pair.db, "1001", "3.00", "late", NOW_S)
     (credit,) = pair.sent(pair.b, "credits")
     pair.b.credit(credit)
     pair.tell(pair.b)
-    for reference in ("ref-1", "late"):
-        capsys.readouterr()
-        assert pair.books.run("receipt", reference) == 0
-        assert "signature agrees" in capsys.readouterr().out
+    for reference, gateway in (("ref-1", 1), ("ref-2", 1), ("late", 2)):  # record 4 of the second one is of this account, too
+        told = commands.receipt(pair.db, reference)
+        covered = covering(pair.db, gateway, int(str(told["record"])))
+        assert covered is not None and covered.valid and told["countersignature"] == covered.in_words()
 
 
 def test_orders_on_the_way_follow_the_account_and_a_cut_does_not(pair):
@@ -132,18 +133,23 @@ def test_a_gateway_that_is_never_heard_is_left_by_its_books(pair, capsys):
     assert notes(pair.db) == ["gateway gw-001: 2 charges and credits of account 1001 are void, which lived elsewhere then"]
 
 
-def test_a_late_order_withdrawn_takes_nothing_from_who_has_it(pair):
+@pytest.mark.parametrize("early", [True, False])
+def test_a_late_order_withdrawn_takes_nothing_from_who_has_it(pair, early):
     third = pair.another("gw-003")
     assert pair.transfer() == 0
     pair.give(pair.a)
     assert pair.transfer("gw-003") == 2, "gw-002 may have it"
     late = pair.order(pair.b, TAKE)
     assert pair.transfer("gw-003", "--from-books") == 0
-    pair.take(third)
-    third.charge(100_501, 100_700)
-    pair.tell(third)
-    pair.b.append("CARRIED", account=1001, what=2, order=late[3], until_s=0, owed_ucu=0, share=0, most_ucu=0, row=bytes(170))
-    pair.tell(pair.b)
+    fields = {"account": 1001, "what": 2, "order": late[3], "until_s": 0, "owed_ucu": 0, "share": 0, "most_ucu": 0}
+    for step in ("late", "third") if early else ("third", "late"):
+        if step == "third":
+            pair.take(third)
+            third.charge(100_501, 100_700)
+            pair.tell(third)
+        else:
+            pair.b.append("CARRIED", **fields, row=bytes(170))
+            pair.tell(pair.b)
     assert stays.gateway_of(pair.db, 1001) == 3 and pair.books.differences() == []
     assert pair.order(pair.b, GIVE) is not None, "it is to give it away"
 

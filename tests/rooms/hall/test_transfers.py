@@ -57,6 +57,7 @@ def test_what_is_left_behind_owns_nothing_and_does_nothing():
         world.gateway.on_status(0, 0x10)
         eq(world.gateway.billing.tariff_now(world.slot(), START_S), None, "a price")
         world.gateway.ledger.accounts._set(world.slot().row, "wish", 1)
+        world.slot().state = supply.OFF
         world.gateway.supply.judge(world.slot(), credited=True)
         world.gateway.ledger.accounts._set(world.slot().row, "wish", 0)
         eq((world.row("flags"), world.row("serial"), world.balance()), (ELSEWHERE, bytes(6), 0))
