@@ -13,7 +13,7 @@ from firmware.ledger import record, record_kinds
 _FOLLOW = (
     record_kinds.DECISION, record_kinds.RELAY, record_kinds.SEEN, record_kinds.FAULT, record_kinds.NOTICE, record_kinds.ORDER,
     record_kinds.CREDIT, record_kinds.CREDIT_REFUSED, record_kinds.EXEMPT, record_kinds.VISIT, record_kinds.LEVEL,
-    record_kinds.HELD, record_kinds.REASON,
+    record_kinds.HELD, record_kinds.REASON, record_kinds.CREDIT_LIMIT,
 )  # fmt: skip
 
 
@@ -93,7 +93,7 @@ _FACTS = (
     ("available_ucu", "balance_ucu", "reading_at_s", "now_s", "clock_quality", "clock_error_s", "meters_disagree"),
     ("meter_clock_error_s", "flags", "serial_ok", "journal_sound", "tariff_valid", "enforceable", "standing", "visited"),
     ("wish", "seen", "fault", "episode_open", "notice_level", "notice_at_s", "alarm", "last_contact_s"),
-    ("visit_ordered", "days_left", "emergency_ucu"),
+    ("visit_ordered", "days_left", "emergency_ucu", "limit_ucu"),
     ("throttle_ok", "brake_closed", "ordered", "valid_s", "trip_delay_s", "meter_clock_error_s_max"),
 )
 _POLICY = (

@@ -80,7 +80,8 @@ class ConsoleView:
         """A row of accounts(), and what the account row says besides."""
         slot = self._gateway.slots[index]
         get = self._gateway.ledger.accounts.get
-        more = [get(slot.row, name) for name in _MORE] + [self._gateway.ledger.accounts.debt_ucu(slot.account)]
+        accounts = self._gateway.ledger.accounts
+        more = [get(slot.row, name) for name in _MORE] + [accounts.debt_ucu(slot.account), accounts.credit_limits.get(slot.account, 0)]
         return self._supply_row(slot) + [get(slot.row, "flags") | slot.flags, slot.held] + more
 
     def visit(self, index):

@@ -51,9 +51,10 @@ class CauseDesk:
                 self._take(TARIFF, values[0], values[9] * suspect[1] // WHOLE)
         elif kind == kinds.CREDIT:
             self._on_credit(values[0], values[3])
-        elif kind == kinds.EPISODE:
-            if not values[2]:
-                self._is_well(values[0])
+        elif kind == kinds.CREDIT_LIMIT:
+            self._take(CORRECTIONS, values[0], values[2] - values[1])  # what was lent before is asked for now
+        elif kind == kinds.EPISODE and not values[2]:
+            self._is_well(values[0])
         elif kind == kinds.SUSPECT:
             self._on_suspect(values, sequence)
         elif kind == kinds.THROUGH:
@@ -140,7 +141,7 @@ class CauseDesk:
             settle(self._ledger)
 
     def on_correction(self):
-        """Money is about to be taken. Corrections bear no number in common: those since the last release are one cause."""
+        """Money or a credit limit is about to be taken. Corrections bear no number in common: those since a release are one cause."""
         if (CORRECTIONS, 0) not in self.suspects:
             self._suspect((CORRECTIONS, 0, 0), SUSPECTED, (0, 0, 0, 0))
 
@@ -171,7 +172,7 @@ class CauseDesk:
         version, share, floor_ucu, restore_ucu, emergency_ucu, _ = self.suspects[key]
         if what == POLICY:
             given = view.flags & _FLAGS_OF_EMERGENCY == _FLAG_EMERGENCY
-            restored_ucu = restore_ucu - (emergency_ucu if given else 0)
+            restored_ucu = restore_ucu - view.limit_ucu - (emergency_ucu if given else 0)
             return policy.floor_ucu - floor_ucu if identity == policy.policy and view.available_ucu >= restored_ucu else 0
         if what == TARIFF:
             if identity != slot.tariff:

@@ -10,7 +10,7 @@ waits for a reading.
 """
 
 from firmware.base.faults import WireFault
-from firmware.cutoff import orders
+from firmware.cutoff import decide, orders
 from firmware.gateway_books import note
 from firmware.ledger import record_kinds as kinds
 
@@ -25,13 +25,14 @@ def recover(ledger, account, view, policy):
     issuer, number, paid_ucu, credits = accounts.unrecovered[account]
     _, share, most_ucu, _ = accounts.debts[account]
     left_ucu = accounts.debt_ucu(account)
-    above_ucu = min(view.available_ucu - policy.restore_ucu, paid_ucu)
+    restore_ucu = decide.restore_ucu(view, policy)
+    above_ucu = min(view.available_ucu - restore_ucu, paid_ucu)
     amount_ucu = max(0, min(above_ucu * share // 100, left_ucu))
     if most_ucu:
         amount_ucu = min(amount_ucu, most_ucu * credits)
     move, moved_ucu = accounts.moved(account)
     values = (account, move + 1, issuer, number, amount_ucu, moved_ucu + amount_ucu, left_ucu - amount_ucu)
-    return note(ledger, kinds.RECOVERY, values + (view.available_ucu, policy.restore_ucu)) > 0
+    return note(ledger, kinds.RECOVERY, values + (view.available_ucu, restore_ucu)) > 0
 
 
 def take_order(ledger, account, number, document, decode):

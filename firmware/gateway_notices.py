@@ -63,7 +63,7 @@ class NoticeDesk:
         self.use.on_total(slot.account, total_ucu, days.day_number(view.reading_at_s, slot.utc_offset_min))
         if view.available_ucu is None or not 0 <= view.now_s - view.reading_at_s < days.DAY_S:
             return None  # what was used since an old reading nobody knows
-        return self.use.days_left_floor(slot.account, view.available_ucu - policy.floor_ucu)
+        return self.use.days_left_floor(slot.account, view.available_ucu + view.limit_ucu - policy.floor_ucu)
 
     def _notice_at_s(self, slot):
         """When the notice was given, as our clock counts now; one of a clock that was ahead counts from the moment this is seen."""
@@ -141,11 +141,15 @@ class NoticeDesk:
         accounts = self._ledger.accounts
         flags = accounts.get(slot.row, "flags") & ~conditions.FLAG_EXEMPT
         note(self._ledger, kinds.FLAGS, (slot.account, flags, 0))
-        if view.episode_open:
-            note(self._ledger, kinds.EPISODE, (slot.account, accounts.get(slot.row, "episode"), 0, _available(view)))
-            self._forget_asked(slot)
+        self.begin_anew(slot, view)
         self._refresh(slot, view, policy)
         return True
+
+    def begin_anew(self, slot, view):
+        """What was said until now warned of nothing: an open episode ends, and the next one has all its notices."""
+        if view.episode_open:
+            note(self._ledger, kinds.EPISODE, (slot.account, self._ledger.accounts.get(slot.row, "episode"), 0, _available(view)))
+            self._forget_asked(slot)
 
     def _notice(self, slot, view, policy, channel, outcome):
         """Journal one NOTICE of the level that is open -> its sequence; delivered on a channel that does not count it has level 0."""

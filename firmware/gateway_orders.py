@@ -11,7 +11,7 @@ from firmware.base import days
 from firmware.base.faults import BadInput, Refused, StorageFault, WireFault
 from firmware.base.port import const
 from firmware.base.rare import Rare
-from firmware.cutoff import conditions, orders
+from firmware.cutoff import conditions, decide, orders
 from firmware.cutoff import policy as policies_of
 from firmware.gateway_books import note
 from firmware.ledger import record_kinds as kinds
@@ -19,6 +19,7 @@ from firmware.ledger.account_row import FLAG_ELSEWHERE
 from firmware.tariff import tariff as tariffs_of
 
 _take_debt = Rare("firmware.gateway_debts", "take_order")
+_take_limit = Rare("firmware.gateway_limit", "take_order")
 ACCEPTED_VERDICT = const(1)
 REFUSED_VERDICT = const(2)
 WHAT_TARIFF = const(1)
@@ -38,7 +39,7 @@ EVENT_SAFE_RESTORE = const(6)  # value: when safe mode had the proof
 class OrderDesk:
     """`documents` offers `store(kind, id, version, text)`, `unsaid()`, `said()`, `drop_tariff(id, version)`,
     `drop_older_policies(id, version)`, `decode_state(bytes)`, `decode_flags(bytes)`, `decode_report(bytes)`, `decode_held(bytes)`,
-    `decode_move(bytes)`, `decode_debt(bytes)`, `decode_carried(bytes)`."""
+    `decode_move(bytes)`, `decode_debt(bytes)`, `decode_limit(bytes)`, `decode_carried(bytes)`."""
 
     def __init__(self, gateway, tariffs, policies, documents):
         self._gateway = gateway
@@ -123,7 +124,7 @@ class OrderDesk:
             reason, sets_down = judge_held(self._ledger, self._gateway.billing, slot, number, decode, document)
         if reason == orders.ACCEPTED and order in (orders.MOVE_OUT, orders.MOVE_IN):
             reason = move(self._gateway, slot, order, number, self._documents.decode_move, document)
-        elif reason == orders.ACCEPTED and order in (orders.REPORT, orders.DEBT):
+        elif reason == orders.ACCEPTED and order in (orders.REPORT, orders.DEBT, orders.CREDIT_LIMIT):
             reason = self._told(slot, order, number, document)
         elif reason == orders.ACCEPTED and sets_down:
             self._set_down(slot, order, number, wanted, view, policy)
@@ -165,9 +166,11 @@ class OrderDesk:
         return issuer
 
     def _told(self, slot, order, number, document):
-        """Reason of the verdict on a report or a debt, 0 when it counts; what it says is journalled then."""
+        """Reason of the verdict on a report, a debt or a credit limit, 0 when it counts; what it says is journalled then."""
         if order == orders.DEBT:
             return _take_debt(self._ledger, slot.account, number, document, self._documents.decode_debt)
+        if order == orders.CREDIT_LIMIT:
+            return _take_limit(self._gateway, slot, number, self._documents.decode_limit, document)
         try:
             what, episode, level, at_s = self._documents.decode_report(document or b"")
         except WireFault:
@@ -194,7 +197,7 @@ class OrderDesk:
         """What the order sets for good, journalled."""
         flags, until_s = wanted
         if order in (orders.RESTORE, orders.RESTORE_PAID):
-            below = policy is None or view.available_ucu is None or view.available_ucu < policy.restore_ucu
+            below = policy is None or view.available_ucu is None or view.available_ucu < decide.restore_ucu(view, policy)
             if below:
                 flags |= conditions.FLAG_ORDERED_ON
         elif order == orders.RELEASE and view.fault:

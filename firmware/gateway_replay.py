@@ -21,6 +21,7 @@ STANDING_AWAITS_STATE = const(2)
 _REMEMBERED = (
     kinds.CREDIT, kinds.ACKED, kinds.DECISION, kinds.HELD, kinds.EPISODE, kinds.NOTICE, kinds.EVENT, kinds.SEGMENT, kinds.CLOCK,
     kinds.BRAKE, kinds.SNAPSHOT_BEGIN, kinds.DOCUMENT, kinds.EPOCH, kinds.FLAGS, kinds.SUSPECT, kinds.THROUGH, kinds.ORDER, kinds.CARRIED,
+    kinds.CREDIT_LIMIT,
 )  # fmt: skip
 
 
@@ -62,7 +63,7 @@ class Replay:
             self._jumps.pop(values[0], None)
         elif kind == kinds.CREDIT:
             self._on_credit(values[0])
-        elif kind == kinds.EPISODE:
+        elif kind in (kinds.EPISODE, kinds.CREDIT_LIMIT):
             self._brake.replay_paid(values[0])
         elif kind == kinds.NOTICE and values[4] == NOTICE_DELIVERED:
             self._forward_s[values[0]] = 0

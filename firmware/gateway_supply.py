@@ -125,6 +125,7 @@ class SupplyDesk:
         view.now_s, view.clock_quality, view.clock_error_s, view.meters_disagree = self._clock.state()
         view.meter_clock_error_s = self._clock.meter_error_s(slot.index)
         view.flags = accounts.get(row, "flags") | slot.flags
+        view.limit_ucu = accounts.credit_limits.get(slot.account, 0)
         view.serial_ok = not slot.held
         if not slot.held and (slot.reading is None or slot.read_refused is not None):
             view.serial_ok = None

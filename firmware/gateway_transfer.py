@@ -14,7 +14,7 @@ from firmware.gateway_billing import CAUSE_DECISION, NO_SERIAL
 from firmware.gateway_books import may_cut, note
 from firmware.gateway_contract import tell
 from firmware.ledger import record_kinds as kinds
-from firmware.ledger.account_row import FLAG_ELSEWHERE, LONGEST_ROW_SIZE, ROW
+from firmware.ledger.account_row import BONDED_ROW_SIZE, FLAG_ELSEWHERE, LONGEST_ROW_SIZE, ROW
 from firmware.ledger.carrying import GIVEN, TAKEN, whole_row
 
 
@@ -61,7 +61,7 @@ def _take(gateway, slot, number, decode, document):
         what, data, until_s, owed_ucu, share, most_ucu, text = decode(document or b"")
     except WireFault:
         return orders.BAD_DOCUMENT
-    if what < TAKEN or len(data) != LONGEST_ROW_SIZE or ROW.get(data, 0, "account") != slot.account:
+    if what < TAKEN or len(data) not in (BONDED_ROW_SIZE, LONGEST_ROW_SIZE) or ROW.get(data, 0, "account") != slot.account:
         return orders.BAD_DOCUMENT
     if ROW.get(data, 0, "flags") & FLAG_ELSEWHERE or owed_ucu < 0 or most_ucu < 0 or share > 100:
         return orders.BAD_DOCUMENT

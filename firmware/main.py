@@ -65,6 +65,7 @@ class Documents:
         self.decode_flags = messages.decode_flags
         self.decode_report = messages.decode_report
         self.decode_debt = messages.decode_debt
+        self.decode_limit = messages.decode_limit
         self.decode_held = messages.decode_held
         self.decode_move = messages.decode_move
         self.decode_carried = messages.decode_carried

@@ -37,11 +37,15 @@ HOT = {"until": "2026-12-31", "hot_days": ["2026-11-23/2026-11-24"]}
 RULES = {c.POLICY: policy(storm_days=[]), c.CALENDAR: policy(calendar=HOT), c.POLICY | c.CALENDAR: policy(storm_days=[], calendar=HOT)}
 
 
-def due_facts():
+CREDIT_LIMITS = (0, 100_000_000)  # a prepaid account and a post-paid one, as low below their floors: one table for both
+
+
+def due_facts(limit_ucu=0):
     """An account for which every condition of a cut holds."""
     facts = Facts(Limits())
-    facts.available_ucu = 0
-    facts.balance_ucu = 100
+    facts.limit_ucu = limit_ucu
+    facts.available_ucu = -limit_ucu
+    facts.balance_ucu = 100 - limit_ucu
     facts.reading_at_s = NOON_S - 60
     facts.now_s = NOON_S
     facts.clock_quality = 3
@@ -72,6 +76,11 @@ def set_(**values):
     return breaker
 
 
+def paid(facts):
+    """The account stands at its restore amount."""
+    facts.available_ucu = facts.balance_ucu = 1_000_000 - facts.limit_ucu
+
+
 def flag(bit):
     def breaker(facts):
         facts.flags |= bit
@@ -81,7 +90,7 @@ def flag(bit):
 
 # the condition, and one way each to make it fail without touching another (the clock at night breaks only the hours)
 STANDING = (
-    (c.MONEY, set_(available_ucu=1_000_000, balance_ucu=1_000_000)),
+    (c.MONEY, paid),
     (c.PROTECTED, flag(c.FLAG_PROTECTED)),
     (c.EXEMPT, flag(c.FLAG_EXEMPT)),
     (c.HOLD, flag(c.FLAG_HOLD)),
@@ -108,9 +117,9 @@ TIMING = (
 )
 
 
-def broken(chosen):
-    """(facts, policy, bits) with the chosen conditions broken."""
-    facts = due_facts()
+def broken(chosen, limit_ucu=0):
+    """(facts, policy, bits) with the chosen conditions broken, of an account with this credit limit."""
+    facts = due_facts(limit_ucu)
     rules = POLICY
     bits = 0
     for bit, breaker in chosen:

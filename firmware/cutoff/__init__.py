@@ -15,6 +15,7 @@ policy.py      `parse_policy(text_or_bytes) -> Policy`: `policy`, `version`, `ut
                `PolicyBook(capacity)`: `add(policy) -> CREATED | EXISTS | CONFLICT | FULL`, `newest(policy_id) -> Policy or None`.
 decide.py      `decide(facts, policy or None) -> Decision`: `verdict` (NOTHING 0, CUT 1, RESTORE 2, NOT_PERMITTED 3, DELAYED 4,
                WITHDRAWN 5), `reason` (SPEC kind 13), `failed` (bits that do not hold, overridden ones included).
+               `floor_ucu(facts, policy)`, `restore_ucu(facts, policy)` of this account.
                `failed_conditions(facts, policy) -> bits`. Journal 3 and 4 when (verdict, failed) changes, not each time.
 orders.py      `judge_order(order, number, expires_at_s, credit_number, override, facts, policy, last_number, newest_credit)
                -> Judgement(accepted, reason, failed)`; reason = SPEC kind 16, 0 when accepted. A refused order consumes its number

@@ -65,17 +65,22 @@ def _pays_for_a_relay_found_open(facts, policy):
     """Supply is wished on, yet the relay was found open and left alone: who pays now expects light, and gets one close."""
     if not facts.credited or facts.seen != OPEN or policy is None:
         return False
-    return _amount_to_restore(facts, policy) >= policy.restore_ucu
+    return _amount_to_restore(facts, policy) >= restore_ucu(facts, policy)
 
 
 def is_due(facts, policy):
-    """The available balance is known and at or below the floor, which an emergency credit lowers."""
+    """The available balance is known and at or below the floor of this account."""
     return policy is not None and facts.available_ucu is not None and facts.available_ucu <= floor_ucu(facts, policy)
 
 
 def floor_ucu(facts, policy):
-    """The floor of this account now."""
-    return policy.floor_ucu - facts.emergency_ucu
+    """The floor of this account now: its credit limit and an emergency credit lower it."""
+    return policy.floor_ucu - facts.limit_ucu - facts.emergency_ucu
+
+
+def restore_ucu(facts, policy):
+    """Its restore amount, which the credit limit lowers by as much."""
+    return policy.restore_ucu - facts.limit_ucu
 
 
 def in_force(facts):
@@ -105,7 +110,7 @@ def failed_conditions(facts, policy):
 
 def _decide_off(facts, policy):
     failed = _flags_failed(facts)
-    if policy is not None and _amount_to_restore(facts, policy) >= policy.restore_ucu:
+    if policy is not None and _amount_to_restore(facts, policy) >= restore_ucu(facts, policy):
         failed |= c.MONEY
     if facts.serial_ok is False or facts.flags & c.FLAG_READING_HELD:
         failed |= c.READING

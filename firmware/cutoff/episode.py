@@ -14,12 +14,16 @@ level, and with the last level whatever they are.
 Emergency credit lowers the floor once in an episode. It moves no money: what is owed of it is how far the balance lies below
 the policy's floor, so that a payment repays it first by itself, and no balance is ever other than credits less charges.
 
+A credit limit moves everything down alike - floor, levels, restore amount - so that a post-paid customer has as much time between
+a warning and the cut as anybody else.
+
 Trap avoided: a notice counts when it is known to have arrived, never when it was only sent.
 """
 
 from firmware.base.port import const
 from firmware.cutoff import hours
 from firmware.cutoff.conditions import FLAG_CARE, FLAG_EMERGENCY, FLAG_EMERGENCY_OVER
+from firmware.cutoff.decide import restore_ucu
 from firmware.cutoff.facts import OFF
 from firmware.cutoff.policy import CHANNEL_ALARM, CHANNEL_HEAD_END, CHANNEL_TEXT, CHANNEL_VISIT
 
@@ -48,7 +52,7 @@ def step(facts, policy):
     if policy is None:
         return 0
     if not facts.episode_open:
-        if facts.available_ucu is None or facts.available_ucu > policy.notice_ucu and not _few_days(facts, policy, 0):
+        if facts.available_ucu is None or not _is_at(facts, policy.notice_ucu) and not _few_days(facts, policy, 0):
             return ALARM_OFF if facts.alarm else 0
         return OPEN | _notices(facts, policy, 0, 0) | _visit(facts, policy, 0)
     if _is_over(facts, policy):
@@ -82,7 +86,7 @@ def counts(channel, outcome, policy, level):
 
 def missing_ucu(facts, policy):
     """What to pay until supply returns, quoted in every notice; 0 when nothing is missing."""
-    return max(policy.restore_ucu - _amount_ucu(facts), 0)
+    return max(restore_ucu(facts, policy) - _amount_ucu(facts), 0)
 
 
 def margin_ucu_floor(policy, level_ucu):
@@ -96,7 +100,12 @@ def _amount_ucu(facts):
 
 def _is_above(facts, policy, level_ucu):
     margin_ucu = 0 if facts.credited else margin_ucu_floor(policy, level_ucu)
-    return _amount_ucu(facts) > level_ucu + margin_ucu
+    return _amount_ucu(facts) + facts.limit_ucu > level_ucu + margin_ucu
+
+
+def _is_at(facts, level_ucu):
+    """Available is known, and at or below this amount of the policy, as the credit limit moves it."""
+    return facts.available_ucu is not None and facts.available_ucu + facts.limit_ucu <= level_ucu
 
 
 def _few_days(facts, policy, margin_days):
@@ -116,7 +125,7 @@ def _is_over(facts, policy):
 
 def _pending(facts, policy, level):
     """(level_ucu, period_s, channels) of the notice that is to be given now, or None."""
-    if level >= len(policy.notices) or facts.available_ucu is not None and facts.available_ucu > policy.notices[level][0]:
+    if level >= len(policy.notices) or facts.available_ucu is not None and not _is_at(facts, policy.notices[level][0]):
         return None
     if level and facts.available_ucu is None:
         return None  # the first one stands since the episode began
@@ -146,10 +155,10 @@ def _notices(facts, policy, level, asked):
 
 def _emergency(facts, policy):
     """Given once in an episode, at the floor and while supply is on; what is paid next repays it before anything else."""
+    at_floor = _is_at(facts, policy.floor_ucu)
     if facts.available_ucu is None or not facts.flags & FLAG_EMERGENCY:
-        at_floor = facts.available_ucu is not None and facts.available_ucu <= policy.floor_ucu
         return GIVE_EMERGENCY if policy.emergency_ucu and at_floor and facts.wish != OFF else 0
-    over = facts.flags & FLAG_EMERGENCY_OVER or facts.available_ucu <= policy.floor_ucu
+    over = facts.flags & FLAG_EMERGENCY_OVER or at_floor
     return 0 if over else EMERGENCY_REPAID
 
 
@@ -157,5 +166,5 @@ def _visit(facts, policy, level):
     """ORDER_VISIT when a care customer has to be visited now."""
     if not facts.flags & FLAG_CARE or facts.visited or facts.visit_ordered or facts.available_ucu is None:
         return 0
-    unknown = facts.days_left is None and facts.available_ucu <= policy.notice_ucu
-    return ORDER_VISIT if unknown or _few_days(facts, policy, 0) or facts.available_ucu <= policy.notices[-1][0] else 0
+    unknown = facts.days_left is None and _is_at(facts, policy.notice_ucu)
+    return ORDER_VISIT if unknown or _few_days(facts, policy, 0) or _is_at(facts, policy.notices[-1][0]) else 0

@@ -42,6 +42,7 @@ class Facts:
         self.visited = False  # a visit is recorded in this episode
         self.visit_ordered = False
         self.emergency_ucu = 0  # emergency credit that is given and not repaid: the floor lies so much lower
+        self.limit_ucu = 0  # credit limit of the account: floor, restore amount and levels lie so much lower
         self.days_left = None  # that a care customer's money lasts; None = not known, or no care customer
         self.wish = ON
         self.seen = UNKNOWN

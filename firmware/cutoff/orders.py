@@ -26,7 +26,8 @@ MOVE_OUT = const(12)
 MOVE_IN = const(13)
 GIVE_AWAY = const(14)  # these two are judged where accounts are carried between gateways
 TAKE_OVER = const(15)
-DEBT = const(16)  # its document is judged where it is journalled
+DEBT = const(16)  # its document is judged where it is journalled, as is the next one's
+CREDIT_LIMIT = const(17)
 
 ACCEPTED = const(0)
 EXPIRED = const(1)
@@ -74,7 +75,7 @@ def judge_order(order, number, expires_at_s, credit_number, override, facts, pol
         return Judgement(ACCEPTED if facts.brake_closed else NO_CHANGE)
     if order == RESTORE_PAID:
         return Judgement(NO_CHANGE if newest_credit >= credit_number else ACCEPTED)
-    if order in (RESTORE, FLAGS, REPORT, MOVE_OUT, MOVE_IN, DEBT):  # what the last five need, others look at
+    if order in (RESTORE, FLAGS, REPORT, MOVE_OUT, MOVE_IN, DEBT, CREDIT_LIMIT):  # what the last six need, others look at
         return Judgement(ACCEPTED)
     return Judgement(NOT_SUPPORTED)
 

@@ -46,7 +46,7 @@ The composition that gateway.py and main.py use (store: synchronous; raises Stor
         EXEMPT keeps accounts.exempt_until, which no row and no snapshot holds: keep it in the journal by writing it
             again when snapshot.whole has passed its record.
         DEBT keeps accounts.debts in the same way; a CREDIT to such an account stands in accounts.unrecovered until its RECOVERY, which
-            moves the total of issuer 65535.
+            moves the total of issuer 65535. CREDIT_LIMIT keeps accounts.credit_limits, which stand behind the rows of a snapshot.
         NOTICE moves notice_level / notice_at_s only when outcome is 2 (delivered) and level is higher than the row's: write level 0
             for a notice that does not complete the step (another channel, only given).   EPISODE resets both.
         DECISION verdict 1 -> wish OFF; 2 and 5 -> wish ON; 3 and 4 change nothing.

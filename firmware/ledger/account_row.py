@@ -2,7 +2,8 @@
 
 One layout for all three, so a snapshot row is the row and nothing is translated. Field names carry an index where SPEC has
 an array, because `base/records` knows flat fields only. What few accounts have stands behind the row: its position
-(positions.py), and behind that the bond: the ratio where energy is not the register's difference alone, and who came next.
+(positions.py), and behind that the bond: the ratio where energy is not the register's difference alone, who came next, and at the end,
+where there is one, the credit limit.
 """
 
 from firmware.base.port import const
@@ -34,5 +35,7 @@ ROW = Layout(
 )
 ROW_SIZE = const(146)
 POSITION_SIZE = const(18)
-BOND = Layout("bond: ratio next_account", b"<HI")
-LONGEST_ROW_SIZE = const(170)
+BOND = Layout("bond: ratio next_account limit_ucu", b"<HIq")
+SHORT_BOND_SIZE = const(6)  # without a credit limit
+BONDED_ROW_SIZE = const(170)
+LONGEST_ROW_SIZE = const(178)

@@ -7,7 +7,7 @@ spread over many ticks; a second small array keeps them sorted by account for lo
 from array import array
 
 from firmware.base.faults import Broken
-from firmware.ledger.account_row import BOND, DEBT_ISSUER, FLAG_ELSEWHERE, ISSUERS, POSITION_SIZE, ROW, ROW_SIZE
+from firmware.ledger.account_row import BOND, DEBT_ISSUER, FLAG_ELSEWHERE, ISSUERS, POSITION_SIZE, ROW, ROW_SIZE, SHORT_BOND_SIZE
 from firmware.ledger.positions import Positions
 
 # written out: a board keeps such names in flash and finds them by their place there
@@ -16,6 +16,7 @@ CHARGED = ("charged_0", "charged_1", "charged_2", "charged_3", "charged_4")
 ISSUER = ("issuer_0", "issuer_1", "issuer_2", "issuer_3")
 NUMBER = ("number_0", "number_1", "number_2", "number_3")
 TOTAL = ("total_0", "total_1", "total_2", "total_3")
+_NO_BOND = (1, 0, 0)
 
 
 class AccountTable:
@@ -30,6 +31,7 @@ class AccountTable:
         self.positions = Positions(capacity)
         self.ratios = {}  # account -> ratio of the transformers in its segment, where it is not 1
         self.followers = {}  # account -> the one that moved in behind it, by an order
+        self.credit_limits = {}  # account -> how far its floor and all that goes with it lies lower, in ucu
         self._touched = bytearray(capacity)  # rows that the snapshot under way has named
 
     # look-up
@@ -70,12 +72,13 @@ class AccountTable:
         """A copy of the row as it stands in a snapshot."""
         start = self._start(row)
         data = bytes(memoryview(self._table)[start : start + ROW_SIZE]) + self.positions.bytes_of(row)
-        ratio, follower = self.ratio_of(row), self.followers.get(self.account(row), 0)
-        if ratio == 1 and not follower:
+        account = self.account(row)
+        values = self.ratio_of(row), self.followers.get(account, 0), self.credit_limits.get(account, 0)
+        if values == _NO_BOND:
             return data
         bond = bytearray(BOND.size)
-        BOND.pack_into(bond, 0, (ratio, follower))
-        return data + bytes(ROW_SIZE + POSITION_SIZE - len(data)) + bytes(bond)
+        BOND.pack_into(bond, 0, values)
+        return data + bytes(ROW_SIZE + POSITION_SIZE - len(data)) + bytes(bond if values[2] else bond[:SHORT_BOND_SIZE])
 
     def ratio_of(self, row):
         """Energy of its segment is the difference of the registers times this."""
@@ -114,9 +117,15 @@ class AccountTable:
         start = row * ROW_SIZE
         self._table[start : start + ROW_SIZE] = memoryview(data)[:ROW_SIZE]
         self.positions.take(row, data[ROW_SIZE : ROW_SIZE + POSITION_SIZE])
-        ratio, follower = BOND.unpack(data, ROW_SIZE + POSITION_SIZE) if len(data) > ROW_SIZE + POSITION_SIZE else (1, 0)
-        self._set_bond(self.ratios, row, ratio, 1)
-        self._set_bond(self.followers, row, follower, 0)
+        values = _NO_BOND
+        if len(data) > ROW_SIZE + POSITION_SIZE:
+            values = BOND.unpack(data + bytes(BOND.size - SHORT_BOND_SIZE), ROW_SIZE + POSITION_SIZE)
+        self._set_bonds(row, values)
+
+    def _set_bonds(self, row, values):
+        self._set_bond(self.ratios, row, values[0], 1)
+        self._set_bond(self.followers, row, values[1], 0)
+        self._set_bond(self.credit_limits, row, values[2], 0)
 
     def _set_bond(self, bonds, row, value, usual):
         if value != usual:
@@ -167,8 +176,7 @@ class AccountTable:
                 self._take_row(kept, self.row_bytes(row))
                 kept += 1
             else:
-                self._set_bond(self.ratios, row, 1, 1)
-                self._set_bond(self.followers, row, 0, 0)
+                self._set_bonds(row, _NO_BOND)
         total, self.count = kept, 0
         for row in range(total):
             self._sort_in(ROW.get(self._table, row * ROW_SIZE, "account"), row)

@@ -76,43 +76,12 @@ class Accounts(AccountTable):
         self._snapshot_rows = -1  # -1 = no snapshot under way
         self._snapshot_crc = 0
         self._handlers = (
-            None,
-            self._on_epoch,
-            None,
-            self._on_snapshot_begin,
-            self._on_snapshot_row,
-            self._on_snapshot_end,
-            self._on_segment,
-            self._on_credit,
-            None,
-            self._on_charge,
-            self._on_held,
-            self._on_episode,
-            self._on_notice,
-            self._on_decision,
-            self._on_relay,
-            self._on_seen,
-            self._on_order,
-            None,
-            self._on_flags,
-            self._on_brake,
-            None,
-            None,
-            None,
-            None,
-            self._on_fault,
-            None,
-            self._on_visit,
-            self._on_level,
-            None,
-            self._on_emergency,
-            None,
-            None,
-            None,
-            self._on_moved,
-            None,
-            self._on_recovery,
-        )
+            None, self._on_epoch, None, self._on_snapshot_begin, self._on_snapshot_row, self._on_snapshot_end, self._on_segment,
+            self._on_credit, None, self._on_charge, self._on_held, self._on_episode, self._on_notice, self._on_decision, self._on_relay,
+            self._on_seen, self._on_order, None, self._on_flags, self._on_brake, None, None, None, None, self._on_fault, None,
+            self._on_visit, self._on_level, None, self._on_emergency, None, None, None, self._on_moved, None, self._on_recovery,
+            None, self._on_credit_limit,
+        )  # fmt: skip
 
     # credits
 
@@ -229,6 +198,11 @@ class Accounts(AccountTable):
         self._set_bond(self.ratios, row, values[8] if longer else 1, 1)
         self._set(row, "charged_at_s", values[9] if longer else at_s)
         self._set(row, "flags", self.get(row, "flags") & ~FLAG_READING_HELD)
+
+    def _on_credit_limit(self, values, at_s):
+        row = self.row_of(values[0])
+        if row >= 0:
+            self._set_bond(self.credit_limits, row, values[1], 0)
 
     def _on_moved(self, values, at_s):
         """The meter of this account is the next one's, whose segment has begun where this one's ended."""

@@ -6,7 +6,7 @@ stands in two books.
 """
 
 from firmware.base.port import const
-from firmware.ledger.account_row import BOND, FLAG_ELSEWHERE, LONGEST_ROW_SIZE, POSITION_SIZE, ROW, ROW_SIZE
+from firmware.ledger.account_row import BOND, BONDED_ROW_SIZE, FLAG_ELSEWHERE, POSITION_SIZE, ROW, ROW_SIZE, SHORT_BOND_SIZE
 
 GIVEN = const(1)  # what
 TAKEN = const(2)
@@ -36,10 +36,10 @@ def take(accounts, values, sequence):
 
 
 def whole_row(accounts, row):
-    """The row with everything that can stand behind it, of one length."""
+    """The row with position and bond, also where they are usual; behind them the credit limit, where there is one."""
     data = accounts.row_bytes(row)
-    if len(data) == LONGEST_ROW_SIZE:
+    if len(data) >= BONDED_ROW_SIZE:
         return data
     bond = bytearray(BOND.size)
-    BOND.pack_into(bond, 0, (1, 0))
-    return data + bytes(ROW_SIZE + POSITION_SIZE - len(data)) + bytes(bond)
+    BOND.pack_into(bond, 0, (1, 0, 0))
+    return data + bytes(ROW_SIZE + POSITION_SIZE - len(data)) + bytes(bond[:SHORT_BOND_SIZE])

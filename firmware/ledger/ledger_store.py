@@ -11,7 +11,7 @@ be released again.
 from firmware.base.faults import BadInput, Refused, StorageFault
 from firmware.base.port import const
 from firmware.ledger import record_kinds as kinds
-from firmware.ledger.account_row import LONGEST_ROW_SIZE, POSITION_SIZE, ROW_SIZE
+from firmware.ledger.account_row import BONDED_ROW_SIZE, LONGEST_ROW_SIZE, POSITION_SIZE, ROW_SIZE
 from firmware.ledger.accounts import Accounts
 from firmware.ledger.journal_store import Journal
 from firmware.ledger.outbox import Outbox
@@ -192,7 +192,7 @@ class Ledger:
         until it is sent again with a newer epoch.
         """
         for row in rows:
-            if len(row) not in (ROW_SIZE, ROW_SIZE + POSITION_SIZE, LONGEST_ROW_SIZE):
+            if len(row) not in (ROW_SIZE, ROW_SIZE + POSITION_SIZE, BONDED_ROW_SIZE, LONGEST_ROW_SIZE):
                 raise Refused("row", "a row of the state has " + str(len(row)) + " bytes, not " + str(ROW_SIZE))
         if len(rows) > self.accounts.capacity:
             raise Refused("rows", "the state has " + str(len(rows)) + " accounts, more than " + str(self.accounts.capacity))
@@ -259,8 +259,10 @@ class Ledger:
         region = self._region
         rows = self._limits.snapshot_rows_per_tick
         row_bytes = size_of(kinds.SNAPSHOT_ROW) + region.program_unit // rows + 1
-        if self.accounts.ratios or self.accounts.followers:
+        if self.accounts.credit_limits:
             row_bytes += LONGEST_ROW_SIZE - ROW_SIZE
+        elif self.accounts.ratios or self.accounts.followers:
+            row_bytes += BONDED_ROW_SIZE - ROW_SIZE
         elif self.accounts.positions.are_kept():
             row_bytes += POSITION_SIZE
         return (accounts + 2) * row_bytes // (region.erase_size - self.journal.first_offset - LENGTH_MAX) + _SNAPSHOT_BLOCKS_MIN

@@ -19,7 +19,7 @@ from firmware.ledger.record_kinds import (
     code_for,
     code_of,
     longer_code_of,
-    longest_code_of,
+    longest_codes_of,
 )
 
 HEAD = Layout("record: length kind sequence at_s quality", b"<BBIIB")
@@ -90,9 +90,10 @@ def values_of(buf, start, length):
     if code is None or calcsize(code) != length - LENGTH_MIN:
         code = longer_code_of(kind)
         if code is None or calcsize(code) != length - LENGTH_MIN:
-            code = longest_code_of(kind)
-            if code is None or calcsize(code) != length - LENGTH_MIN:
+            codes = [code for code in longest_codes_of(kind) if calcsize(code) == length - LENGTH_MIN]
+            if not codes:
                 return None
+            code = codes[0]
     return unpack_from(code, buf, start + BODY_AT)
 
 

@@ -43,6 +43,7 @@ MOVED = const(33)
 DEBT = const(34)
 RECOVERY = const(35)
 CARRIED = const(36)
+CREDIT_LIMIT = const(37)
 
 FIRST_LIFE = const(1)  # EPOCH reasons
 GIVEN_BY_HEAD_END = const(2)
@@ -90,7 +91,8 @@ THROUGH: account what id version relief_ucu available_ucu counted
 MOVED: account to_account serial order
 DEBT: account owed_ucu share most_ucu order
 RECOVERY: account move issuer number amount_ucu moved_ucu left_ucu available_ucu restore_ucu
-CARRIED: account what order until_s owed_ucu share most_ucu row"""
+CARRIED: account what order until_s owed_ucu share most_ucu row
+CREDIT_LIMIT: account limit_ucu before_ucu order"""
 
 # kind -> code of its fields (base/records); the place is the kind
 _CODES = (
@@ -131,18 +133,21 @@ _CODES = (
     b"<IqBqI",  # DEBT
     b"<IIHIqqqqq",
     b"<IBIIqBq170s",  # CARRIED
+    b"<IqqI",  # CREDIT_LIMIT
 )
-KINDS = const(37)
+KINDS = const(38)
 
 # of some kinds there is a longer form, which says what few accounts need (SPEC 2): its further fields follow
 _LONGER_SEGMENT = b"<I6sBIIIIIHI"
 _LONGER_CHARGE = b"<I6sBIIIIIIqqBBHHHIBB"
 _LONGER_ROW = b"<164s"
-_LONGEST_ROW = b"<170s"
+_LONGER_CARRIED = b"<IBIIqBq178s"
+_LONGEST_ROWS = (b"<170s", b"<178s")
 _SEGMENT_FIELDS = const(8)
 _CHARGE_FIELDS = const(13)
 _ROW_BYTES = const(146)
 _LONGER_ROW_BYTES = const(164)
+_BONDED_ROW_BYTES = const(170)
 LONGER_WORDS = """CHARGE: account serial rate from_cwh to_cwh reading_at_s tariff version price amount_ucu total_charged_ucu cause marks \
 day month_day period_day used_cwh band step
 SEGMENT: account serial rates from_0 from_1 from_2 from_3 from_4 ratio since_s"""
@@ -155,7 +160,7 @@ _CLASSES = (
     b"\1\2\2\2\1\2"  # DECISION (but class_of looks at its verdict), RELAY, SEEN, ORDER, DOCUMENT, FLAGS
     b"\3\1\2\1\3\2"  # BRAKE, CLOCK, READINGS_GAP, EVENT, ACKED, FAULT
     b"\2\2\1\1\1\1"  # EXEMPT, VISIT, LEVEL, MONTH, EMERGENCY, REASON
-    b"\3\2\2\2\2\2"  # SUSPECT, THROUGH, MOVED, DEBT, RECOVERY, CARRIED
+    b"\3\2\2\2\2\2\2"  # SUSPECT, THROUGH, MOVED, DEBT, RECOVERY, CARRIED, CREDIT_LIMIT
 )
 
 _RESTORING_VERDICTS = (2, 5)
@@ -172,20 +177,24 @@ def longer_code_of(kind):
         return _LONGER_CHARGE
     if kind == SEGMENT:
         return _LONGER_SEGMENT
+    if kind == CARRIED:
+        return _LONGER_CARRIED
     return _LONGER_ROW if kind == SNAPSHOT_ROW else None
 
 
-def longest_code_of(kind):
-    """Code of its longest form, None when there are not three."""
-    return _LONGEST_ROW if kind == SNAPSHOT_ROW else None
+def longest_codes_of(kind):
+    """Codes of its longest forms, () when there are not more than two."""
+    return _LONGEST_ROWS if kind == SNAPSHOT_ROW else ()
 
 
 def code_for(kind, values):
     """Code of the form in which these values are written, None for an unknown kind."""
     if kind == CHARGE and len(values) > _CHARGE_FIELDS or kind == SEGMENT and len(values) > _SEGMENT_FIELDS:
         return longer_code_of(kind)
+    if kind == CARRIED and len(values[7]) > _BONDED_ROW_BYTES:
+        return _LONGER_CARRIED
     if kind == SNAPSHOT_ROW and len(values[0]) > _ROW_BYTES:
-        return _LONGEST_ROW if len(values[0]) > _LONGER_ROW_BYTES else _LONGER_ROW
+        return _LONGEST_ROWS[len(values[0]) > _BONDED_ROW_BYTES] if len(values[0]) > _LONGER_ROW_BYTES else _LONGER_ROW
     return code_of(kind)
 
 

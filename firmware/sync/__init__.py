@@ -37,7 +37,7 @@ is closed and the broker sends again.
     handler.on_credit(account, issuer, number, amount_ucu, total_ucu, at_s)
     handler.on_order(order, account, number, expires_at_s, credit_number, overridden, document)
         document: bytes or None. Text of a tariff or policy; for orders 8, 9, 11 and those in safe mode CBOR, which decode_state(document),
-        decode_flags, decode_report and decode_debt of sync/messages.py check and read: main.py hands them to the gateway.
+        decode_flags, decode_report, decode_debt and decode_limit of sync/messages.py check and read: main.py hands them to the gateway.
     handler.on_acks(ack)      ack: sync.messages.Ack with
         epoch, sequence, chain (b8), countersign (b8), readings, time_s, comparison, resend_sequence|None,
         resend_readings|None, fresh (bool: carries the challenge last sent, so time_s may be taken), age_ms (since that

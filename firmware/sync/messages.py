@@ -37,6 +37,7 @@ _FLAGS = "flags flags:h"
 _FLAGS_WITH_END = "flags flags:h until_s:I"
 _REPORT = "report what:C episode:h level:b at_s:i"
 _DEBT = "debt owed_ucu:q share:B most_ucu:q"
+_LIMIT = "limit limit_ucu:q reason:*"
 _HELD = "held what:C rate:b register_cwh:i reason:*"
 _CARRIED = "carried what:C row:* until_s:i owed_ucu:q share:b most_ucu:q reason:*"
 _MOVE = "move account:a flags:b reason:*"
@@ -183,6 +184,13 @@ def decode_swap(document):
 def decode_debt(document):
     """Document of order 16 -> (owed_ucu, share, most_ucu)."""
     return tuple(_take(cbor.decode(document, 0, len(document)), _DEBT))
+
+
+def decode_limit(document):
+    """Document of order 17 -> (limit_ucu, reason)."""
+    values = _take(cbor.decode(document, 0, len(document)), _LIMIT)
+    _check_reason(values[1])
+    return tuple(values)
 
 
 def _take(value, shape):

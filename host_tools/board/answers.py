@@ -11,6 +11,7 @@ METER = (
 ACCOUNT = (
     "account", "address", "register_cwh", "balance_ucu", "available_ucu", "age_s", "wish", "seen", "fault", "word", "flags", "held",
     "episode_open", "notice_level", "notice_at_s", "wish_reason", "wish_at_s", "total_charged_ucu", "charged_at_s", "debt_ucu",
+    "limit_ucu",
 )  # fmt: skip
 VISIT = (
     "account", "address", "available_ucu", "days_left", "lead_days", "ordered", "visited", "episode", "notice_level", "wish",

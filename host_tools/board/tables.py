@@ -183,6 +183,7 @@ def show_accounts(out: Console, accounts: list[Row]) -> None:
         fault = word(FAULT, one["fault"]) if one["fault"] else ""
         marks = [words.flags(one["flags"])] if one.get("flags") else []
         marks += [f"debt {money(one['debt_ucu'])}"] if one.get("debt_ucu") else []
+        marks += [f"credit limit {money(one['limit_ucu'])}"] if one.get("limit_ucu") else []
         table.add_row(
             str(one["account"]), one["address"], register, money(one["balance_ucu"]), available, words.age(one["age_s"]),
             words.WISH[one["wish"]], words.SEEN[one["seen"]], one["word"], fault, ", ".join(marks),

@@ -101,7 +101,10 @@ def _money(account: Row, facts: Row) -> str:
     available = facts["available_ucu"]
     text = f"balance {money(facts['balance_ucu'])}, available " + ("unknown" if available is None else money(available))
     if "floor_ucu" in facts:
-        text += f"; cut at {money(facts['floor_ucu'])} or below, restored from {money(facts['restore_ucu'])} on"
+        limit_ucu = facts.get("limit_ucu", 0)
+        limit = f", with a credit limit of {money(limit_ucu)}" if limit_ucu else ""
+        floor_ucu, restore_ucu = facts["floor_ucu"] - limit_ucu, facts["restore_ucu"] - limit_ucu
+        text += f"; cut at {money(floor_ucu)} or below, restored from {money(restore_ucu)} on{limit}"
     if account["register_cwh"] is not None:
         text += f"; register {energy(account['register_cwh'])}, read {words.age(account['age_s'])} ago"
     return text
@@ -133,13 +136,17 @@ def _values(account: Row, facts: Row) -> dict[int, str]:
     if "policy" not in facts:
         return values | {9: "no policy is here"}
     lacks = ", ".join(facts.get("unimplemented", []))
-    values[0] += f", floor {money(facts['floor_ucu'] - facts['emergency_ucu'])}"
+    limit_ucu = facts.get("limit_ucu", 0)
+    values[0] += f", floor {money(facts['floor_ucu'] - limit_ucu - facts['emergency_ucu'])}"
+    if limit_ucu:
+        values[0] += f", with a credit limit of {money(limit_ucu)}"
     if facts["emergency_ucu"]:
         values[0] += f", with {money(facts['emergency_ucu'])} of emergency credit"
     values[9] = f"policy {facts['policy']} version {facts['version']}" + (f", not implemented: {lacks}" if lacks else "")
     values[16] = f"read {words.since(now_s, facts['reading_at_s'])}, at most {facts['reading_fresh_s']} s"
     values[17] = f"from now until {facts['valid_s'] + facts['trip_delay_s']} s later, of policy {facts['policy']}"
-    values[18] += " of " + "; ".join(f"{n + 1}: {money(level)}, period {period} s" for n, (level, period, _) in enumerate(facts["notices"]))
+    levels = [f"{n + 1}: {money(level - limit_ucu)}, period {period} s" for n, (level, period, _) in enumerate(facts["notices"])]
+    values[18] += " of " + "; ".join(levels)
     values[19] += f" of {facts['clock_error_max_s']} s"
     values[20] += f", right lasts {facts['offline_right_s']} s"
     values[21] = f"{facts['throttle_per_hour']} cuts an hour"

@@ -239,7 +239,8 @@ def _statement(db: Database, given: argparse.Namespace) -> int:
         return 0
     rows = [show.statement_row(line) for line in [*answer.lines, answer.total]]
     show.show_rows(rows, show.STATEMENT_COLUMNS, False, f"statement of account {answer.account}")
-    show.show_lines(["note: " + sentence for sentence in answer.notes] + [f"balance now {money(answer.balance_ucu)}"])
+    limit = f", credit limit {money(answer.limit_ucu)}" if answer.limit_ucu else ""
+    show.show_lines(["note: " + sentence for sentence in answer.notes] + [f"balance now {money(answer.balance_ucu)}{limit}"])
     show.show_lines([answer.covered.in_words() if answer.covered else "not yet countersigned"])
     return 0
 

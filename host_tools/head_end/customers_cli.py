@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from host_tools.head_end import debts, enquiry, outbox, outbox_sending, show
-from host_tools.head_end.commands import parse_account
+from host_tools.head_end import debts, enquiry, limits, outbox, outbox_sending, show
+from host_tools.head_end.commands import known_account, parse_account
 from host_tools.head_end.database import Database
 from host_tools.head_end.errors import BadInput
 from host_tools.head_end.notice_text import LANGUAGES, TEMPLATES
@@ -20,6 +20,7 @@ from host_tools.head_end.senders import FileSender, HttpSender, Sender
 LOOK_S = 1.0
 SHOWN = 200
 COLUMNS = ("number", "account", "what", "event_at_s", "state", "tries", "sent_at_s", "receipt_at_s", "address", "fault", "text")
+LIMIT_COLUMNS = ("account", "gateway", "name", "limit", "balance", "cut at", "restored from", "set_at_s", "reason", "order")
 
 
 def add_verbs(verb: Callable[[str, str], argparse.ArgumentParser]) -> None:
@@ -47,6 +48,11 @@ def add_verbs(verb: Callable[[str, str], argparse.ArgumentParser]) -> None:
     debt.add_argument("amount", nargs="?", help="so much more is owed; less than zero: so much is forgiven")
     debt.add_argument("--share", type=int, metavar="PERCENT", help="of what a credit brings above the restore amount")
     debt.add_argument("--most", metavar="AMOUNT", help="at most so much of one credit; left out: no bound")
+    limit = verb("credit-limit", "Let an account go below its policy's floor, or list who may. 0 takes the limit away.")
+    limit.epilog = "example: python -m host_tools.head_end credit-limit 1001 100.00 --reason 'post-paid contract'"
+    limit.add_argument("account", nargs="?", help="left out: all that have one, or an order about one")
+    limit.add_argument("amount", nargs="?", help="floor, restore amount and warnings lie so much lower")
+    limit.add_argument("--reason", help="why, 1 to 64 bytes; it stands in the journal")
     enquire = verb("enquire", "Balance, use of the last seven days and days left, in words.")
     enquire.add_argument("account")
     enquire.add_argument("--language", choices=LANGUAGES, help="left out: that of its notices")
@@ -116,6 +122,21 @@ def _debt(db: Database, given: argparse.Namespace) -> int:
     return 0
 
 
+def _credit_limit(db: Database, given: argparse.Namespace) -> int:
+    if given.amount is not None:
+        if given.reason is None:
+            raise BadInput("reason", "is missing: --reason says why, it stands in the journal")
+        show.show_answer(limits.put(db, given.account, given.amount, given.reason, int(time.time())), given.json)
+        return 0
+    if given.reason is not None:
+        raise BadInput("amount", "is missing: --reason goes with one")
+    account = None if given.account is None else parse_account(given.account)
+    if account is not None:
+        known_account(db, account)
+    show.show_rows(limits.listed(db, account), LIMIT_COLUMNS, given.json, "credit limits")
+    return 0
+
+
 def _enquire(db: Database, given: argparse.Namespace) -> int:
     answer = enquiry.enquire(db, parse_account(given.account), given.language, int(time.time()))
     if given.json:
@@ -131,5 +152,6 @@ COMMANDS = {
     "delivered": _delivered,
     "recipient": _recipient,
     "debt": _debt,
+    "credit-limit": _credit_limit,
     "enquire": _enquire,
 }

@@ -38,6 +38,7 @@ class Enquiry:
     days_left: int | None
     off: bool
     debt_ucu: int
+    limit_ucu: int
     text: list[str]
 
     def as_json(self) -> dict[str, object]:
@@ -60,7 +61,7 @@ def enquire(db: Database, account: int, language: str | None, now_s: int) -> Enq
     left = available_ucu * days // charged_ucu if fresh and days and charged_ucu > 0 else None
     left = None if left is None else max(0, left)
     use = (row.charged_at_s, days, used_cwh, charged_ucu, left)
-    asked = (account, row.balance_ucu, available_ucu, pending_ucu, *use, bool(row.wish), _debt_ucu(records, row))
+    asked = (account, row.balance_ucu, available_ucu, pending_ucu, *use, bool(row.wish), _debt_ucu(records, row), place.limit_ucu)
     return Enquiry(*asked, _sentences(words, place, Enquiry(*asked, []), fresh))
 
 
@@ -74,6 +75,8 @@ def _sentences(words: Words, place: Place, asked: Enquiry, fresh: bool) -> list[
         text.append(words.say("enquire_pending", place, amount_ucu=asked.pending_ucu))
     if asked.debt_ucu:
         text.append(words.say("enquire_debt", place, amount_ucu=asked.debt_ucu))
+    if asked.limit_ucu:
+        text.append(words.say("enquire_limit", place, amount_ucu=asked.limit_ucu))
     if asked.off:
         pay_ucu = max(0, place.restore_ucu - asked.balance_ucu)
         return [*text, words.say("enquire_off", place, pay_ucu=pay_ucu)]

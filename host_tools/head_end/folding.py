@@ -42,17 +42,35 @@ def fold(account: int, records: Iterable[Record]) -> AccountRow:
     """The account after these records. A snapshot row replaces what was folded before it."""
     row = AccountRow(account)
     for record in records:
-        if record.kind == kinds.SNAPSHOT_ROW:
-            row = parse_row(record.octets("row"))
-        elif record.kind == kinds.CARRIED:
-            row = parse_row(record.octets("row"))
-            row.flags |= ELSEWHERE if record.number("what") == GIVEN else 0
-            row.order = record.number("order")
-        else:
-            step = _STEPS.get(record.kind)
-            if step is not None:
-                step(row, record)
+        row = take(row, record)
     return row
+
+
+def take(row: AccountRow, record: Record) -> AccountRow:
+    """The account after one more record."""
+    if record.kind == kinds.SNAPSHOT_ROW:
+        return parse_row(record.octets("row"))
+    if record.kind == kinds.CARRIED:
+        row = parse_row(record.octets("row"))
+        row.flags |= ELSEWHERE if record.number("what") == GIVEN else 0
+        row.order = record.number("order")
+        return row
+    step = _STEPS.get(record.kind)
+    if step is not None:
+        step(row, record)
+    return row
+
+
+def credit_limit_ucu(db: Database, account: int) -> int:
+    """The credit limit of an account as the newest record of it says: floor, restore amount and levels lie so much lower."""
+    row = db.row(
+        "SELECT raw FROM account_records WHERE account = ? AND kind IN (?, ?, ?) ORDER BY place DESC, sequence DESC LIMIT 1",
+        account,
+        kinds.CREDIT_LIMIT,
+        kinds.SNAPSHOT_ROW,
+        kinds.CARRIED,
+    )
+    return fold(account, [parse_record(bytes(row["raw"]))]).limit_ucu if row is not None else 0
 
 
 def _segment(row: AccountRow, r: Record) -> None:
@@ -178,6 +196,10 @@ def _recovery(row: AccountRow, r: Record) -> None:
     row.issuers = [*others, (DEBT_ISSUER, r.number("move"), -r.number("moved_ucu"))]
 
 
+def _credit_limit(row: AccountRow, r: Record) -> None:
+    row.limit_ucu = r.number("limit_ucu")
+
+
 def _level(row: AccountRow, r: Record) -> None:
     row.notice_level = min(row.notice_level, r.number("level"))
 
@@ -201,4 +223,5 @@ _STEPS = {
     kinds.MOVED: _moved,
     kinds.DEBT: _debt,
     kinds.RECOVERY: _recovery,
+    kinds.CREDIT_LIMIT: _credit_limit,
 }

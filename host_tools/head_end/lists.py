@@ -94,6 +94,7 @@ def accounts(db: Database) -> list[Row]:
                 ],
                 "balance": money(row.balance_ucu),
                 "balance_ucu": row.balance_ucu,
+                "limit_ucu": row.limit_ucu,
                 "pending_ucu": pending,
                 "charged_ucu": row.total_charged_ucu,
                 "register_cwh": reading["total_cwh"] if reading else None,

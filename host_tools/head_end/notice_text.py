@@ -15,6 +15,7 @@ from typing import Any
 
 from host_tools.head_end.database import Database
 from host_tools.head_end.errors import BadInput
+from host_tools.head_end.folding import credit_limit_ucu
 
 TEMPLATES = Path(__file__).parent / "templates"
 LANGUAGES = ("zh", "en")
@@ -34,6 +35,7 @@ FIELDS: dict[str, set[str]] = {
     "enquire_no_reading": {"account", "balance"},
     "enquire_pending": {"amount"},
     "enquire_debt": {"amount"},
+    "enquire_limit": {"amount"},
     "enquire_off": {"pay"},
     "enquire_use": {"days", "energy", "charges"},
     "enquire_days": {"days"},
@@ -43,13 +45,14 @@ FIELDS: dict[str, set[str]] = {
 
 @dataclass(frozen=True)
 class Place:
-    """Where a customer is: money and clock."""
+    """Where a customer is: money and clock. Floor and restore amount are the account's own: its credit limit has moved them."""
 
     currency: str
     utc_offset_min: int
     floor_ucu: int
     restore_ucu: int
     text_counts: bool  # the policy waits for text messages to be delivered
+    limit_ucu: int = 0
 
 
 class Words:
@@ -114,18 +117,20 @@ def _checked(path: Path, document: Any) -> tuple[dict[str, str], dict[str, str]]
 
 
 def place_of(db: Database, account: int) -> Place:
-    """By the newest tariff and policy kept here for the account."""
+    """By the newest tariff and policy kept here for the account, and its credit limit."""
     known = db.row("SELECT tariff, policy FROM accounts WHERE account = ?", account)
     tariff = _newest(db, 1, known["tariff"] if known else 0)
     policy = _newest(db, 2, known["policy"] if known else 0)
     steps = policy.get("notice", [])
     steps = steps if isinstance(steps, list) else [steps]
+    limit_ucu = credit_limit_ucu(db, account)
     return Place(
         str(tariff.get("currency", "")),
         int(policy.get("utc_offset_min", tariff.get("utc_offset_min", 0))),
-        _ucu(policy.get("floor", "0")),
-        _ucu(policy.get("restore", "0")),
+        _ucu(policy.get("floor", "0")) - limit_ucu,
+        _ucu(policy.get("restore", "0")) - limit_ucu,
         any("text" in step.get("channels", []) for step in steps),
+        limit_ucu,
     )
 
 

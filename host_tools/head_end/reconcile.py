@@ -7,7 +7,7 @@ named with its sequence and its exact size.
 
 import sqlite3
 
-from host_tools.head_end import debts, moves, openings, reconcile_gateways, registers, stays
+from host_tools.head_end import debts, limits, moves, openings, reconcile_gateways, registers, stays
 from host_tools.head_end.database import Database
 from host_tools.head_end.folding import fold, records_of
 from host_tools.head_end.months import prove
@@ -63,10 +63,9 @@ class _Account:
         self.reason = ""  # of what is written off next
         self.own_tariffs = {int(row["tariff"]) for row in db.rows("SELECT tariff FROM account_tariffs WHERE account = ?", account)}
         self.standing = Standing()
-        self.debt = debts.Proof(db, account)
-        self.began_s = 0  # when the energy of the next charge began
+        self.debt, self.limit = debts.Proof(db, account), limits.Proof(db, account)
         self.line = (0, 0, 0)  # the last line of energy: its sequence, its reading, when its energy began
-        self.at = 0  # place of the record that is looked at
+        self.began_s, self.at = 0, 0  # when the energy of the next charge began; place of the record that is looked at
         self.credits: dict[tuple[int, int], tuple[int, int]] = {}  # (issuer, number) -> (amount, total), by our own addition
         self.credited: dict[int, tuple[int, int]] = {}  # issuer -> (number, total) by the gateway's records
 
@@ -113,7 +112,7 @@ class _Account:
             kinds.SNAPSHOT_ROW: self._snapshot,
             kinds.CARRIED: self._carried,
         }
-        for sentence in self.debt.follow(record, self.credits):
+        for sentence in (*self.debt.follow(record, self.credits), *self.limit.follow(record)):
             self.name(record, sentence)
         if record.kind in (kinds.DEBT, kinds.RECOVERY):
             self.credited[DEBT_ISSUER] = (self.debt.number, -self.debt.moved_ucu)
@@ -137,6 +136,7 @@ class _Account:
         self.opening = {issuer: (number, total_ucu) for issuer, number, total_ucu in row.issuers}
         self.credited = dict(self.opening)
         self.debt.open(self.opening.pop(DEBT_ISSUER, (0, 0)))
+        self.limit.open(row)
         self.note(f"checked from sequence {record.sequence} on, opened with balance {money(row.balance_ucu)} as the gateway has it")
 
     def _credits(self) -> dict[tuple[int, int], tuple[int, int]]:

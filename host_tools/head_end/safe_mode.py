@@ -66,7 +66,8 @@ def _is_enough(db: Database, account: int, policy: int, waits_ucu: int) -> bool:
     if row is None:
         return True  # nobody is cut without a policy
     restore_ucu = parse_decimal(json.loads(bytes(row["text"]))["restore"], 6, "restore")
-    return fold(account, records_of(db, account)).balance_ucu + waits_ucu >= restore_ucu
+    row = fold(account, records_of(db, account))
+    return row.balance_ucu + waits_ucu >= restore_ucu - row.limit_ucu
 
 
 def leave(db: Database, gateway: str, now_s: int) -> Row:

@@ -16,7 +16,7 @@ from host_tools.head_end.folding import ELSEWHERE, fold, records_of
 from host_tools.head_end.outgoing import NEVER_S, STATE
 from host_tools.journal_reader import AccountRow, pack_row
 
-ROWS_PER_PART = 16  # 16 x 164 bytes stay well inside a packet of the gateway
+ROWS_PER_PART = 16  # 16 x 178 bytes stay well inside a packet of the gateway
 SEQUENCE_MARGIN = 1_000
 EPOCHS_AHEAD_MAX = 1_000  # a status is not authenticated: a number further ahead of what is held is nobody's
 SEQUENCES_AHEAD_MAX = 1_000_000

@@ -66,6 +66,7 @@ class Statement:
     lines: list[Line]
     total: Line
     balance_ucu: int
+    limit_ucu: int  # the credit limit now
     notes: list[str]
     covered: Covered | None  # the countersignature over the last record that is in it
 
@@ -76,6 +77,7 @@ class Statement:
             "lines": [line.as_json() for line in self.lines],
             "total": self.total.as_json(),
             "balance_ucu": self.balance_ucu,
+            "limit_ucu": self.limit_ucu,
             "notes": self.notes,
             "countersignature": None if self.covered is None else self.covered.as_json(),
         }
@@ -86,7 +88,8 @@ def statement(db: Database, account: int, month: str | None = None) -> Statement
     if month is not None and not re.fullmatch(r"20[0-9]{2}-(0[1-9]|1[0-2])", month):
         raise BadInput("month", f"must be a month such as 2026-10, got {month!r}")
     known_account(db, account)
-    balance_ucu = fold(account, records_of(db, account)).balance_ucu
+    row = fold(account, records_of(db, account))
+    balance_ucu, limit_ucu = row.balance_ucu, row.limit_ucu
     opening_ucu, notes = 0, []
     records, _, lost = stays.whole_books(db, account)
     if lost:
@@ -119,7 +122,7 @@ def statement(db: Database, account: int, month: str | None = None) -> Statement
         if month is None or closed.name == month
     ]
     covered = covering(db, stays.gateway_of(db, account), records[-1].sequence) if records else None
-    return Statement(account, month, lines, total, balance_ucu, notes, covered)
+    return Statement(account, month, lines, total, balance_ucu, limit_ucu, notes, covered)
 
 
 def _days(db: Database, account: int, records: list[Record]) -> list[Line]:

@@ -8,7 +8,9 @@ ROW_SIZE = struct.calcsize(_CODE)  # 146 bytes
 _POSITION = "<HHHIq"
 LONGER_ROW_SIZE = ROW_SIZE + struct.calcsize(_POSITION)  # 164 bytes
 _BOND = "<HI"
-LONGEST_ROW_SIZE = LONGER_ROW_SIZE + struct.calcsize(_BOND)  # 170 bytes
+BONDED_ROW_SIZE = LONGER_ROW_SIZE + struct.calcsize(_BOND)  # 170 bytes
+_LIMIT = "<q"
+LONGEST_ROW_SIZE = BONDED_ROW_SIZE + struct.calcsize(_LIMIT)  # 178 bytes
 
 DEBT_ISSUER = 0xFFFF  # the place of what was moved from the balance to a debt: a negative total
 
@@ -59,9 +61,11 @@ class AccountRow:
     period_day: int = 0
     used_cwh: int = 0
     month_ucu: int = 0
-    # left out of the bytes where they are usual: the ratio of the transformers before the meter, and who moved in behind the account
+    # left out of the bytes where they are usual: the ratio of the transformers before the meter, who moved in behind the account,
+    # and its credit limit
     ratio: int = 1
     next_account: int = 0
+    limit_ucu: int = 0
 
     @property
     def position(self) -> tuple[int, int, int, int, int]:
@@ -73,9 +77,10 @@ class AccountRow:
 
 
 def parse_row(data: bytes) -> AccountRow:
-    """Row from exactly ROW_SIZE, LONGER_ROW_SIZE or LONGEST_ROW_SIZE bytes; struct.error otherwise."""
+    """Row from exactly as many bytes as one of its forms has; struct.error otherwise."""
     position = struct.unpack(_POSITION, data[ROW_SIZE:LONGER_ROW_SIZE]) if len(data) > ROW_SIZE else (0,) * 5
-    bond = struct.unpack(_BOND, data[LONGER_ROW_SIZE:]) if len(data) > LONGER_ROW_SIZE else (1, 0)
+    bond = struct.unpack(_BOND, data[LONGER_ROW_SIZE:BONDED_ROW_SIZE]) if len(data) > LONGER_ROW_SIZE else (1, 0)
+    limit = struct.unpack(_LIMIT, data[BONDED_ROW_SIZE:]) if len(data) > BONDED_ROW_SIZE else (0,)
     flat = struct.unpack(_CODE, data[:ROW_SIZE])
     head, issuers, tail = flat[:16], flat[16:28], flat[28:]
     places = [(issuers[i], issuers[i + 1], issuers[i + 2]) for i in range(0, 12, 3)]
@@ -92,6 +97,7 @@ def parse_row(data: bytes) -> AccountRow:
         *tail,
         *position,
         *bond,
+        *limit,
     )
 
 
@@ -103,15 +109,16 @@ def pack_row(row: AccountRow) -> bytes:
     for place in row.issuers + [(0, 0, 0)] * (4 - len(row.issuers)):
         places.extend(place)
     position = struct.pack(_POSITION, *row.position)
-    if (row.ratio, row.next_account) != (1, 0):
-        return _packed(row, places) + position + struct.pack(_BOND, row.ratio, row.next_account)
+    if (row.ratio, row.next_account, row.limit_ucu) != (1, 0, 0):
+        limit = struct.pack(_LIMIT, row.limit_ucu) if row.limit_ucu else b""
+        return _packed(row, places) + position + struct.pack(_BOND, row.ratio, row.next_account) + limit
     return _packed(row, places) + (position if any(row.position) else b"")
 
 
 def pack_whole_row(row: AccountRow) -> bytes:
-    """LONGEST_ROW_SIZE bytes, with position and bond also where they are usual: as a record CARRIED has it."""
+    """BONDED_ROW_SIZE bytes, with position and bond also where they are usual, more with a credit limit: as a record CARRIED has it."""
     data = pack_row(row)
-    if len(data) == LONGEST_ROW_SIZE:
+    if len(data) >= BONDED_ROW_SIZE:
         return data
     return data + bytes(LONGER_ROW_SIZE - len(data)) + struct.pack(_BOND, 1, 0)
 

@@ -1,20 +1,20 @@
 """Kinds of journal records and their fields, transcribed from SPEC section 2 (names, order, sizes).
 
 A field's code is one of struct's letters; `r` is an account row of section 4, `R` one with its position, `RR` one
-with its ratio too, `5I` a list of five registers. Some kinds have longer forms, told by their length.
+with its ratio too, `RRR` one with its credit limit too, `5I` a list of five registers. Some kinds have longer forms, told by their length.
 """
 
 import struct
 from dataclasses import dataclass
 
-from host_tools.journal_reader.account_row import LONGER_ROW_SIZE, LONGEST_ROW_SIZE, ROW_SIZE
+from host_tools.journal_reader.account_row import BONDED_ROW_SIZE, LONGER_ROW_SIZE, LONGEST_ROW_SIZE, ROW_SIZE
 
 EPOCH, BOOT, SNAPSHOT_BEGIN, SNAPSHOT_ROW, SNAPSHOT_END, SEGMENT = 1, 2, 3, 4, 5, 6
 CREDIT, CREDIT_REFUSED, CHARGE, HELD, EPISODE, NOTICE, DECISION = 7, 8, 9, 10, 11, 12, 13
 RELAY, SEEN, ORDER, DOCUMENT, FLAGS, BRAKE, CLOCK = 14, 15, 16, 17, 18, 19, 20
 READINGS_GAP, EVENT, ACKED, FAULT = 21, 22, 23, 24
 EXEMPT, VISIT, LEVEL, MONTH, EMERGENCY, REASON = 25, 26, 27, 28, 29, 30
-SUSPECT, THROUGH, MOVED, DEBT, RECOVERY, CARRIED = 31, 32, 33, 34, 35, 36
+SUSPECT, THROUGH, MOVED, DEBT, RECOVERY, CARRIED, CREDIT_LIMIT = 31, 32, 33, 34, 35, 36, 37
 
 Value = int | bytes | list[int]
 
@@ -51,11 +51,14 @@ class Kind:
         return struct.pack(self.code, *flat)
 
 
+_ROWS = {"r": f"{ROW_SIZE}s", "R": f"{LONGER_ROW_SIZE}s", "RR": f"{BONDED_ROW_SIZE}s", "RRR": f"{LONGEST_ROW_SIZE}s"}
+
+
 def _kind(number: int, name: str, text: str) -> Kind:
     fields = []
     for part in text.split():
         field, code = part.split(":")
-        fields.append((field, {"r": f"{ROW_SIZE}s", "R": f"{LONGER_ROW_SIZE}s", "RR": f"{LONGEST_ROW_SIZE}s"}.get(code, code)))
+        fields.append((field, _ROWS.get(code, code)))
     code = "<" + "".join(code for _, code in fields)
     return Kind(number, name, tuple(fields), code, struct.calcsize(code))
 
@@ -64,6 +67,7 @@ _CHARGE = (
     "account:I serial:6s rate:B from_cwh:I to_cwh:I reading_at_s:I tariff:I version:I price:I amount_ucu:q"
     " total_charged_ucu:q cause:B marks:B"
 )
+_CARRIED = "account:I what:B order:I until_s:I owed_ucu:q share:B most_ucu:q"
 _SEGMENT = "account:I serial:6s rates:B from_cwh:5I"
 KINDS: dict[int, Kind] = {
     kind.number: kind
@@ -111,7 +115,8 @@ KINDS: dict[int, Kind] = {
             "RECOVERY",
             "account:I move:I issuer:H number:I amount_ucu:q moved_ucu:q left_ucu:q available_ucu:q restore_ucu:q",
         ),
-        _kind(CARRIED, "CARRIED", "account:I what:B order:I until_s:I owed_ucu:q share:B most_ucu:q row:RR"),
+        _kind(CARRIED, "CARRIED", _CARRIED + " row:RR"),
+        _kind(CREDIT_LIMIT, "CREDIT_LIMIT", "account:I limit_ucu:q before_ucu:q order:I"),
         _kind(MONTH, "MONTH", "account:I serial:6s rates:B settled_at_s:I from_cwh:5I"),
     )
 }
@@ -121,9 +126,12 @@ LONGER: dict[int, Kind] = {
         _kind(CHARGE, "CHARGE", _CHARGE + " day:H month_day:H period_day:H used_cwh:I band:B step:B"),
         _kind(SNAPSHOT_ROW, "SNAPSHOT_ROW", "row:R"),
         _kind(SEGMENT, "SEGMENT", _SEGMENT + " ratio:H since_s:I"),
+        _kind(CARRIED, "CARRIED", _CARRIED + " row:RRR"),
     )
 }
-LONGEST: dict[int, Kind] = {SNAPSHOT_ROW: _kind(SNAPSHOT_ROW, "SNAPSHOT_ROW", "row:RR")}
+BONDED: dict[int, Kind] = {SNAPSHOT_ROW: _kind(SNAPSHOT_ROW, "SNAPSHOT_ROW", "row:RR")}
+LONGEST: dict[int, Kind] = {SNAPSHOT_ROW: _kind(SNAPSHOT_ROW, "SNAPSHOT_ROW", "row:RRR")}
+FORMS = (KINDS, LONGER, BONDED, LONGEST)
 BY_NAME: dict[str, Kind] = {kind.name: kind for kind in KINDS.values()}
 
 
@@ -132,14 +140,16 @@ def of_values(name: str, values: dict[str, Value]) -> Kind:
     kind = BY_NAME[name]
     row = values.get("row")
     if isinstance(row, bytes) and kind.number == SNAPSHOT_ROW:
-        return LONGEST[SNAPSHOT_ROW] if len(row) > LONGER_ROW_SIZE else LONGER[SNAPSHOT_ROW] if len(row) > ROW_SIZE else kind
+        return of_size(SNAPSHOT_ROW, len(row)) or kind
+    if isinstance(row, bytes) and kind.number == CARRIED:
+        return LONGER[CARRIED] if len(row) > BONDED_ROW_SIZE else kind
     longer = {CHARGE: "day", SEGMENT: "ratio"}.get(kind.number)
     return LONGER[kind.number] if longer is not None and longer in values else kind
 
 
 def of_size(number: int, size: int) -> Kind | None:
     """The form of a known kind that has so many bytes of fields; None when it has none."""
-    for forms in (KINDS, LONGER, LONGEST):
+    for forms in FORMS:
         if number in forms and forms[number].size == size:
             return forms[number]
     return None

@@ -26,15 +26,7 @@ REASON = {
     5: "credit during the cut",
 }
 ACTION = {1: "cut", 2: "restore", 3: "alarm on", 4: "alarm off", 5: "read status"}
-PHASE = {
-    1: "ordered",
-    2: "acknowledged",
-    3: "refused",
-    4: "no answer",
-    5: "verified",
-    6: "disagrees",
-    7: "given up",
-}
+PHASE = {1: "ordered", 2: "acknowledged", 3: "refused", 4: "no answer", 5: "verified", 6: "disagrees", 7: "given up"}
 SEEN = {0: "UNKNOWN", 1: "CLOSED", 2: "OPEN", 3: "ARMED"}
 ORDERS = {
     1: "cut",
@@ -53,6 +45,7 @@ ORDERS = {
     14: "give away",
     15: "take over",
     16: "debt",
+    17: "credit limit",
     20: "restore for a payment",
     21: "leave safe mode",
     22: "document in safe mode",
@@ -63,6 +56,7 @@ ORDER_WHAT = {
     13: {0: "somebody else moved in"},
     14: {0: "given to another gateway"},
     15: {0: "taken from another gateway"},
+    17: {0: "credit limit"},
 }
 ORDER_REASON = {
     0: "",
@@ -99,7 +93,7 @@ FAULT = {
     8: "own purse",
     9: "utility key",
 }
-CAUSES = {1: "tariff", 2: "policy", 3: "corrections", 4: "cut orders"}  # what may make too many due
+CAUSES = {1: "tariff", 2: "policy", 3: "corrections", 4: "cut orders"}  # what may make too many due; 3 has lower credit limits, too
 CUT_ORDERS = 4
 SUSPECT = {1: "looked at", 2: "closed the brake", 3: "over"}
 CONDITIONS = {
@@ -151,7 +145,8 @@ def _boot(r: Record) -> str:
 
 def _row(r: Record) -> str:
     row = parse_row(r.octets("row"))
-    return f"account {row.account}: snapshot row, balance {money(row.balance_ucu)}, meter {address(row.serial)}"
+    limit = f", credit limit {money(row.limit_ucu)}" if row.limit_ucu else ""
+    return f"account {row.account}: snapshot row, balance {money(row.balance_ucu)}{limit}, meter {address(row.serial)}"
 
 
 def _segment(r: Record) -> str:
@@ -295,6 +290,11 @@ def _recovery(r: Record) -> str:
     )
 
 
+def _credit_limit(r: Record) -> str:
+    limit, before = money(r.number("limit_ucu")), money(r.number("before_ucu"))
+    return f"account {r.account}: credit limit {limit}, before it {before}, by order {r.number('order')}"
+
+
 def _clock(r: Record) -> str:
     return f"clock set from {when(r.number('before_s'))} to {when(r.number('after_s'))}"
 
@@ -393,4 +393,5 @@ _SENTENCES = {
     kinds.REASON: _reason,
     kinds.MOVED: _moved,
     kinds.CARRIED: _carried,
+    kinds.CREDIT_LIMIT: _credit_limit,
 }

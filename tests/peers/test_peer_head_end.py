@@ -47,7 +47,7 @@ def flat(values: dict[str, object]) -> tuple[object, ...]:
     return tuple(items)
 
 
-FORMS = [*kinds.KINDS.values(), *kinds.LONGER.values(), *kinds.LONGEST.values()]
+FORMS = [kind for forms in kinds.FORMS for kind in forms.values()]
 
 
 @pytest.mark.parametrize("kind", FORMS, ids=lambda kind: f"{kind.name}_{kind.size}")
@@ -71,8 +71,10 @@ def test_both_know_the_same_kinds():
     assert theirs == {number: 23 + kind.size for number, kind in kinds.KINDS.items()}
     longer = {number: calcsize(record_kinds.longer_code_of(number)) for number in theirs if record_kinds.longer_code_of(number)}
     assert longer == {number: kind.size for number, kind in kinds.LONGER.items()}
-    longest = {number: calcsize(record_kinds.longest_code_of(number)) for number in theirs if record_kinds.longest_code_of(number)}
-    assert longest == {number: kind.size for number, kind in kinds.LONGEST.items()}
+    longest = {number: [calcsize(code) for code in record_kinds.longest_codes_of(number)] for number in theirs}
+    assert {number: sizes for number, sizes in longest.items() if sizes} == {
+        number: [kind.size, kinds.LONGEST[number].size] for number, kind in kinds.BONDED.items()
+    }
 
 
 def test_an_account_row_is_the_same_bytes_in_both():
@@ -83,7 +85,9 @@ def test_an_account_row_is_the_same_bytes_in_both():
     data = pack_row(row)
     assert len(data) == account_row.ROW_SIZE and parse_row(data) == row
     for behind in (AccountRow(1001, ratio=40, day=20_000), AccountRow(1001, next_account=7001)):
-        assert len(pack_row(behind)) == account_row.LONGEST_ROW_SIZE and parse_row(pack_row(behind)) == behind
+        assert len(pack_row(behind)) == account_row.BONDED_ROW_SIZE and parse_row(pack_row(behind)) == behind
+    lent = AccountRow(1001, ratio=40, day=20_000, limit_ucu=100_000_000)
+    assert len(pack_row(lent)) == account_row.LONGEST_ROW_SIZE and parse_row(pack_row(lent)) == lent
     get = account_row.ROW.get
     assert (get(data, 0, "from_4"), get(data, 0, "charged_0"), get(data, 0, "total_charged_ucu")) == (5, 6, -12)
     assert (get(data, 0, "issuer_1"), get(data, 0, "total_1"), get(data, 0, "notice_at_s")) == (2, -3, 14)

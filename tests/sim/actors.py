@@ -133,7 +133,12 @@ class Actors:
     def _order(self) -> None:
         rng, world = self._stream("orders"), self.world
         account = world.account_of(rng.choice(world.houses))
-        what = rng.choice(("cut", "cut", "restore", "hold", "release", "release"))
+        what = rng.choice(("cut", "cut", "restore", "hold", "release", "release", "limit"))
+        if what == "limit":
+            limit = rng.choice(("0", "0.000001", "7.50", "40"))
+            world.central.limit(account, limit)
+            world.note(f"account {account} may go {limit} below the floor")
+            return
         names = [name for name in CUT_OVERRIDES if rng.random() < 0.4] if what == "cut" else []
         expires_min = rng.choice((1, 20, 120)) if what == "cut" else None
         answer = world.central.order(account, what, expires_min, names)

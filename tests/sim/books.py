@@ -41,6 +41,7 @@ class Account:
     charged_at_s: int = 0
     credits: dict[int, tuple[int, int]] = field(default_factory=dict)  # issuer -> (number, total)
     flags: int = 0
+    limit_ucu: int = 0  # credit limit
     off: bool = False
     cut_order: int = 0
     cut_policy: int = 0  # the version by which it was decided
@@ -327,6 +328,14 @@ class Books:
             known.order = number
             self.orders[account, number] = record
 
+    def _credit_limit(self, record: Record, now_ms: int) -> Iterator[str]:
+        account, limit_ucu = self.account(record.number("account")), record.number("limit_ucu")
+        if record.number("before_ucu") != account.limit_ucu:
+            yield f"a credit limit of {record.number('before_ucu')} ends, and it was {account.limit_ucu}"
+        if limit_ucu < account.limit_ucu and account.episode_open and not account.off:
+            yield "the credit limit falls, and notices of a lower floor go on counting"
+        account.limit_ucu = limit_ucu
+
     def _flags(self, record: Record, now_ms: int) -> Iterator[str]:
         self.account(record.number("account")).flags = record.number("flags")
         yield from ()
@@ -369,8 +378,8 @@ class Books:
         if self.in_state:
             yield from self._credits_given(ours, row)
         places = {issuer: (number, total) for issuer, number, total in row.issuers if issuer}
-        theirs = (places, row.total_charged_ucu, row.flags & 0x2F, bool(row.episode_open), row.order, bool(row.wish))
-        mine = (ours.credits, ours.charged_ucu, ours.flags & 0x2F, ours.episode_open, ours.order, ours.off)
+        theirs = (places, row.total_charged_ucu, row.flags & 0x2F, bool(row.episode_open), row.order, bool(row.wish), row.limit_ucu)
+        mine = (ours.credits, ours.charged_ucu, ours.flags & 0x2F, ours.episode_open, ours.order, ours.off, ours.limit_ucu)
         if theirs != mine:
             yield f"the snapshot of account {row.account} says {theirs}, its records add up to {mine}"
         if ours.serial != UNBOUND and [row.charged_cwh[rate] for rate in ours.billed] != [ours.charged_cwh[rate] for rate in ours.billed]:
@@ -385,4 +394,5 @@ _FOLDS = {
     kinds.LEVEL: Books._level, kinds.SNAPSHOT_BEGIN: Books._snapshot_begin, kinds.SNAPSHOT_END: Books._snapshot_end,
     kinds.DECISION: Books._decision, kinds.ORDER: Books._order, kinds.FLAGS: Books._flags, kinds.BRAKE: Books._brake,
     kinds.DOCUMENT: Books._document, kinds.ACKED: Books._acked, kinds.SNAPSHOT_ROW: Books._snapshot_row,
+    kinds.CREDIT_LIMIT: Books._credit_limit,
 }  # fmt: skip

@@ -11,7 +11,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from host_tools.head_end import commands, openings, state
+from host_tools.head_end import commands, limits, openings, state
 from host_tools.head_end.database import Database
 from host_tools.head_end.errors import BadInput
 from host_tools.head_end.garbage import Garbage
@@ -154,6 +154,10 @@ class Central:
         answer = commands.order(self.db, str(account), what, expires_min, self.now_s, overrides)
         self.look_soon()
         return answer
+
+    def limit(self, account: int, amount: str) -> None:
+        limits.put(self.db, str(account), amount, "simulated", self.now_s)
+        self.look_soon()
 
     def release_brake(self) -> dict[str, Any]:
         answer = commands.release_brake(self.db, self.gateway, self.now_s)

@@ -68,7 +68,7 @@ class Judge:
                 self.condemn(sentence)
             if record.kind == kinds.DECISION and record.number("verdict") == CUT:
                 self._cut_decided(record, now_ms)
-            elif record.kind == kinds.CREDIT:
+            elif record.kind in (kinds.CREDIT, kinds.CREDIT_LIMIT):
                 self._owe_light(record.number("account"))
                 if not self._is_due(record.number("account")):
                     self.forgiven.discard(record.number("account"))
@@ -159,7 +159,8 @@ class Judge:
             self.condemn(f"account {record.account}: its month is told again and again")
 
     def due_ucu(self, number: int) -> int | None:
-        """The true available balance: credits that are durable, minus all energy that has flowed, at the dearest price in question."""
+        """The true available balance: credits that are durable, minus all energy that has flowed, at the dearest price in question. It is
+        held against the amounts of the policy, so a credit limit stands for as much."""
         account, house = self.books.account(number), self.world.house_of(number)
         if house is None or account.serial != house.wire_address:
             return None
@@ -172,7 +173,7 @@ class Judge:
             span = (shown[rate] - account.charged_cwh[rate]) % ROLLOVER
             prices = [price for day in days if (price := self.books.dearest(2 if account.rates else 1, day, rate)) is not None]
             worth += span * max(prices, default=0)
-        return account.balance_ucu - worth
+        return account.balance_ucu + account.limit_ucu - worth
 
     def _is_due(self, number: int) -> bool:
         available = self.due_ucu(number)

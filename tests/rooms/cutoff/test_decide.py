@@ -4,7 +4,7 @@ from firmware.base.limits import Limits
 from firmware.cutoff import conditions as c
 from firmware.cutoff import decide as d
 from firmware.cutoff.facts import ARMED, OFF, OPEN, Facts
-from tests.cut_table import NOON_S, POLICY, STANDING, TIMING, broken, due_facts, set_
+from tests.cut_table import CREDIT_LIMITS, NOON_S, POLICY, STANDING, TIMING, broken, due_facts, set_
 from tests.kit import cases, eq
 
 
@@ -281,3 +281,27 @@ def test_emergency_credit_lowers_the_floor_and_not_the_restore_amount():
     for available_ucu, want in ((999_999, d.NOTHING), (1_000_000, d.RESTORE)):
         facts.available_ucu = facts.balance_ucu = available_ucu
         eq(d.decide(facts, POLICY).verdict, want, str(available_ucu))
+
+
+def test_a_credit_limit_lowers_floor_and_restore_amount_alike():
+    for limit_ucu in CREDIT_LIMITS:
+        for emergency_ucu in (0, 2_000_000):
+            facts = due_facts(limit_ucu)
+            facts.emergency_ucu = emergency_ucu
+            floor_ucu = -limit_ucu - emergency_ucu
+            for above_ucu, want in ((1, d.NOTHING), (0, d.CUT)):
+                facts.available_ucu = floor_ucu + above_ucu
+                eq(d.decide(facts, POLICY).verdict, want, str((limit_ucu, emergency_ucu, above_ucu)))
+            facts.wish = OFF
+            for available_ucu, want in ((999_999, d.NOTHING), (1_000_000, d.RESTORE)):
+                facts.available_ucu = facts.balance_ucu = available_ucu - limit_ucu
+                eq(d.decide(facts, POLICY).verdict, want, str((limit_ucu, emergency_ucu, available_ucu)))
+
+
+def test_who_pays_at_a_relay_found_open_gets_light_from_the_lowered_restore_amount_on():
+    for limit_ucu in CREDIT_LIMITS:
+        facts = due_facts(limit_ucu)
+        facts.seen, facts.credited = OPEN, True
+        for available_ucu, want in ((999_999, d.NOTHING), (1_000_000, d.RESTORE)):
+            facts.available_ucu = facts.balance_ucu = available_ucu - limit_ucu
+            eq(d.decide(facts, POLICY).verdict, want, str(limit_ucu))

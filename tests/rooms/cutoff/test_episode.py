@@ -319,3 +319,27 @@ def test_emergency_credit_is_given_once_in_an_episode_at_the_floor():
     )
     eq(e.step(facts(0, True, notice_level=1), policy()), 0, "the policy has none")
     eq(e.step(facts(0), rules), e.OPEN | BOTH, "first the episode, then the credit")
+
+
+def test_a_credit_limit_moves_levels_floor_and_what_is_to_be_paid_alike():
+    """Whoever has a limit and stands lower by it is treated like everybody else, in each state of an episode."""
+    rules = policy(notices=((9 * COIN, HOUR_S, CHANNEL_HEAD_END), (5 * COIN, 0, CHANNEL_ALARM | CHANNEL_VISIT)), emergency_ucu=2 * COIN)
+    rules.care_lead_days = 3
+    levels = (9 * COIN, 9 * COIN + 900_000, 5 * COIN, 5 * COIN + 500_000, COIN, 0, -COIN)
+    amounts = [None] + [level + step for level in levels for step in (0, 1)]
+    seen, limit_ucu = set(), 100 * COIN
+    for amount in amounts:
+        for number in range(1 << 8):
+            more = {"episode_open": number & 1, "notice_level": number >> 1 & 3, "credited": bool(number & 8), "alarm": bool(number & 16)}
+            more["flags"] = (FLAG_CARE if number & 32 else 0) | (FLAG_EMERGENCY if number & 64 else 0)
+            more["days_left"] = 2 if number & 128 else None
+            more["notice_at_s"] = NOW_S - HOUR_S
+            usual = facts(amount, **more)
+            lent = facts(None if amount is None else amount - limit_ucu, **more)
+            lent.balance_ucu, lent.limit_ucu = usual.balance_ucu - limit_ucu, limit_ucu
+            want = e.step(usual, rules)
+            seen.add(want)
+            note = str((amount, number))
+            eq(e.step(lent, rules), want, note)
+            eq(e.missing_ucu(lent, rules), e.missing_ucu(usual, rules), note)
+    eq(len(seen) > 20, True, "the states say too little")

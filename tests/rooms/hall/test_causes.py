@@ -3,6 +3,7 @@
 import json
 
 from firmware.base import aio
+from firmware.base.wire import cbor
 from firmware.cutoff.causes import CLOSED, CORRECTIONS, ORDERS, OVER, POLICY, SUSPECTED, TARIFF
 from firmware.gateway_causes import CauseDesk
 from firmware.ledger import record_kinds as kinds
@@ -16,7 +17,7 @@ CENT = 10_000
 METERS = 4
 MONEY_AND_TIMING = 0x1FF0001
 BRAKE = {"accounts_max": 2, "share_percent": 10, "window_s": 30}
-ORDER_TARIFF, ORDER_POLICY, ORDER_RELEASE_BRAKE, ORDER_CUT = 5, 6, 7, 1
+ORDER_TARIFF, ORDER_POLICY, ORDER_RELEASE_BRAKE, ORDER_CUT, ORDER_CREDIT_LIMIT = 5, 6, 7, 1, 17
 
 
 def world_of(**changes):
@@ -118,7 +119,60 @@ async def by_few_orders(world):
     await order_off(world, 2)
 
 
+def lend(world, limit_ucu):
+    """A credit limit for each of three accounts."""
+    for index in range(3):
+        lend_one(world, index, limit_ucu)
+
+
+def lend_one(world, index, limit_ucu):
+    number, document = world.row("order", index) + 1, cbor.encode({1: limit_ucu, 2: "test"})
+    world.gateway.on_order(ORDER_CREDIT_LIMIT, 1001 + index, number, 0, 0, 0, document)
+    eq(told(world, kinds.ORDER)[-1][3:5], (1, 0))
+
+
+async def take_limits(world):
+    """One after the other, each further from the one before than the window of the brake."""
+    for index in range(3):
+        in_contact(world)
+        lend_one(world, index, 0)
+        await aio.sleep_ms(45_000)
+
+
+async def use_together(world, seconds):
+    for index in range(3):
+        world.meters[index].power_w = 12_000
+    await aio.sleep_ms(seconds * 1_000)
+    for index in range(3):
+        world.meters[index].power_w = 0
+    in_contact(world)
+
+
+async def by_lower_limits(world):
+    lend(world, COIN)
+    await use_together(world, 290)
+    eq((told(world, kinds.SUSPECT), world.row("wish")), ([], 0))
+    await take_limits(world)
+
+
+async def by_slightly_lower_limits(world):
+    lend(world, 5 * CENT)
+    await use_together(world, 125)
+    await take_limits(world)
+
+
+async def by_policy_for_the_post_paid(world):
+    lend(world, 7 * COIN)
+    for index in range(3):
+        world.credit(-7 * COIN, index)
+    world.gateway.supply.causes.clear()  # it is not these corrections that are tried here
+    await by_policy(world)
+
+
 CASES = (
+    (by_lower_limits, 50 * CENT, (CORRECTIONS, 0, 0)),
+    (by_slightly_lower_limits, 20 * CENT, None),
+    (by_policy_for_the_post_paid, 50 * CENT, (POLICY, 1, 2)),
     (by_policy, 50 * CENT, (POLICY, 1, 2)),
     (by_a_little_policy, 20 * CENT, None),
     (by_tariff, 50 * CENT, (TARIFF, 1, 2)),

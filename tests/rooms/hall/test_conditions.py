@@ -5,7 +5,7 @@ from firmware.cutoff import conditions as c
 from firmware.cutoff import decide, facts, supply
 from firmware.ledger import record_kinds as kinds
 from firmware.ledger.record import values_of
-from tests.cut_table import STANDING, TIMING, broken
+from tests.cut_table import CREDIT_LIMITS, STANDING, TIMING, broken
 from tests.fake_board import World
 from tests.hall_kit import alone
 from tests.kit import eq
@@ -36,9 +36,9 @@ class Judged:
         if kind == kinds.DECISION:
             self.told.append(values[1:4])
 
-    def judge(self, chosen, wish):
+    def judge(self, chosen, wish, limit_ucu=0):
         """-> (verdict, reason, failed) that was journalled or None, relay orders, the bits that were broken."""
-        self.view, self.rules, bits = broken(chosen)
+        self.view, self.rules, bits = broken(chosen, limit_ucu)
         self.view.wish = wish
         self.slot.state = supply.OFF if wish == facts.OFF else supply.ON
         self.slot.judged = 0
@@ -46,6 +46,12 @@ class Judged:
         self.told.clear()
         self.desk.judge(self.slot)
         return (self.told[-1] if self.told else None), list(self.ordered), bits
+
+
+def each_kind_of_account(script):
+    """`script(world, limit_ucu)` for a prepaid account and a post-paid one: a journal each, or it would be full."""
+    for limit_ucu in CREDIT_LIMITS:
+        alone(World(), lambda world, limit_ucu=limit_ucu: script(world, limit_ucu))
 
 
 def pairs():
@@ -59,11 +65,11 @@ def pairs():
 
 
 def test_supply_is_cut_where_all_conditions_hold_and_the_journal_names_those_that_do_not():
-    def script(world):
+    def script(world, limit_ucu):
         judged = Judged(world)
         for chosen in pairs():
-            told, orders, bits = judged.judge(chosen, facts.ON)
-            note = str(c.names(bits))
+            told, orders, bits = judged.judge(chosen, facts.ON, limit_ucu)
+            note = str(c.names(bits)) + ", limit " + str(limit_ucu)
             if bits & c.MONEY:
                 eq((told, orders), (None, []), note)
             elif not bits:
@@ -73,22 +79,22 @@ def test_supply_is_cut_where_all_conditions_hold_and_the_journal_names_those_tha
             else:
                 eq((told, orders), ((decide.DELAYED, decide.BALANCE_AT_FLOOR, bits), []), note)
 
-    alone(World(), script)
+    each_kind_of_account(script)
 
 
 def test_while_off_each_standing_condition_that_fails_restores_and_is_named():
-    def script(world):
+    def script(world, limit_ucu):
         judged = Judged(world)
         for chosen in pairs():
-            told, orders, bits = judged.judge(chosen, facts.OFF)
-            note, want = str(c.names(bits)), bits & c.STANDING
+            told, orders, bits = judged.judge(chosen, facts.OFF, limit_ucu)
+            note, want = str(c.names(bits)) + ", limit " + str(limit_ucu), bits & c.STANDING
             if not want:
                 eq((told, orders), (None, []), note)
             else:
                 reason = decide.RESTORE_REACHED if want & c.MONEY else decide.STANDING_FAILED
                 eq((told, orders), ((decide.RESTORE, reason, want), [RELAY_RESTORE]), note)
 
-    alone(World(), script)
+    each_kind_of_account(script)
 
 
 def test_what_the_journal_holds_is_what_was_told():
