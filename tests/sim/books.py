@@ -113,7 +113,7 @@ class Books:
                 yield f"epoch {record.number('epoch')} follows {self.epoch}"
             self.epoch = record.number("epoch")
         if given and self.state_of is not None:
-            self._take_state(record, self.state_of())
+            self._take_state(record, self.state_of(), now_ms)
         if chain_after(record, self.chain, self.epoch) != record.chain:
             yield f"the chain does not continue at sequence {record.sequence}"
         self.sequence, self.chain = record.sequence, record.chain
@@ -135,10 +135,12 @@ class Books:
         self.suspected[key] = said
         return again
 
-    def _take_state(self, record: Record, theirs: Books) -> None:
+    def _take_state(self, record: Record, theirs: Books, now_ms: int) -> None:
         """From here on the accounts are those of the head-end's records."""
         self.accounts, self.newest_credit, self.orders = theirs.accounts, theirs.newest_credit, theirs.orders
         self.given_at, self.in_state = record.sequence, True
+        for account in self.accounts.values():
+            account.wish_ms = now_ms  # what was ordered before may still arrive
 
     def _credits_given(self, ours: Account, row: AccountRow) -> Iterator[str]:
         """A state brings what was issued meanwhile, too, and the orders that need no verdict any more."""

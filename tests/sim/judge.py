@@ -47,6 +47,7 @@ class Judge:
         self.books = Books(offset_s=world.offset_s)
         self.cuts_ms: list[int] = []
         self.cut_accounts: dict[int, int] = {}  # account -> true time of its last cut
+        self.due_ms: dict[int, int] = {}  # account -> when it was first found due, of those that are
         self.forgiven: set[int] = set()  # due when somebody released the brake: they count when they are due anew
         self.checks = 0
         self.months: Counter[tuple[int, int]] = Counter()
@@ -66,12 +67,15 @@ class Judge:
             self.world.lives.on_record(record)
             for sentence in self.books.fold(record, now_ms):
                 self.condemn(sentence)
+            if record.kind == kinds.DECISION and record.number("reason") == BALANCE_AT_FLOOR and self._is_due(record.number("account")):
+                self.due_ms.setdefault(record.number("account"), now_ms)
             if record.kind == kinds.DECISION and record.number("verdict") == CUT:
                 self._cut_decided(record, now_ms)
             elif record.kind in (kinds.CREDIT, kinds.CREDIT_LIMIT):
                 self._owe_light(record.number("account"))
                 if not self._is_due(record.number("account")):
                     self.forgiven.discard(record.number("account"))
+                    self.due_ms.pop(record.number("account"), None)
             elif record.kind == kinds.CHARGE:
                 self._charged(record)
             elif record.kind == kinds.FAULT and record.number("fault") == FOUND_OFF and self.books.account(record.number("account")).off:
@@ -232,7 +236,8 @@ class Judge:
         if self.books.brake:
             self.condemn(f"{who} with the brake closed")
         window_ms = (policy["brake"]["window_s"] - 2 * error_s) * 1000
-        due = {number for number, at in self.cut_accounts.items() if now_ms - at < window_ms} - {record.account}
+        since_ms = {number: min(at, self.due_ms.get(number, at)) for number, at in self.cut_accounts.items()}  # it became due, and was cut
+        due = {number for number, at in since_ms.items() if now_ms - at < window_ms} - {record.account}
         share = policy["brake"]["share_percent"] * len(world.houses) // 100
         most = max(policy["brake"]["accounts_max"], share)
         if record.number("reason") == BALANCE_AT_FLOOR and record.account not in self.forgiven and len(due) + 1 > most:
