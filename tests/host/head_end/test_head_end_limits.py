@@ -112,7 +112,7 @@ def test_without_a_limit_nothing_is_said_of_one(books: Books, capsys: pytest.Cap
 
 
 def test_a_payment_brings_light_in_safe_mode_from_the_lowered_restore_amount_on(lent: Books) -> None:
-    assert safe_mode._is_enough(lent.db, 1001, 1, COIN)
+    assert safe_mode._is_enough(lent.db, 1001, 1, 1)
     taken(lent, 2, 0, 100 * COIN)
     assert not safe_mode._is_enough(lent.db, 1001, 1, COIN - 1)
 
