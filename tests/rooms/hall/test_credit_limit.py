@@ -192,7 +192,7 @@ def test_without_room_for_its_reason_a_limit_stays_as_it_is():
         lend(world, LIMIT)
         may_record = world.gateway.ledger.may_record
         world.gateway.ledger.may_record = lambda klass: klass != kinds.ORDINARY
-        eq(lend(world, 0), (2, orders.CONDITION))
+        eq((lend(world, 0), lend(world, 2 * LIMIT)), ((2, orders.CONDITION), (2, orders.CONDITION)))
         world.gateway.ledger.may_record = may_record
         eq(limits_of(world), {1001: LIMIT})
 
