@@ -18,8 +18,8 @@ class Source:
         self._firmware_version = firmware_version
 
     def journal_from(self, sequence, max_bytes):
-        """What is asked for, but nothing that a given state replaced: the head-end would see a fork in it."""
-        return self._outbox.journal_from(max(sequence, self._outbox.superseded + 1), max_bytes)
+        """What is asked for, but nothing of a fork that a given state ended."""
+        return self._outbox.journal_from(max(sequence, self._outbox.passed_over() + 1), max_bytes)
 
     def status(self):
         """Fields 2 ... 15; 1, 11 and 13 are the uplink's own."""

@@ -174,7 +174,11 @@ class Ledger:
     def acked(self, epoch, sequence, chain, countersign, readings):
         """The head-end's database holds this much. False when our history is another; then nothing changes."""
         readings = min(readings, self.readings.last_number)  # numbers beyond ours are not believed
-        if self.compare(epoch, sequence, chain) not in (AGREES, UNKNOWN):
+        agrees = self.compare(epoch, sequence, chain)
+        if agrees == AGREES:
+            self.outbox.agreed = sequence
+        elif agrees != UNKNOWN:
+            self.outbox.agreed = 0
             return False
         self.outbox.held(epoch, sequence, readings)
         self.readings.acked_number = self.outbox.acked_readings

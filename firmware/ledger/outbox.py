@@ -17,11 +17,16 @@ class Outbox:
         self.acked_epoch = 0
         self.acked_sequence = 0
         self.acked_readings = 0
-        self.superseded = 0  # records up to here belong to a life that the head-end's state replaced: it holds others there
+        self.superseded = 0  # records up to here belong to a life that the head-end's state replaced: it may hold others there
+        self.agreed = 0  # it holds this one, and those behind it continue what it has
 
     def positions(self):
         """(acked or superseded sequence, last sequence, acked reading, last reading); 0 = none yet."""
-        return max(self.acked_sequence, self.superseded), self._journal.durable_sequence, self.acked_readings, self._readings.last_number
+        return max(self.acked_sequence, self.passed_over()), self._journal.durable_sequence, self.acked_readings, self._readings.last_number
+
+    def passed_over(self):
+        """Records up to here are not sent: a given state replaced them, and nothing says that they continue what the head-end has."""
+        return 0 if self.agreed else self.superseded
 
     def journal_from(self, sequence, max_bytes):
         """(epoch, first sequence, chain before it, [record bytes, ...]) or None: SPEC 5.1."""

@@ -108,7 +108,8 @@ def test_what_a_given_state_replaced_is_sent_by_no_life_though_it_is_asked_for()
 
     def sent(world):
         source = Source(world.gateway, 1, 1)
-        eq(source.status()[9], world.gateway.ledger.sequence, "an older head-end would be told that it forgot them")
+        ledger = world.gateway.ledger
+        eq(source.status()[9], ledger.sequence - ledger.outbox.acked_sequence, "an older head-end would be told that it forgot them")
         return source.positions()[0], [source.journal_from(wanted, 100)[1] for wanted in (1, given[0])]
 
     given = []
@@ -116,8 +117,13 @@ def test_what_a_given_state_replaced_is_sent_by_no_life_though_it_is_asked_for()
     def first(world):
         ledger = world.gateway.ledger
         given.append(ledger.sequence + 1_000)
+        held = ledger.sequence - 1
         ledger.import_state(2, given[0], [ledger.accounts.row_bytes(0)])
         eq(sent(world), (given[0] - 1, [given[0]] * 2))
+        ledger.acked(1, held, ledger.journal.chain_at(held), bytes(8), 0)
+        eq(sent(world)[1], [1, given[0]], "it was no fork: what was not sent yet is evidence")
+        ledger.acked(1, held, bytes(8), bytes(8), 0)
+        eq(sent(world)[1], [given[0]] * 2)
 
     alone(world, first)
     alone(world, lambda world: eq(sent(world), (given[0] - 1, [given[0]] * 2)))
