@@ -56,9 +56,12 @@ class Ack:
         self.age_ms = 0
 
 
-def encode_journal(epoch, first_sequence, chain, records):
-    """up/journal before its MAC: records of one epoch, sequences without gap."""
-    return cbor.encode({1: epoch, 2: first_sequence, 3: chain, 4: records})
+def encode_journal(epoch, first_sequence, chain, records, asked):
+    """up/journal before its MAC: records of one epoch, sequences without gap; `asked` is the sequence that should have come first."""
+    fields = {1: epoch, 2: first_sequence, 3: chain, 4: records}
+    if asked < first_sequence:
+        fields[5] = asked
+    return cbor.encode(fields)
 
 
 def encode_readings(live, entries):

@@ -198,7 +198,7 @@ class Sender:
         if batch is None:
             return False
         epoch, first_sequence, chain, records = batch
-        payload = self._seal.close(self._topic, messages.encode_journal(epoch, first_sequence, chain, records))
+        payload = self._seal.close(self._topic, messages.encode_journal(epoch, first_sequence, chain, records, stream.next))
         self._session.publish(UP_JOURNAL, payload)
         stream.next = first_sequence + len(records)
         return True

@@ -1,10 +1,12 @@
 """Numbers that will never come: pruned at the gateway before this database had them, or malformed (SPEC 5.1, 5.2).
 
-A gateway that is asked for what it no longer holds answers with the oldest it has, and goes on from there: its numbers step back. When
-it began SAME_MAX more times at the same number, seconds apart, there is nothing lower: the gap is kept here, named to the operator, and
-the books go on behind it. A journal that is pruned meanwhile begins at another number each time; then ANSWERS_MAX answers do.
+Of records the gateway says so itself, under its MAC. Readings bear none, and the oldest ones are dropped all the time: a gateway that
+is asked for what it no longer holds answers with the oldest it has, and goes on from there: its numbers step back. When it began
+SAME_MAX more times at the same number, seconds apart, there is nothing lower; when readings are dropped meanwhile each answer begins
+at another number, and ANSWERS_MAX of them do. The gap is kept here, named to the operator, and the books go on behind it.
 
-Trap avoided: a lost packet and a request that crossed a live message look the same once, never that often.
+Trap avoided: on a bad link any number of answers can lose their beginning. For a reading that costs a value on a curve; a record is
+money, and is never given up for that.
 """
 
 import json
@@ -18,17 +20,22 @@ ANSWERS_MAX = 6
 APART_S = 2  # answers to one request come in a burst and count once
 
 
-def never_comes(db: Database, gateway_id: int, what: str, wanted: int, first: int, now_s: int) -> bool:
-    """Note that `first` came where `wanted` is missing; True when it was asked for often enough."""
-    row = db.row("SELECT * FROM offers WHERE gateway_id = ? AND what = ?", gateway_id, what)
+def awaits(db: Database, gateway_id: int, what: str, wanted: int, first: int, now_s: int) -> None:
+    """Note that `first` came where `wanted` is missing: it is asked for until it comes."""
+    db.run("INSERT OR REPLACE INTO offers VALUES (?, ?, ?, ?, ?, 0, 0, ?)", gateway_id, what, wanted, first, first, now_s)
+
+
+def never_comes(db: Database, gateway_id: int, wanted: int, first: int, now_s: int) -> bool:
+    """The same of readings; True when it was asked for often enough."""
+    row = db.row("SELECT * FROM offers WHERE gateway_id = ? AND what = ?", gateway_id, READINGS)
     if row is None or int(row["wanted"]) != wanted:
-        db.run("INSERT OR REPLACE INTO offers VALUES (?, ?, ?, ?, ?, 0, 0, ?)", gateway_id, what, wanted, first, first, now_s)
+        awaits(db, gateway_id, READINGS, wanted, first, now_s)
         return False
     if first > int(row["seen"]) or now_s < int(row["at_s"]) + APART_S:  # the answer goes on
-        db.run("UPDATE offers SET seen = ? WHERE gateway_id = ? AND what = ?", first, gateway_id, what)
+        db.run("UPDATE offers SET seen = ? WHERE gateway_id = ? AND what = ?", first, gateway_id, READINGS)
         return False
     answers, same = int(row["answers"]) + 1, int(row["same"]) + 1 if first == row["first"] else 0
-    values = (first, first, answers, same, now_s, gateway_id, what)
+    values = (first, first, answers, same, now_s, gateway_id, READINGS)
     db.run("UPDATE offers SET first = ?, seen = ?, answers = ?, same = ?, at_s = ? WHERE gateway_id = ? AND what = ?", *values)
     return same >= SAME_MAX or answers >= ANSWERS_MAX
 

@@ -78,7 +78,8 @@ def _journal(db: Database, gateway_id: int, name: str, message: JournalMessage, 
         return heard
     given = _begins_given_epoch(new[0], gateway["given_epoch"], gateway["given_first"], int(gateway["epoch"]))
     lost = new[0].sequence > held + 1 and not given
-    if lost and not gaps.never_comes(db, gateway_id, gaps.RECORDS, held + 1, new[0].sequence, now_s):
+    if lost and not (message.gone_from is not None and message.gone_from <= held + 1):
+        gaps.awaits(db, gateway_id, gaps.RECORDS, held + 1, new[0].sequence, now_s)
         db.count(name, "journal_gap")
         heard.resend_from = held + 1
         return heard

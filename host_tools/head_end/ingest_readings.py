@@ -20,7 +20,7 @@ def take_readings(db: Database, gateway_id: int, name: str, message: ReadingsMes
     reached = gaps.advance_readings(db, gateway_id)
     first = min((item.number for item in [*message.readings, *message.bad] if item.number), default=0)
     if not message.live and first > reached + 1:
-        if gaps.never_comes(db, gateway_id, gaps.READINGS, reached + 1, first, now_s):
+        if gaps.never_comes(db, gateway_id, reached + 1, first, now_s):
             reached = _pass_over(db, gateway_id, name, reached, first, now_s)
         if first > reached + 1:
             heard.resend_readings_from = reached + 1

@@ -132,6 +132,7 @@ class JournalMessage:
     first: int
     chain_before: bytes
     records: list[bytes]
+    gone_from: int | None = None  # from here to `first` the gateway holds nothing any more
 
 
 @dataclass(frozen=True)
@@ -187,7 +188,10 @@ def parse_journal(value: object) -> JournalMessage:
     records = fields.items(4)
     if not records or not all(type(raw) is bytes for raw in records):
         raise fields.fault(4, "a list of records")
-    return JournalMessage(fields.number(1), fields.number(2), fields.octets(3, 8), [raw for raw in records if isinstance(raw, bytes)])
+    gone_from = fields.number(5, lowest=1) if 5 in fields.map else None
+    return JournalMessage(
+        fields.number(1), fields.number(2), fields.octets(3, 8), [raw for raw in records if isinstance(raw, bytes)], gone_from
+    )
 
 
 def parse_readings(value: object) -> ReadingsMessage:

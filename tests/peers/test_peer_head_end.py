@@ -136,7 +136,7 @@ def test_positions_and_bonds_are_folded_the_same_in_both(charges, ratio, moves, 
 
 def test_the_head_end_reads_what_the_firmware_sends_up():
     records = [pack_record("BOOT", 7, 9, 3, 1, bytes(8), boot_count=1, reset_cause=1, firmware=1)]
-    sealed = Seal(NAME.encode(), KEY).close(TOPIC.encode(), messages.encode_journal(1, 7, bytes(8), records))
+    sealed = Seal(NAME.encode(), KEY).close(TOPIC.encode(), messages.encode_journal(1, 7, bytes(8), records, 7))
     message = head_end.parse_journal(head_end.unseal(bytes(sealed), NAME, KEY, TOPIC))
     assert (message.epoch, message.first, message.chain_before, message.records) == (1, 7, bytes(8), records)
     with pytest.raises(BadMessage):

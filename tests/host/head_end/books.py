@@ -62,8 +62,8 @@ class Books:
         parcel = self.outgoing.acknowledge(heard, self.now_ms, self.now_s)
         return self.gateway.unseal(parcel.payload, parcel.topic)
 
-    def journal(self, first: int, last: int | None = None, after_s: int = 0) -> dict[int, Any] | None:
-        return self.hear("up/journal", self.gateway.journal_payload(first, last), after_s)
+    def journal(self, first: int, last: int | None = None, after_s: int = 0, gone_from: object = None) -> dict[int, Any] | None:
+        return self.hear("up/journal", self.gateway.journal_payload(first, last, gone_from=gone_from), after_s)
 
     def sent(self, name: str, after_ms: int = 0) -> list[dict[int, Any]]:
         """What falls due for the gateway on one topic, `after_ms` later."""

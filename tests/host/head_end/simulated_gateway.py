@@ -112,10 +112,11 @@ class SimulatedGateway:
         assert cbor2.dumps(body, canonical=True) == content, "not deterministic"
         return dict(body)
 
-    def journal_payload(self, first: int, last: int | None = None, topic: str | None = None) -> bytes:
+    def journal_payload(self, first: int, last: int | None = None, topic: str | None = None, gone_from: object = None) -> bytes:
         epoch, before, _ = self.records[first]
         raws = [self.records[number][2] for number in range(first, (last or self.sequence) + 1)]
-        return self.seal({1: epoch, 2: first, 3: before, 4: raws}, topic or self.topic("up/journal"))
+        body = {1: epoch, 2: first, 3: before, 4: raws} | ({} if gone_from is None else {5: gone_from})
+        return self.seal(body, topic or self.topic("up/journal"))
 
     def status_payload(self, standing: int = 0, **changed: Any) -> bytes:
         self.challenges += 1

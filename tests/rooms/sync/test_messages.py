@@ -118,8 +118,10 @@ def test_truncated_messages_at_every_byte_are_refused():
 
 
 def test_what_goes_up_is_the_map_of_the_spec():
-    journal = messages.encode_journal(1, 5, b"c" * 8, [b"r" * 23])
+    journal = messages.encode_journal(1, 5, b"c" * 8, [b"r" * 23], 5)
     eq(cbor.decode(journal, 0, len(journal)), {1: 1, 2: 5, 3: b"c" * 8, 4: [b"r" * 23]})
+    journal = messages.encode_journal(1, 5, b"c" * 8, [b"r" * 23], 4)
+    eq(cbor.decode(journal, 0, len(journal)), {1: 1, 2: 5, 3: b"c" * 8, 4: [b"r" * 23], 5: 4})
     readings = messages.encode_readings(True, [(1, 7, 9, 3, 0, [5, None], None, 2)])
     eq(cbor.decode(readings, 0, len(readings)), {1: True, 2: [[1, 7, 9, 3, 0, [5, None], None, 2]]})
     status = messages.encode_status({2: 1, 12: 0, 13: {7: 1}}, b"h" * 8, {100: 2})

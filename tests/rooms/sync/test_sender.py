@@ -41,10 +41,11 @@ class OpenSession:
 
 
 class Books:
-    """A source with numbered records and readings, ten to a message."""
+    """A source with numbered records and readings, ten to a message; records below `oldest` are gone."""
 
     def __init__(self, records, readings):
         self.records = records
+        self.oldest = 1
         self.readings = readings
         self.acked = 0
         self.readings_acked = 0
@@ -55,6 +56,7 @@ class Books:
     def journal_from(self, sequence, max_bytes):
         if sequence > self.records:
             return None
+        sequence = max(sequence, self.oldest)
         return 1, sequence, bytes(8), [bytes(23)] * min(10, self.records - sequence + 1)
 
     def readings_from(self, number, max_bytes):
@@ -230,6 +232,20 @@ def test_resend_request_is_obeyed_and_a_flood_of_them_is_not():
     acknowledge(sender, books, ack(25, 12, None, 0, 1), 2_200)
     fill(sender, 2_200)
     eq(spans(session.take(JOURNAL)), [(1, 10), (11, 20), (21, 25)])
+
+
+def test_what_is_gone_is_said_in_each_answer_to_who_asks_for_it():
+    sender, session, books = make(25, 0, sync_resend_min_ms=2_000)
+    books.oldest = 8
+    connect(sender, session, books)
+    fill(sender, 0)
+    eq([(value[2], value.get(5)) for value in session.take(JOURNAL)], [(8, 1), (18, None)])
+    acknowledge(sender, books, ack(0, 0, None, 0, 3), 3_000)
+    fill(sender, 3_000)
+    eq([(value[2], value.get(5)) for value in session.take(JOURNAL)], [(8, 3), (18, None)])
+    acknowledge(sender, books, ack(0, 0, None, 0, 8), 6_000)
+    fill(sender, 6_000)
+    eq([(value[2], value.get(5)) for value in session.take(JOURNAL)], [(8, None), (18, None)])
 
 
 def test_no_more_than_the_bound_runs_ahead_of_the_acknowledgements():
