@@ -224,7 +224,10 @@ def test_what_nobody_would_mention_is_not_told():
     assert feed.in_plain_words(noted("ACKED", 0.0).record, ROLES) is None
     for kind in kinds.KINDS.values():
         for value in (0, 1, 2, 9, 255):
-            fields = {name: [0] * 5 if code == "5I" else bytes(int(code[:-1])) if code.endswith("s") else value for name, code in kind.fields}
+            def blank(code: str, value: int = value) -> object:
+                return [0] * 5 if code == "5I" else bytes(int(code[:-1])) if code.endswith("s") else value
+
+            fields = {name: blank(code) for name, code in kind.fields}
             if kind.name != "SNAPSHOT_ROW":
                 words = feed.in_plain_words(noted(kind.name, 0.0, **fields).record, ROLES)
                 assert words is None or words[0]
