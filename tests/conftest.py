@@ -37,6 +37,9 @@ SLOW_PLACES = (
     "house/test_kit.py", "house/test_ending.py",
     "peers/test_peer_tariff_books.py", "peers/test_peer_tariff_head_end.py", "peers/test_peer_journal_evidence.py",
     "rooms/hall/test_safe_life.py", "rooms/hall/test_safe_lives.py", "rooms/hall/test_moves.py", "rooms/hall/test_moves_cut.py",
+    "rooms/hall/test_transfers.py", "rooms/hall/test_transfers_cut.py", "rooms/hall/test_debts.py", "rooms/hall/test_causes.py",
+    "rooms/hall/test_credit_limit.py", "rooms/hall/test_held_orders.py", "rooms/hall/test_ratios.py", "rooms/hall/test_restored.py",
+    "host/head_end/test_head_end_transfers.py", "host/head_end/test_head_end_limits.py", "peers/test_credit_limit_story.py",
 )  # fmt: skip
 SLOW = tuple(Path(__file__).parent / name for name in SLOW_PLACES)
 HEAP = "3m"  # a board has less, but here all of the firmware is compiled into it from source, and the tests are in it too
