@@ -40,6 +40,13 @@ SLOW_PLACES = (
     "rooms/hall/test_transfers.py", "rooms/hall/test_transfers_cut.py", "rooms/hall/test_debts.py", "rooms/hall/test_causes.py",
     "rooms/hall/test_credit_limit.py", "rooms/hall/test_held_orders.py", "rooms/hall/test_ratios.py", "rooms/hall/test_restored.py",
     "host/head_end/test_head_end_transfers.py", "host/head_end/test_head_end_limits.py", "peers/test_credit_limit_story.py",
+    "rooms/hal/test_line_uart.py", "rooms/hal/test_bare_boards.py", "rooms/diagnostics/test_console_maintenance.py",
+    "rooms/base/test_aio.py", "host/head_end/test_head_end_verify_journal.py", "host/head_end/test_head_end_mutations.py",
+    "host/bus/test_bus_sniff.py", "host/bus/test_bus_port.py", "peers/test_dlt645_peer.py", "peers/test_dlt645_properties.py",
+    "host/firmware/test_main_bad_input.py", "host/head_end/test_head_end_senders.py", "host/boards_config/test_linux_rs485.py",
+    "peers/test_peer_head_end.py", "rooms/hall/test_settings_change.py", "rooms/hall/test_safe_orders.py", "rooms/sync/test_session.py",
+    "host/head_end/test_head_end_commands.py", "host/head_end/test_head_end_cli.py", "host/bus/test_bus_usage.py",
+    "peers/test_peer_pricing_decimal.py", "host/demo/test_demo_wire.py",
 )  # fmt: skip
 SLOW = tuple(Path(__file__).parent / name for name in SLOW_PLACES)
 HEAP = "3m"  # a board has less, but here all of the firmware is compiled into it from source, and the tests are in it too
@@ -185,6 +192,11 @@ class SameTests(MicroPythonItem):
             raise Failed(f"the interpreters differ\n   only CPython      {only_c}\n   only MicroPython  {only_micro}")
         if not report.done:
             raise Failed(f"MicroPython {report.ended} before the last test was done\n{report.said()}")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """What is in a slow place need not be imported to be left out."""
+    return config.option.markexpr == "not slow" and any(collection_path.is_relative_to(place) for place in SLOW) or None
 
 
 def pytest_pycollect_makemodule(module_path: Path, parent):
