@@ -383,7 +383,7 @@ def _explore(first: Cell, crashes_max: int, states_max: int, until: float) -> tu
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.sim.exhaustive", description="Every order of events for one account.")
-    parser.add_argument("--crashes", type=int, default=1, help="power cuts on one path (1)")
+    parser.add_argument("--crashes", type=int, choices=range(10), default=1, help="power cuts on one path (1)")
     parser.add_argument("--states-max", type=int, default=100_000, help="end there (100000)")
     parser.add_argument("--seconds", type=float, default=3_600.0, help="of processor time, then it ends (3600)")
     args = parser.parse_args()

@@ -63,18 +63,23 @@ def test_a_closing_register_stands_in_the_books_though_no_reading_tells_more():
     eq((closing(world), charged(world)), ([(0, 1_000, 1_000, 0)], 0))
 
 
-def test_a_meter_replaced_twice_is_not_closed_by_a_reading_of_the_first():
-    world = World()
-    alone(world, used_a_little)
+def replace_twice(world):
+    """Another meter, whose readings are lost with the power, and behind it a third one."""
     swap_meter(world)
 
     def second(world):
-        world.gateway.ledger.add_reading = lambda *values: None  # lost with the power
+        world.gateway.ledger.add_reading = lambda *values: None
         read(world, START_S + 7_200, [500])
 
     alone(world, second)
     world.meters[0] = FakeMeter(b"\x78\x00\x00\x00\x00\x21")
     world.write_again()
+
+
+def test_a_meter_replaced_twice_is_not_closed_by_a_reading_of_the_first():
+    world = World()
+    alone(world, used_a_little)
+    replace_twice(world)
     alone(world, lambda world: None)
     eq(closing(world), [(0, 1_000, 1_100, 0), (0, 500, 500, ESTIMATED)])
 
@@ -92,15 +97,7 @@ def test_a_reading_of_the_first_meter_that_a_wrong_clock_dated_closes_no_other()
             world.rtc.at_s = START_S + 3_600
 
         alone(world, first)
-        swap_meter(world)
-
-        def second(world):
-            world.gateway.ledger.add_reading = lambda *values: None  # lost with the power
-            read(world, START_S + 7_200, [500])
-
-        alone(world, second)
-        world.meters[0] = FakeMeter(b"\x78\x00\x00\x00\x00\x21")
-        world.write_again()
+        replace_twice(world)
         alone(world, lambda world: read(world, START_S + 9_000, [0]))
         eq(closing(world)[-1], (0, 500, 500, ESTIMATED), ends_right)
 
