@@ -5,19 +5,18 @@ checked against readings. Nothing here adds up the gateway's own totals; they ar
 named with its sequence and its exact size.
 """
 
-import sqlite3
-
 from host_tools.head_end import debts, limits, moves, openings, reconcile_gateways, registers, stays
 from host_tools.head_end.database import Database
 from host_tools.head_end.folding import fold, records_of
 from host_tools.head_end.months import prove
 from host_tools.head_end.reconcile_charges import FIXED_FEE, MINIMUM, MORE_FOLLOWS, Standing
+from host_tools.head_end.reconcile_credits import Credits
 from host_tools.head_end.reconcile_readings import COLUMNS, Readings
 from host_tools.head_end.reconcile_result import Result
 from host_tools.head_end.reconcile_tariffs import Tariffs
 from host_tools.head_end.segments import ROLLOVER, Segment, ended_s, infer
 from host_tools.journal_reader import DEBT_ISSUER, AccountRow, Record, kinds, parse_row
-from host_tools.journal_reader.words import CREDIT_REFUSED, address, energy, money, reason_text, word
+from host_tools.journal_reader.words import address, energy, money, reason_text
 
 MIDNIGHT = 1  # CHARGE cause
 
@@ -47,7 +46,6 @@ class _Account:
         self.result = Result(account)
         self.segment: Segment | None = None
         self.total_gap_ucu = 0  # between the gateway's running total and ours, named when it changes
-        self.opening: dict[int, tuple[int, int]] = {}  # issuer -> (number, total) before these books begin
         known = db.row("SELECT * FROM accounts WHERE account = ?", account)
         assert known is not None
         self.meter = str(known["meter"])
@@ -66,8 +64,7 @@ class _Account:
         self.debt, self.limit = debts.Proof(db, account), limits.Proof(db, account)
         self.line = (0, 0, 0)  # the last line of energy: its sequence, its reading, when its energy began
         self.began_s, self.at = 0, 0  # when the energy of the next charge began; place of the record that is looked at
-        self.credits: dict[tuple[int, int], tuple[int, int]] = {}  # (issuer, number) -> (amount, total), by our own addition
-        self.credited: dict[int, tuple[int, int]] = {}  # issuer -> (number, total) by the gateway's records
+        self.credits = Credits(db, self.result, self.name)
 
     def name(self, record: Record | None, sentence: str) -> None:
         where = "" if record is None else f" sequence {record.sequence}:"
@@ -87,11 +84,11 @@ class _Account:
         self._goes_on_at(self.gateways.pop(0)[0])
         if lost:
             self._open(self.records[0])
-        self.credits = self._credits()
+        self.credits.read()
         for at, record in enumerate(self.records):
             self.at = at
             self._take(record)
-        self._totals(row, self.credits)
+        self._totals(row)
         self._conserve()
         if self.segment is not None and self.result.segments:
             self.readings.look_beyond(self.segment, self.result.segments[-1], self.began_s)
@@ -108,14 +105,14 @@ class _Account:
             kinds.MOVED: self._hand_over,
             kinds.CHARGE: self._charge,
             kinds.HELD: self._write_off,
-            kinds.CREDIT: self._credit,
+            kinds.CREDIT: self.credits.take,
             kinds.SNAPSHOT_ROW: self._snapshot,
             kinds.CARRIED: self._carried,
         }
-        for sentence in (*self.debt.follow(record, self.credits), *self.limit.follow(record)):
+        for sentence in (*self.debt.follow(record, self.credits.known), *self.limit.follow(record)):
             self.name(record, sentence)
         if record.kind in (kinds.DEBT, kinds.RECOVERY):
-            self.credited[DEBT_ISSUER] = (self.debt.number, -self.debt.moved_ucu)
+            self.credits.took[DEBT_ISSUER] = (self.debt.number, -self.debt.moved_ucu)
         elif record.kind in (kinds.REASON, kinds.ORDER):
             self.reason = reason_text(record) if record.kind == kinds.REASON else ""
         elif record.kind in steps:
@@ -133,86 +130,13 @@ class _Account:
         self.standing.open(row)
         self.began_s = row.charged_at_s
         self.result.charged_ucu = row.total_charged_ucu
-        self.opening = {issuer: (number, total_ucu) for issuer, number, total_ucu in row.issuers}
-        self.credited = dict(self.opening)
-        self.debt.open(self.opening.pop(DEBT_ISSUER, (0, 0)))
+        self.debt.open(self.credits.open({issuer: (number, total_ucu) for issuer, number, total_ucu in row.issuers}))
         self.limit.open(row)
         self.note(f"checked from sequence {record.sequence} on, opened with balance {money(row.balance_ucu)} as the gateway has it")
 
-    def _credits(self) -> dict[tuple[int, int], tuple[int, int]]:
-        """(issuer, number) -> (amount, running sum of amounts): our own addition, not the stored totals."""
-        sums: dict[int, int] = {}
-        behind: set[int] = set()
-        applied = {
-            int(row["issuer"]): int(row["number"])
-            for row in self.db.rows(
-                "SELECT issuer, max(number) AS number FROM credits WHERE account = ? AND receipt = 'applied' GROUP BY issuer",
-                self.result.account,
-            )
-        }
-        found: dict[tuple[int, int], tuple[int, int]] = {}
-        for row in self.db.rows("SELECT * FROM credits WHERE account = ? ORDER BY issuer, number", self.result.account):
-            issuer = int(row["issuer"])
-            opened = self.opening.get(issuer)
-            if opened is not None and int(row["number"]) > opened[0] and issuer not in behind:
-                sums[issuer] = opened[1]
-                behind.add(issuer)
-            sums[issuer] = sums.get(issuer, 0) + int(row["amount_ucu"])
-            found[(issuer, int(row["number"]))] = (int(row["amount_ucu"]), sums[issuer])
-            if sums[issuer] != row["total_ucu"]:
-                self.name(
-                    None,
-                    f"credit {row['number']} of issuer {issuer} has total {money(row['total_ucu'])} in the "
-                    f"table, its amounts add up to {money(sums[issuer])}",
-                )
-            self._receipt(row, applied.get(issuer, 0))
-        return found
-
-    def _receipt(self, row: sqlite3.Row, applied: int) -> None:
-        """A payment that is open, or refused and in no later total, is money that the customer does not have yet."""
-        if row["receipt"] == "applied":
-            return
-        name = f"credit {row['number']} of issuer {row['issuer']}"
-        if int(row["number"]) < applied:
-            self.name(None, f"{name} is {row['receipt']} here, although the later credit {applied} contains it")
-        elif row["receipt"] == "pending":
-            self.result.pending_ucu += int(row["amount_ucu"])
-        else:
-            why = word(CREDIT_REFUSED, row["receipt_reason"] or 0)
-            self.name(None, f"{name} over {money(row['amount_ucu'])}, reference {row['reference']}, was refused by the gateway: {why}")
-
-    def _credit(self, record: Record) -> None:
-        place = (record.number("issuer"), record.number("number"))
-        told = (record.number("amount_ucu"), record.number("total_ucu"))
-        ours = self.credits.get(place)
-        before = self.credited.get(place[0], (0, 0))[0]
-        if place[1] > before:
-            self.credited[place[0]] = (place[1], told[1])
-        elif place[1] == before:
-            self.name(record, f"credit {place[1]} of issuer {place[0]} comes again")
-        if ours is None:
-            self.name(record, f"credit {place[1]} of issuer {place[0]} over {money(told[0])} was not issued here")
-        elif ours != told:
-            self.name(
-                record,
-                f"credit {place[1]} of issuer {place[0]}: gateway has {money(told[0])} total {money(told[1])}, "
-                f"issued were {money(ours[0])} total {money(ours[1])}",
-            )
-
-    def _totals(self, row: AccountRow, credits: dict[tuple[int, int], tuple[int, int]]) -> None:
+    def _totals(self, row: AccountRow) -> None:
         self.result.debt_ucu = self.debt.moved_ucu
-        for issuer in sorted(({place[0] for place in credits} | {place[0] for place in row.issuers} | set(self.opening)) - {DEBT_ISSUER}):
-            applied = self.db.number(
-                "SELECT max(number) FROM credits WHERE account = ? AND issuer = ? AND receipt = 'applied'",
-                self.result.account,
-                issuer,
-            )
-            opened = self.opening.get(issuer, (0, 0))
-            ours = credits[(issuer, applied)][1] if applied > opened[0] else opened[1]
-            theirs = next((place[2] for place in row.issuers if place[0] == issuer), 0)
-            self.result.credits_ucu += ours
-            if ours != theirs:
-                self.name(None, f"credits of issuer {issuer}: gateway has {money(theirs)}, receipted here are {money(ours)}")
+        self.credits.compare({issuer: total_ucu for issuer, _, total_ucu in row.issuers})
         if self.result.balance_ucu != row.balance_ucu:
             self.name(
                 None,
@@ -375,7 +299,8 @@ class _Account:
         differs = self.standing.differs(row)
         if differs is not None:
             self.name(record, differs)
-        self._snapshot_credits(record, {issuer: (number, total_ucu) for issuer, number, total_ucu in row.issuers})
+        given = any(first < record.sequence < last for first, last in self.states)
+        self.credits.snapshot(record, {issuer: (number, total_ucu) for issuer, number, total_ucu in row.issuers}, given)
         gap = row.total_charged_ucu - self.result.charged_ucu
         if gap != self.total_gap_ucu:
             self.name(
@@ -387,14 +312,3 @@ class _Account:
         for rate, reached in (self.segment.reached if self.segment else {}).items():
             if row.charged_cwh[rate] != reached:
                 self.name(record, f"snapshot has register {rate} charged up to {energy(row.charged_cwh[rate])}, computed {energy(reached)}")
-
-    def _snapshot_credits(self, record: Record, credited: dict[int, tuple[int, int]]) -> None:
-        """A snapshot repeats the records before it; a signed state brings the credits of our own table."""
-        expected = self.credited
-        if any(first < record.sequence < last for first, last in self.states):
-            expected = {issuer: (number, self.credits.get((issuer, number), (0, 0))[1]) for issuer, (number, _) in credited.items()}
-            expected.update({issuer: place for issuer, place in self.credited.items() if issuer == DEBT_ISSUER})
-        if credited != expected:
-            theirs, ours = (sum(total_ucu for _, total_ucu in places.values()) for places in (credited, expected))
-            self.name(record, f"snapshot has {money(theirs)} of credits, computed {money(ours)}")
-        self.credited = credited
