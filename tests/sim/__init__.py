@@ -14,6 +14,7 @@
     books.py     a second fold of the records                   judge.py     truth against records, promises and relays
     rich.py      tariffs read by a clock of our own             place.py     where an account stands under them
     story.py     faults, healing, demanded convergence          mutants*.py  deliberate bugs for the judges (patching.py)
+    cell.py      one account for exhaustive.py
 
 Each actor draws from a stream of its own, named by seed and actor, so leaving one out leaves the others as they were.
 What is patched in the firmware: how long idle tasks wait before they look around (world.IDLE), and the period of its tick, whose
