@@ -21,9 +21,10 @@ from firmware.gateway_books import Refusals, keep_behind_snapshot, note, settle
 from firmware.gateway_edges import EdgeWatch
 from firmware.gateway_freezes import FreezeDesk
 from firmware.gateway_orders import OrderDesk
-from firmware.gateway_replay import EVENT_STANDING, STANDING_AWAITS_COMPARISON, STANDING_AWAITS_STATE, Replay, forward_s
+from firmware.gateway_replay import EVENT_STANDING, STANDING_AWAITS_STATE, Replay, forward_s
 from firmware.gateway_slot import Slots
 from firmware.gateway_supply import SupplyDesk
+from firmware.gateway_views import ClockView, HeadEnd
 from firmware.ledger import record_kinds as kinds
 from firmware.ledger.account_row import FLAG_ELSEWHERE
 from firmware.ledger.accounts import CREATED, EXISTS
@@ -39,36 +40,6 @@ FAULT_UTILITY_KEY = const(9)
 CHANNEL_HEAD_END = const(1)  # NOTICE channel
 RESET_UNKNOWN = const(0)  # BOOT reset_cause of a board that cannot tell
 STANDING_SOUND = const(0)
-
-
-class ClockView:
-    """What the desks ask of the clock, with the ticks of this moment."""
-
-    def __init__(self, clock, ticks_ms):
-        self._clock = clock
-        self._ticks_ms = ticks_ms
-
-    def state(self):
-        """(now_s, quality, error_s or None, meters_disagree)."""
-        now_ms = self._ticks_ms()
-        clock = self._clock
-        return clock.now_s(now_ms), clock.quality, clock.error_bound_s(now_ms), clock.meters_disagree
-
-    def meter_error_s(self, meter):
-        """How far that meter's clock is from ours; None when it was not read or is no date."""
-        return self._clock.meter_error_s(meter)
-
-    def stamp(self):
-        """(at_s, quality) for a record or a reading."""
-        return self._clock.now_s(self._ticks_ms()), self._clock.quality
-
-
-class HeadEnd:
-    """What the head-end last let us know: `standing` (SPEC 5.3 field 12) and when its last word came that was certainly new."""
-
-    def __init__(self):
-        self.standing = STANDING_AWAITS_COMPARISON
-        self.last_contact_s = 0
 
 
 class Gateway:
