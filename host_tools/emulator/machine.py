@@ -3,7 +3,8 @@
     UART 0 console, 1 RS-485, 2 modem, 3 second RS-485
 
 A UART is given a way out: a path of a serial port or pty that somebody else made (the simulators make theirs), `socket:PATH`
-for a unix socket that QEMU listens on, or nothing. Killing QEMU is the power cut: the file keeps what the board had programmed.
+for a unix socket on which QEMU waits for somebody before the board gets power, so that its first word is heard, or nothing.
+Killing QEMU is the power cut: the file keeps what the board had programmed.
 """
 
 from collections.abc import Mapping
@@ -36,7 +37,7 @@ def command(flash: Path, ways: Mapping[int, str], options: Mapping[str, int], ex
         if way is None:
             built += ["-serial", "null"]
         elif way.startswith(SOCKET):
-            built += ["-chardev", f"socket,id=uart{uart},path={way.removeprefix(SOCKET)},server=on,wait=off",
+            built += ["-chardev", f"socket,id=uart{uart},path={way.removeprefix(SOCKET)},server=on,wait=on",
                       "-serial", f"chardev:uart{uart}"]  # fmt: skip
         else:
             built += ["-chardev", f"serial,id=uart{uart},path={way}", "-serial", f"chardev:uart{uart}"]
