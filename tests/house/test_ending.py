@@ -17,6 +17,7 @@ GONE_S = 20
 # Words that no other process bears; a job has no spaces within a word.
 TESTS = '''"""One waits for a job, one for what its fixture started."""
 
+import pathlib
 import subprocess
 
 import pytest
@@ -31,6 +32,7 @@ def test_waits_for_a_job(told):
 def sleeper():
     with subprocess.Popen(["sleep", "{seconds}.5"]) as process:
         try:
+            pathlib.Path("{up}").touch()  # a signal that comes before Popen has returned finds nobody who would end it
             yield
         finally:
             process.kill()
@@ -64,14 +66,15 @@ def test_a_session_that_is_ended_leaves_no_process(tmp_path, workers, number):
     shutil.copytree(here / "host_tools" / "set_up", tmp_path / "host_tools" / "set_up")
     shutil.copy(here / "pyproject.toml", tmp_path)
     (tmp_path / ".venv").symlink_to((here / ".venv").resolve())
-    (tmp_path / "tests" / "test_it.py").write_text(TESTS.format(seconds=seconds))
+    (tmp_path / "tests" / "test_it.py").write_text(TESTS.format(seconds=seconds, up=tmp_path / "up"))
     with (tmp_path / "said").open("w") as said:
         session = subprocess.Popen(
             [paths.python(), "-m", "pytest", "-v", "-p", "no:cacheprovider", "-n", str(workers)], cwd=tmp_path, stdin=subprocess.DEVNULL,
             stdout=said, stderr=subprocess.STDOUT,
         )  # fmt: skip
     try:
-        _until(lambda: len(processes_with(seconds)) == 2, SOON_S, lambda: (tmp_path / "said").read_text())
+        begun = lambda: len(processes_with(seconds)) == 2 and (tmp_path / "up").exists()  # noqa: E731
+        _until(begun, SOON_S, lambda: (tmp_path / "said").read_text())
         session.send_signal(number)
         status = session.wait(SOON_S)
         alone = not workers and number == signal.SIGKILL  # what a fixture started then outlives it; a worker would end it in order
