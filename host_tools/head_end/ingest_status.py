@@ -8,6 +8,8 @@ from host_tools.head_end.database import Database
 from host_tools.head_end.heard import AGREES, BEHIND, FORK, Heard
 from host_tools.head_end.messages import Status
 
+CHALLENGES_KEPT = 16  # a broker may hand over again what it handed over long ago
+CHALLENGE_BYTES = 8
 OWED_S = 60  # a status bears no MAC: it can delay a payment, not stop it
 
 
@@ -17,8 +19,9 @@ def take_status(db: Database, gateway_id: int, name: str, status: Status, now_s:
     if not status.online:
         db.run("UPDATE gateways SET online = 0 WHERE id = ?", gateway_id)
         return None
-    if gateway["challenge"] is not None and bytes(gateway["challenge"]) == status.challenge:
-        # a repeat, or the retained copy of what was answered: comparing it now would call a sound gateway behind
+    answered = _pieces(bytes(gateway["challenges_answered"]))
+    if status.challenge in answered or gateway["challenge"] is not None and bytes(gateway["challenge"]) == status.challenge:
+        # a repeat, however old, or the retained copy of what was answered: comparing it now would call a sound gateway behind
         db.run("UPDATE gateways SET online = 1 WHERE id = ?", gateway_id)
         return Heard(name, "status", came_online=not gateway["online"])
     comparison = _compare(db, gateway_id, status)
@@ -46,14 +49,19 @@ def take_status(db: Database, gateway_id: int, name: str, status: Status, now_s:
     told["held"] = gateway["sequence"]
     _owed(db, gateway_id, name, int(gateway["sequence"]), status, now_s)
     db.run(
-        "UPDATE gateways SET online = 1, status = ?, status_at_s = ?, challenge = ?, comparison = ? WHERE id = ?",
+        "UPDATE gateways SET online = 1, status = ?, status_at_s = ?, challenge = ?, comparison = ?, challenges_answered = ? WHERE id = ?",
         json.dumps(told),
         now_s,
         status.challenge,
         comparison,
+        b"".join([*answered, status.challenge][-CHALLENGES_KEPT:]),
         gateway_id,
     )
     return heard
+
+
+def _pieces(kept: bytes) -> list[bytes]:
+    return [kept[at : at + CHALLENGE_BYTES] for at in range(0, len(kept), CHALLENGE_BYTES)]
 
 
 def _owed(db: Database, gateway_id: int, name: str, held: int, status: Status, now_s: int) -> None:

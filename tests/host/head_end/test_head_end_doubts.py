@@ -54,6 +54,20 @@ def test_a_copy_of_a_doubted_status_does_not_confirm_it(told):
     assert told.hear("up/status", payload, after_s=600)[8] == AGREES  # the broker keeps it as retained
 
 
+def test_old_statuses_that_come_again_seconds_apart_do_not_call_a_sound_gateway_behind(told):
+    gateway = told.gateway
+    old = []
+    for reading in range(3):
+        old.append(gateway.status_payload())
+        told.hear("up/status", old[-1], after_s=5)
+        gateway.charge(100_501 + reading, 100_502 + reading)
+        told.journal(gateway.sequence)
+    for payload in (old[1], old[0], old[1]):  # a broker hands over again what it has no receipt for
+        assert told.hear("up/status", payload, after_s=9)[8] == AGREES
+    assert told.counter("status_doubted") + told.counter("behind") == 0
+    assert not state.give_when_behind(told.db, "gw-001", told.now_s, (BEHIND, FORK))
+
+
 def test_a_status_that_agrees_ends_the_doubt(told):
     told.hear("up/status", forged(told, _3=1))
     told.hear("up/status", told.gateway.status_payload(), after_s=60)
