@@ -23,6 +23,7 @@ from typing import Any
 import pytest
 
 from host_tools.set_up import paths
+from tests import compiled
 
 AT_ONCE = 2
 JOB_SECONDS_MAX = 1_200
@@ -60,12 +61,12 @@ class Jobs:
 
     def _run(self, job: str) -> None:
         command = [*DIES_WITH_US, "nice", "-n", "19", str(paths.micropython()), *job.split()]
-        environment = {**os.environ, "MICROPYPATH": paths.micropython_path()}
+        place, environment = compiled.folder(), compiled.environment()
         with self._lock:
             if self._closed:
                 return
             process = subprocess.Popen(
-                command, cwd=paths.checkout(), env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                command, cwd=place, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT, text=True,
             )  # fmt: skip
             self._running.add(process)

@@ -6,10 +6,11 @@ or a hang is laid on the test it happened in and the tests behind it are not cal
 tests: `same_tests[micropython]` fails when the names differ. Tests in slow places get the marker `slow`.
 """
 
+import functools
 import json
-import os
 import signal
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import Any
 import pytest
 
 from host_tools.set_up import paths
-from tests import beside, lanes
+from tests import beside, compiled, lanes
 from tests.kit_runner import MARK
 
 ROOMS = Path(__file__).parent / "rooms"
@@ -49,12 +50,13 @@ SLOW_PLACES = (
     "peers/test_peer_pricing_decimal.py", "host/demo/test_demo_wire.py",
 )  # fmt: skip
 SLOW = tuple(Path(__file__).parent / name for name in SLOW_PLACES)
-HEAP = "3m"  # a board has less, but here all of the firmware is compiled into it from source, and the tests are in it too
+HEAP = "3m"  # a board has less, but here the tests are in it too
 FILE_SECONDS_MAX = 120
 
 
 _POOL = pytest.StashKey[ThreadPoolExecutor]()
 _JOBS = pytest.StashKey[beside.Jobs]()
+_COMPILED = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
 
 
 class Failed(Exception):
@@ -107,11 +109,10 @@ def run_on_micropython(file: Path) -> Report:
     """Run one file's tests in one process, bounded in time."""
     module = ".".join(file.relative_to(paths.checkout()).with_suffix("").parts)
     command = [str(paths.micropython()), "-X", f"heapsize={HEAP}", "-m", "tests.kit_runner", module]
-    environment = {**os.environ, "MICROPYPATH": paths.micropython_path()}
     with subprocess.Popen(
         command,
-        cwd=paths.checkout(),
-        env=environment,
+        cwd=compiled.folder(),
+        env=compiled.environment(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -194,9 +195,15 @@ class SameTests(MicroPythonItem):
             raise Failed(f"MicroPython {report.ended} before the last test was done\n{report.said()}")
 
 
+@functools.cache
+def is_slow(path: Path) -> bool:
+    """Whether a file or folder lies in a slow place; asked for each of some thousand tests."""
+    return any(path.is_relative_to(place) for place in SLOW)
+
+
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """What is in a slow place need not be imported to be left out."""
-    return config.option.markexpr == "not slow" and any(collection_path.is_relative_to(place) for place in SLOW) or None
+    return config.option.markexpr == "not slow" and is_slow(collection_path) or None
 
 
 def pytest_pycollect_makemodule(module_path: Path, parent):
@@ -214,6 +221,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_POOL] = ThreadPoolExecutor(1)
     if not lanes.is_worker(config) and not config.option.collectonly:
         config.stash[_JOBS] = beside.Jobs()
+        config.stash[_COMPILED] = compiled.begin()
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -231,7 +239,7 @@ def pytest_xdist_node_collection_finished(node: Any, ids: list[str]) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark what lies in the slow places; what waits for a job comes last."""
     for item in items:
-        if any(item.path.is_relative_to(place) for place in SLOW):
+        if is_slow(item.path):
             item.add_marker(pytest.mark.slow)
     if lanes.is_worker(config):
         lanes.put_in_order(items)
@@ -265,6 +273,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         config.stash[_POOL].shutdown(cancel_futures=True)
     if _JOBS in config.stash:
         config.stash[_JOBS].close()
+    if _COMPILED in config.stash:
+        config.stash[_COMPILED].cleanup()
 
 
 @pytest.fixture

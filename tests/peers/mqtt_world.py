@@ -21,6 +21,7 @@ import cbor2
 import paho.mqtt.client as paho
 
 from host_tools.set_up import paths
+from tests import compiled
 
 HOST = "127.0.0.1"
 KEY = bytes(range(32))
@@ -94,7 +95,7 @@ class Device:
         environment = dict(os.environ, OPTIONS=json.dumps(options))
         if interpreter == "micropython":
             program = str(paths.micropython())
-            environment["MICROPYPATH"] = paths.micropython_path()
+            environment["MICROPYPATH"] = compiled.path()
         else:
             program = sys.executable
             environment["PYTHONPATH"] = f"{paths.checkout()}{os.pathsep}{paths.micropython_library()}"

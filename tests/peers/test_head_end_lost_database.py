@@ -19,7 +19,7 @@ from host_tools.head_end.reconcile import reconcile
 from host_tools.head_end.reconcile_gateways import notes
 from host_tools.journal_reader import read_region
 from host_tools.set_up import paths
-from tests import mortal_region
+from tests import compiled, mortal_region
 from tests.running_gateway import GATEWAY, HEAP, Gateway, Scene, meters
 from tests.scenarios import bad_links
 from tests.scenarios.many_lives import head_end
@@ -45,10 +45,10 @@ class SmallGateway(Gateway):
         file = self._scene.folder / "options.json"
         file.write_text(json.dumps(options))
         environment = {**os.environ, "LAMPLIGHTER_ROOT": str(self._scene.root), "LAMPLIGHTER_LINE": str(self._scene.line)}
-        environment["MICROPYPATH"] = paths.micropython_path()
+        environment["MICROPYPATH"] = compiled.path()
         self._process = subprocess.Popen(
             [str(paths.micropython()), "-X", f"heapsize={HEAP}", "-m", "tests.scenarios.mortal_gateway", str(file)],
-            cwd=paths.checkout(), env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            cwd=compiled.folder(), env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             start_new_session=True, text=True,
         )  # fmt: skip
         self._thread = threading.Thread(target=self._listen, args=(self._process,), daemon=True)

@@ -7,15 +7,13 @@ from pathlib import Path
 from littlefs import LittleFS
 
 from host_tools.set_up import paths
-
-CHECKOUT = Path(__file__).resolve().parents[2]
+from tests import compiled
 
 
 def test_a_tariff_is_old_or_new_after_a_cut_at_every_block_operation(tmp_path: Path) -> None:
     image = tmp_path / "image.bin"
     command = [str(paths.micropython()), "-X", "heapsize=2M", "-m", "tests.powercut.settings_littlefs", str(image)]
-    environment = {"MICROPYPATH": f"{CHECKOUT}:.frozen"}
-    done = subprocess.run(command, env=environment, cwd=CHECKOUT, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, env=compiled.environment(), cwd=compiled.folder(), capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     print(f"settings on littlefs: {result['points']} cut points, old {result['old']}, new {result['new']}")

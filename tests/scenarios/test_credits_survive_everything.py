@@ -17,7 +17,7 @@ import pytest
 
 from firmware.sync import counters as count
 from host_tools.set_up import paths
-from tests import fake_board
+from tests import compiled, fake_board
 from tests.peers.mqtt_world import GATEWAY, HeadEnd, sealed
 from tests.running_gateway import Gateway, Scene, meters
 from tests.scenarios import bad_links, credit_story
@@ -39,9 +39,8 @@ REFUSED, EXPIRED, UNKNOWN_ACCOUNT = 2, 1, 1  # ORDER verdict and reason; CREDIT_
 
 def test_totals_are_exact_over_many_lives_on_micropython(capsys):
     command = [str(paths.micropython()), "-X", "heapsize=3M", "-m", "tests.scenarios.credit_story", "1", str(SEEDS)]
-    environment = {**os.environ, "MICROPYPATH": paths.micropython_path()}
     done = subprocess.run(
-        command, cwd=paths.checkout(), env=environment, capture_output=True, text=True, timeout=200, check=False
+        command, cwd=compiled.folder(), env=compiled.environment(), capture_output=True, text=True, timeout=200, check=False
     )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr
     told = [json.loads(line) for line in done.stdout.splitlines()]

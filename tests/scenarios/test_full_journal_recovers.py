@@ -6,7 +6,7 @@ first messages may be credits for which there is no room: the acknowledgements t
 
 import os
 
-from tests.scenarios.many_lives import Plan, compiled, world
+from tests.scenarios.many_lives import Plan, world
 from tests.scenarios.settling import settle
 
 SEED = int(os.environ.get("KILLS_SEED", "645"))
@@ -17,7 +17,7 @@ ONLINE, OFFLINE = 4, 50  # lives
 
 
 def test_a_journal_that_filled_while_offline_recovers_when_the_link_returns(tmp_path):
-    with world(tmp_path, compiled(tmp_path / "programs"), SEED, blocks=BLOCKS) as lives:
+    with world(tmp_path, SEED, blocks=BLOCKS) as lives:
         for number in range(ONLINE + OFFLINE):
             lives.tap.is_open = number < ONLINE
             seconds = lives.draw.uniform(0.2, 0.4) if number else FIRST_SECONDS

@@ -4,12 +4,12 @@ Both run on MicroPython, where gc.mem_alloc() counts to the byte; the day is tes
 """
 
 import json
-import os
 import subprocess
 
 import pytest
 
 from host_tools.set_up import paths
+from tests import compiled
 
 HOURS = 24
 FLAT_BYTES_MAX = 256
@@ -40,9 +40,8 @@ print(json.dumps([accounts.count, ROW_SIZE, empty, full, balances]))
 def micropython(*arguments: str) -> list:
     """Run MicroPython -> its lines, parsed."""
     command = [str(paths.micropython()), "-X", "heapsize=2M", *arguments]
-    environment = {**os.environ, "MICROPYPATH": paths.micropython_path()}
     done = subprocess.run(
-        command, cwd=paths.checkout(), env=environment, capture_output=True, text=True, timeout=SECONDS_MAX, check=False
+        command, cwd=compiled.folder(), env=compiled.environment(), capture_output=True, text=True, timeout=SECONDS_MAX, check=False
     )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]

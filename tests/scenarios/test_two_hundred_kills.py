@@ -8,7 +8,7 @@ import os
 
 import pytest
 
-from tests.scenarios.many_lives import Lives, compiled, plan, world
+from tests.scenarios.many_lives import Lives, plan, world
 from tests.scenarios.settling import settle
 
 KILLS = 202
@@ -16,11 +16,6 @@ SEED = int(os.environ.get("KILLS_SEED", "645"))
 MUTANT_KILLS_MAX = 40
 OFFLINE = range(80, 95)  # lives without a broker
 TARIFFS = {70: (2, "0.4900"), 140: (3, "0.6100")}  # life -> a new version arrives
-
-
-@pytest.fixture(scope="module")
-def programs(tmp_path_factory):
-    return compiled(tmp_path_factory.mktemp("programs"))
 
 
 def summary(lives: Lives) -> str:
@@ -46,8 +41,8 @@ _WRITTEN = (("CHARGE", "charges"), ("NOTICE", "notices"), ("cut", "cuts"), ("res
             ("RELAY", "relay steps"), ("SEEN", "changes seen"))  # fmt: skip
 
 
-def test_nothing_acknowledged_is_lost_over_two_hundred_kills(tmp_path, programs, capsys):
-    with world(tmp_path, programs, SEED) as lives:
+def test_nothing_acknowledged_is_lost_over_two_hundred_kills(tmp_path, capsys):
+    with world(tmp_path, SEED) as lives:
         for number in range(KILLS):
             if number in TARIFFS:
                 lives.set_tariff(*TARIFFS[number])
@@ -78,8 +73,8 @@ def _was_worth_it(lives: Lives) -> None:
 
 
 @pytest.mark.parametrize("mutant", ["forgets_sync", "acks_first"])
-def test_a_firmware_that_loses_what_it_acknowledged_is_found(tmp_path, programs, mutant):
-    with world(tmp_path, programs, SEED, mutant) as lives:
+def test_a_firmware_that_loses_what_it_acknowledged_is_found(tmp_path, mutant):
+    with world(tmp_path, SEED, mutant) as lives:
         for _ in range(MUTANT_KILLS_MAX):
             lives.live(plan(lives.draw, fated=False))
             lives.judge_all()

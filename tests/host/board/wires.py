@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from host_tools.set_up import paths
+from tests import compiled
 from tests.running_gateway import Scene
 
 READ_MAX = 4096
@@ -84,10 +85,10 @@ class Cable:
 
 
 @contextlib.contextmanager
-def program_on(cable: Cable, command: list[str], environment: dict[str, str] | None = None) -> Iterator[subprocess.Popen[bytes]]:
+def program_on(cable: Cable, command: list[str], **environment: str) -> Iterator[subprocess.Popen[bytes]]:
     """A program whose terminal is the near end, ended by its own id."""
     process = subprocess.Popen(
-        command, cwd=paths.checkout(), env={**os.environ, **(environment or {})}, stdin=cable.near, stdout=cable.near,
+        command, cwd=compiled.folder(), env=compiled.environment(**environment), stdin=cable.near, stdout=cable.near,
         stderr=cable.near, start_new_session=True,
     )  # fmt: skip
     try:
@@ -101,8 +102,7 @@ def board_on(cable: Cable, scene: Scene, **options: Any) -> contextlib.AbstractC
     """The real firmware on MicroPython, as quiet and as slow as on a UART."""
     given = {"model_root": str(scene.models), "no_uplink": True, "console_bytes_s": UART_BYTES_S, **options}
     command = [str(paths.micropython()), "-X", "heapsize=2M", "-m", "tests.gateway_program", json.dumps(given)]
-    where = {"LAMPLIGHTER_ROOT": str(scene.root), "LAMPLIGHTER_LINE": str(scene.line), "MICROPYPATH": paths.micropython_path()}
-    return program_on(cable, command, where)
+    return program_on(cable, command, LAMPLIGHTER_ROOT=str(scene.root), LAMPLIGHTER_LINE=str(scene.line))
 
 
 class Peer:

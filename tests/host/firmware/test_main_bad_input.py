@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from host_tools.set_up import paths
+from tests import compiled
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 
@@ -40,9 +41,11 @@ def start(root: Path, settings: object) -> subprocess.CompletedProcess[str]:
     if not (root / "key").exists():
         (root / "key").write_text("11" * 32)
     environment = dict(os.environ, LAMPLIGHTER_ROOT=str(root), LAMPLIGHTER_LINE=str(root / "line"))
-    environment["MICROPYPATH"] = f"{CHECKOUT}:{paths.micropython_library()}:.frozen"
+    environment["MICROPYPATH"] = compiled.path()
     command = [str(paths.micropython()), "-X", "heapsize=2M", "-m", "firmware.main", "unix"]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, stdin=subprocess.DEVNULL)
+    return subprocess.run(
+        command, cwd=compiled.folder(), env=environment, capture_output=True, text=True, timeout=30, stdin=subprocess.DEVNULL
+    )
 
 
 @pytest.mark.parametrize(
