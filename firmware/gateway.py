@@ -17,7 +17,7 @@ from firmware.cutoff import conditions
 from firmware.cutoff.brake import Brake
 from firmware.cutoff.throttle import Throttle
 from firmware.gateway_billing import HELD_NO_VALUE, NO_SERIAL, Billing
-from firmware.gateway_books import Refusals, keep_behind_snapshot, note, settle
+from firmware.gateway_books import Refusals, keep_behind_snapshot, keep_jump, note, settle
 from firmware.gateway_edges import EdgeWatch
 from firmware.gateway_freezes import FreezeDesk
 from firmware.gateway_orders import OrderDesk
@@ -351,7 +351,7 @@ class Gateway:
         except (Refused, StorageFault):
             pass  # no room, or the flash failed: who asks the ledger next finds out
         for slot in self.slots.jumped():
-            self.billing.keep_jump(slot)
+            keep_jump(self.ledger, slot)
         keep_behind_snapshot(self.ledger)
         self.supply.causes.keep(self.slots)
 

@@ -10,15 +10,16 @@ A day without energy is settled too, by a charge of nothing: the next one then b
 Energy belongs to the tariff of the local day on which its span began: that price was certainly valid then.
 
 Traps avoided: a clock that is not known dates nothing: energy then stays in the meter, which forgets nothing. A register
-that jumped is not believed because time passes and the jump becomes possible: it must come back, or a person lets it go.
+that jumped is not believed because time passes and the jump becomes possible: it must come back, or a person lets it go. A rate
+that was seen only then is held where the meter's own total contradicts it.
 The end of a hold moves the date of the last charge, so what passed behind it is charged first, by its own day.
 """
 
 from firmware.base import days
 from firmware.base.port import const
-from firmware.base.reading import MARK_HELD
+from firmware.base.reading import MARK_HELD, billed_registers
 from firmware.cutoff.conditions import FLAG_READING_HELD
-from firmware.gateway_books import may_cut, note, settle
+from firmware.gateway_books import HELD_TOO_FAR, may_cut, note
 from firmware.gateway_segment import CAUSE_SEGMENT_CLOSED, closing_lines, closing_reading
 from firmware.ledger import record_kinds as kinds
 from firmware.ledger.account_row import FLAG_ELSEWHERE, FLAG_MOVED_OUT
@@ -26,9 +27,9 @@ from firmware.tariff import pricing
 
 HELD_RELEASED = const(0)
 HELD_BACKWARDS = const(1)
-HELD_TOO_FAR = const(2)
 HELD_OTHER_SERIAL = const(3)
 HELD_NO_VALUE = const(4)
+HELD_NOT_IN_TOTAL = const(5)
 
 CAUSE_MIDNIGHT = const(1)
 CAUSE_EDGE = const(2)
@@ -49,7 +50,7 @@ class Billing:
     def __init__(self, ledger, tariffs, limits):
         self._ledger = ledger
         self._tariffs = tariffs
-        self._loaded = None
+        self._loaded = self._loaded_rates = None
         self._limits = limits
 
     @property
@@ -60,6 +61,15 @@ class Billing:
 
             self._loaded = RichCharges(self._ledger, self._tariffs)
         return self._loaded
+
+    @property
+    def _rates(self):
+        """What meters with rates need."""
+        if self._loaded_rates is None:
+            from firmware.gateway_rates import RateCheck
+
+            self._loaded_rates = RateCheck(self._ledger)
+        return self._loaded_rates
 
     def why_held(self, slot, reading):
         """0, or the reason why this reading must not be believed (HELD record)."""
@@ -75,7 +85,13 @@ class Billing:
         if rate >= 0:
             # far more than half the register's range is a step back seen through the rollover
             return HELD_BACKWARDS if self._passed_cwh(slot, reading, rate) > slot.model.modulus_cwh // 2 else HELD_TOO_FAR
-        return HELD_TOO_FAR if self._goes_on_from_jump(slot, reading) else 0
+        if self._goes_on_from_jump(slot, reading):
+            return HELD_TOO_FAR
+        return HELD_NOT_IN_TOTAL if self.contradicted(slot, reading.registers) else 0
+
+    def contradicted(self, slot, registers):
+        """True when the rates of a meter passed more than its total."""
+        return slot.model.rates > 0 and self._rates.contradicted(slot, registers)
 
     def waits_for_date(self, slot, reading):
         """True when nothing can be said of this reading yet: how much could have passed since the last life is not known."""
@@ -132,22 +148,14 @@ class Billing:
         rate = billed_registers(reading.rates)[0]
         if why in (HELD_BACKWARDS, HELD_TOO_FAR):
             rate = max(rate, self._suspect_rate(slot, reading))
+        elif why == HELD_NOT_IN_TOTAL:
+            rate = self._rates.foremost(slot, reading.registers)
         register = reading.registers[rate]
         if why == HELD_TOO_FAR and slot.jumped is None:
             slot.jumped = (rate, register)
         last_cwh = accounts.charged_cwh(slot.row, rate) if self.is_bound(slot) else 0
         values = (slot.account, reading.serial, why, rate, 0 if register is None else register, last_cwh)
         slot.held_sequence = note(self._ledger, kinds.HELD, values)
-
-    def keep_jump(self, slot):
-        """A snapshot lets older records go, and its rows do not tell a jump: it is written again behind each."""
-        if slot.jumped is None or slot.held_sequence > self._ledger.snapshot.whole:
-            return
-        rate, jumped_cwh = slot.jumped
-        last_cwh = self._ledger.accounts.charged_cwh(slot.row, rate)
-        values = (slot.account, slot.serial, HELD_TOO_FAR, rate, jumped_cwh, last_cwh)
-        slot.held_sequence = note(self._ledger, kinds.HELD, values)
-        settle(self._ledger)
 
     def let_go(self, slot, reading):
         """A believable reading ends the holding by itself, once all that passed behind it is charged."""
@@ -160,6 +168,8 @@ class Billing:
                 return  # no tariff or no room: the date of the last charge must stay
         register_cwh = reading.registers[first]
         note(self._ledger, kinds.HELD, (slot.account, reading.serial, HELD_RELEASED, first, register_cwh, register_cwh))
+        if self.contradicted(slot, reading.registers):
+            self._rates.agree(slot, reading.registers)  # the operator had all of it charged
 
     def write_off(self, slot, reading):
         """The operator lets a held reading go: charging goes on from its registers, and it counts as believed."""
@@ -168,6 +178,8 @@ class Billing:
             charged_cwh = self._ledger.accounts.charged_cwh(slot.row, rate)
             values = (slot.account, reading.serial, HELD_RELEASED, rate, reading.registers[rate], charged_cwh)
             note(self._ledger, kinds.HELD, values)
+        if first:
+            self._rates.agree(slot, reading.registers)
         slot.held = 0
         slot.jumped = None
         slot.reading = reading
@@ -221,10 +233,16 @@ class Billing:
 
     def _go_on(self, slot):
         """Another ratio: the next segment begins where this one ended, in registers and in time -> False without room."""
-        accounts = self._ledger.accounts
-        registers = tuple([accounts.charged_cwh(slot.row, rate) for rate in range(REGISTERS)])
-        since_s = accounts.get(slot.row, "charged_at_s")
-        return note(self._ledger, kinds.SEGMENT, (slot.account, slot.serial, slot.model.rates) + registers + (slot.ratio, since_s)) > 0
+        since_s = self._ledger.accounts.get(slot.row, "charged_at_s")
+        values = (slot.account, slot.serial, slot.model.rates) + self.reached(slot) + (slot.ratio, since_s)
+        return note(self._ledger, kinds.SEGMENT, values) > 0
+
+    def reached(self, slot):
+        """The registers at which a segment begins that goes on from this one: those charged last, and the total that goes with rates."""
+        registers = [self._ledger.accounts.charged_cwh(slot.row, rate) for rate in range(REGISTERS)]
+        if slot.model.rates:
+            registers[0] = self._rates.total_with(slot, registers)
+        return tuple(registers)
 
     def _close_segment(self, slot):
         """Settle the meter, or the registers, that billed until now."""
@@ -245,7 +263,7 @@ class Billing:
             before[rate], after[rate] = from_cwh, to_cwh
         if not tariff.is_plain():
             priced = self._rich.lines(slot, tariff, (since_s, at_s), before, after, accounts.get(slot.row, "rates"), True)
-        if self._crosses_midnight(slot, since_s, at_s):
+        if days.midnight_lies_between(since_s, at_s, slot.utc_offset_min):
             marks |= MARK_UNSPLIT_MIDNIGHT
         self._journal(slot, priced, (serial, at_s), tariff, (CAUSE_SEGMENT_CLOSED, marks))
 
@@ -306,7 +324,7 @@ class Billing:
         """0, or why the uncharged energy must be journalled at this reading."""
         accounts = self._ledger.accounts
         charged_at_s = accounts.get(slot.row, "charged_at_s")
-        if not charged_at_s or self._crosses_midnight(slot, charged_at_s, reading.at_s):
+        if not charged_at_s or days.midnight_lies_between(charged_at_s, reading.at_s, slot.utc_offset_min):
             return CAUSE_MIDNIGHT  # bound without a clock: the first day that is known begins now
         if accounts.get(slot.row, "flags") & FLAG_READING_HELD:
             return CAUSE_DECISION
@@ -333,7 +351,7 @@ class Billing:
         settles = cause in (CAUSE_MIDNIGHT, CAUSE_EDGE)
         lines = self._lines(slot, tariff, reading.at_s, reading.registers, reading.rates, settles)
         charged_at_s = self._ledger.accounts.get(slot.row, "charged_at_s")
-        marks = MARK_UNSPLIT_MIDNIGHT if self._crosses_midnight(slot, charged_at_s, reading.at_s) else 0
+        marks = MARK_UNSPLIT_MIDNIGHT if days.midnight_lies_between(charged_at_s, reading.at_s, slot.utc_offset_min) else 0
         amount_ucu = self._journal(slot, lines, (reading.serial, reading.at_s), tariff, (cause, marks))
         return amount_ucu + self._close_days(slot, reading.serial, reading.at_s)
 
@@ -356,7 +374,7 @@ class Billing:
             return True
         self._close_days(slot, serial, since_s)
         lines = self._lines(slot, tariff, midnight_s, registers, slot.model.rates, True)
-        marks = MARK_UNSPLIT_MIDNIGHT if self._crosses_midnight(slot, since_s, midnight_s - 1) else 0
+        marks = MARK_UNSPLIT_MIDNIGHT if days.midnight_lies_between(since_s, midnight_s - 1, slot.utc_offset_min) else 0
         self._journal(slot, lines, (serial, midnight_s), tariff, (CAUSE_MIDNIGHT, marks))
         self._close_days(slot, serial, midnight_s)
         return accounts.get(slot.row, "charged_at_s") == midnight_s
@@ -379,14 +397,3 @@ class Billing:
             total += amount
             amount_all += amount
         return amount_all
-
-    def _crosses_midnight(self, slot, before_s, after_s):
-        if not before_s or not after_s:
-            return False
-        offset = slot.utc_offset_min
-        return days.day_number(before_s, offset) != days.day_number(after_s, offset)
-
-
-def billed_registers(rates):
-    """First and last index of the registers that bill: the total alone, or rate 1 ... `rates`."""
-    return (1, rates) if rates else (0, 0)

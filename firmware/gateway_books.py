@@ -12,6 +12,7 @@ from firmware.base.port import const
 from firmware.ledger import record_kinds as kinds
 
 REFUSALS_KEPT = const(16)
+HELD_TOO_FAR = const(2)
 
 
 class Refusals:
@@ -51,6 +52,16 @@ def _keep(ledger, kind, held):
         if fields[-1] <= ledger.snapshot.whole:
             note(ledger, kind, (account,) + fields[:-1] + (0,))
             settle(ledger)
+
+
+def keep_jump(ledger, slot):
+    """Nor do they tell the jump for which a register is held."""
+    if slot.jumped is None or slot.held_sequence > ledger.snapshot.whole:
+        return
+    rate, jumped_cwh = slot.jumped
+    values = (slot.account, slot.serial, HELD_TOO_FAR, rate, jumped_cwh, ledger.accounts.charged_cwh(slot.row, rate))
+    slot.held_sequence = note(ledger, kinds.HELD, values)
+    settle(ledger)
 
 
 def settle(ledger):

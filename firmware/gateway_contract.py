@@ -10,9 +10,9 @@ shows another one by now, which does not go on from it, the order is refused, an
 
 from firmware.base.faults import WireFault
 from firmware.base.port import const
-from firmware.base.reading import Reading
+from firmware.base.reading import Reading, billed_registers
 from firmware.cutoff import orders
-from firmware.gateway_billing import CAUSE_DECISION, CAUSE_SEGMENT_CLOSED, NO_SERIAL, REGISTERS, billed_registers
+from firmware.gateway_billing import CAUSE_DECISION, CAUSE_SEGMENT_CLOSED, NO_SERIAL
 from firmware.gateway_books import may_cut, note
 from firmware.ledger import record_kinds as kinds
 from firmware.ledger.account_row import FLAG_MOVED_OUT, FLAG_READING_HELD
@@ -117,7 +117,7 @@ def move(gateway, slot, order, number, decode, document):
         return orders.CONDITION
     if not out:
         gateway.ledger.record(kinds.FLAGS, (slot.account, accounts.get(slot.row, "flags") | FLAG_MOVED_OUT, number))
-    if order == orders.MOVE_IN and not _begin(gateway.ledger, slot, number, new, flags):
+    if order == orders.MOVE_IN and not _begin(gateway.ledger, slot, gateway.billing.reached(slot), number, new, flags):
         return orders.CONDITION
     return orders.ACCEPTED
 
@@ -160,10 +160,9 @@ def _can_move_in(gateway, new):
     return accounts.count < accounts.capacity if row < 0 else accounts.get(row, "serial") == NO_SERIAL
 
 
-def _begin(ledger, slot, number, new, flags):
+def _begin(ledger, slot, registers, number, new, flags):
     """The segment of the new account, and the end of the old one's -> False without room; then nothing has changed."""
     accounts = ledger.accounts
-    registers = tuple([accounts.charged_cwh(slot.row, rate) for rate in range(REGISTERS)])
     since_s, ratio = accounts.get(slot.row, "charged_at_s"), accounts.ratio_of(slot.row)
     values = (new, slot.serial, accounts.get(slot.row, "rates")) + registers + (ratio, since_s)
     if not note(ledger, kinds.SEGMENT, values):

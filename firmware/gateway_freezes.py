@@ -21,8 +21,7 @@ whole turn of the register; zeros of a meter that never froze have no date.
 
 from firmware.base import days
 from firmware.base.port import const
-from firmware.base.reading import Reading
-from firmware.gateway_billing import billed_registers
+from firmware.base.reading import Reading, billed_registers
 from firmware.gateway_books import may_cut, note, settle
 from firmware.ledger import record_kinds as kinds
 
@@ -161,7 +160,7 @@ class FreezeDesk:
             behind_cwh = (reading.registers[rate] - register) % modulus_cwh
             if before_cwh > before_cwh_max or behind_cwh > behind_cwh_max:
                 return False  # backwards looks like almost a whole turn
-        return True
+        return not self._billing.contradicted(slot, registers)
 
     def _charge(self, slot, reading, day, registers):
         """Charge the days before `day` up to its midnight -> True when it was journalled (or no tariff serves those days)."""

@@ -10,7 +10,7 @@ may be the replay of an old message proves no contact.
 from firmware.base import days
 from firmware.base.port import const
 from firmware.cutoff import conditions, decide, orders
-from firmware.gateway_billing import HELD_TOO_FAR
+from firmware.gateway_books import HELD_TOO_FAR
 from firmware.ledger import record_kinds as kinds
 
 NOTICE_DELIVERED = const(2)

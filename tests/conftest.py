@@ -40,6 +40,7 @@ SLOW_PLACES = (
     "rooms/hall/test_safe_life.py", "rooms/hall/test_safe_lives.py", "rooms/hall/test_moves.py", "rooms/hall/test_moves_cut.py",
     "rooms/hall/test_transfers.py", "rooms/hall/test_transfers_cut.py", "rooms/hall/test_debts.py", "rooms/hall/test_causes.py",
     "rooms/hall/test_credit_limit.py", "rooms/hall/test_held_orders.py", "rooms/hall/test_ratios.py", "rooms/hall/test_restored.py",
+    "rooms/hall/test_rates_and_total.py",
     "host/head_end/test_head_end_transfers.py", "host/head_end/test_head_end_limits.py", "peers/test_credit_limit_story.py",
     "rooms/hal/test_line_uart.py", "rooms/hal/test_bare_boards.py", "rooms/diagnostics/test_console_maintenance.py",
     "rooms/base/test_aio.py", "host/head_end/test_head_end_verify_journal.py", "host/head_end/test_head_end_mutations.py",

@@ -33,6 +33,13 @@ def midnight_s(day, utc_offset_min):
     return day * DAY_S - utc_offset_min * 60
 
 
+def midnight_lies_between(before_s, after_s, utc_offset_min):
+    """True when two known moments are of different local days."""
+    if not before_s or not after_s:
+        return False
+    return day_number(before_s, utc_offset_min) != day_number(after_s, utc_offset_min)
+
+
 def weekday(day):
     """ISO weekday: 1 Monday ... 7 Sunday."""
     return (day + 3) % 7 + 1  # day 0 was a Thursday

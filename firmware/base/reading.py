@@ -10,6 +10,11 @@ MARK_HELD = const(1)  # SPEC 5.2 marks
 MARK_STALE = const(2)
 
 
+def billed_registers(rates):
+    """First and last index of the registers that bill: the total alone, or rate 1 ... `rates`."""
+    return (1, rates) if rates else (0, 0)
+
+
 class Reading:
     """Registers of one meter at one instant.
 

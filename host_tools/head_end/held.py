@@ -1,7 +1,7 @@
 """Readings that a gateway holds, and what an operator says of them (order 10, SPEC 5.6).
 
-A held reading is charged by nobody: its register went back, or jumped further than the meter can have passed, another meter
-answered, or there was no value. Charged: it was right. Released: the register is believed from here on, what lies between is written
+A held reading is charged by nobody: its register went back, jumped further than the meter can have passed or than its total says, another
+meter answered, or there was no value. Charged: it was right. Released: the register is believed from here on, what lies between is written
 off. Rejected: it stays held until it comes back by itself or the meter is exchanged. Each needs a reason, which stands in the journal.
 """
 
@@ -20,7 +20,7 @@ from host_tools.journal_reader.words import HELD_WHY, address, energy, reason_te
 
 CODE = 10
 WHAT = {"release": 1, "reject": 2, "charge": 3}
-BACKWARDS, TOO_FAR = 1, 2
+BACKWARDS, TOO_FAR, NOT_IN_TOTAL = 1, 2, 5
 REASON_BYTES = 64
 COLUMNS = ("total_cwh", "rate1_cwh", "rate2_cwh", "rate3_cwh", "rate4_cwh")
 Row = dict[str, object]
@@ -61,9 +61,9 @@ def say(db: Database, account_text: str, what: str, reason: str, now_s: int) -> 
         held = _held(db, account)
         if held is None:
             raise BadInput("account", f"no reading of {account} is held")
-        if what == "release" and held.why not in (BACKWARDS, TOO_FAR):
+        if what == "release" and held.why not in (BACKWARDS, TOO_FAR, NOT_IN_TOTAL):
             raise BadInput("account", f"{account} is held because of: {word(HELD_WHY, held.why)}; there is no register to go on from")
-        if what == "charge" and held.why != TOO_FAR:
+        if what == "charge" and held.why not in (TOO_FAR, NOT_IN_TOTAL):
             raise BadInput("account", f"{account} is held because of: {word(HELD_WHY, held.why)}; only a jump forward can be charged")
         open_number = db.number("SELECT number FROM orders WHERE account = ? AND code = ? AND state = 'pending'", account, CODE)
         if open_number:

@@ -11,6 +11,7 @@ from host_tools.head_end.folding import fold, records_of
 from host_tools.head_end.months import prove
 from host_tools.head_end.reconcile_charges import FIXED_FEE, MINIMUM, MORE_FOLLOWS, Standing
 from host_tools.head_end.reconcile_credits import Credits
+from host_tools.head_end.reconcile_rates import RatesProof
 from host_tools.head_end.reconcile_readings import COLUMNS, Readings
 from host_tools.head_end.reconcile_result import Result
 from host_tools.head_end.reconcile_tariffs import Tariffs
@@ -19,6 +20,7 @@ from host_tools.journal_reader import DEBT_ISSUER, AccountRow, Record, kinds, pa
 from host_tools.journal_reader.words import address, energy, money, reason_text
 
 MIDNIGHT = 1  # CHARGE cause
+HELD_CHARGED = (10, 3)  # REASON of the order by which a held reading is charged
 
 
 def reconcile(db: Database) -> tuple[list[Result], list[str]]:
@@ -61,6 +63,7 @@ class _Account:
         self.reason = ""  # of what is written off next
         self.own_tariffs = {int(row["tariff"]) for row in db.rows("SELECT tariff FROM account_tariffs WHERE account = ?", account)}
         self.standing = Standing()
+        self.rates = RatesProof()
         self.debt, self.limit = debts.Proof(db, account), limits.Proof(db, account)
         self.line = (0, 0, 0)  # the last line of energy: its sequence, its reading, when its energy began
         self.began_s, self.at = 0, 0  # when the energy of the next charge began; place of the record that is looked at
@@ -115,6 +118,8 @@ class _Account:
             self.credits.took[DEBT_ISSUER] = (self.debt.number, -self.debt.moved_ucu)
         elif record.kind in (kinds.REASON, kinds.ORDER):
             self.reason = reason_text(record) if record.kind == kinds.REASON else ""
+            if record.kind == kinds.REASON and (record.number("order"), record.number("what")) == HELD_CHARGED:
+                self.rates.charged_again()
         elif record.kind in steps:
             steps[record.kind](record)
 
@@ -127,6 +132,7 @@ class _Account:
         if row.serial != bytes(6):
             start = {rate: row.charged_cwh[rate] for rate in used}
             self._begin(record, row.serial, start, row.ratio, record.at_s)
+            self.rates.open(row)
         self.standing.open(row)
         self.began_s = row.charged_at_s
         self.result.charged_ucu = row.total_charged_ucu
@@ -158,6 +164,7 @@ class _Account:
         longer = "ratio" in record.fields
         self.began_s = record.number("since_s") if longer else record.at_s
         self._begin(record, record.octets("serial"), start, record.number("ratio") if longer else 1, self.began_s)
+        self.rates.begin(record.number("rates"), registers)
 
     def _hand_over(self, record: Record) -> None:
         """The meter is another account's from now on."""
@@ -256,12 +263,18 @@ class _Account:
         self.result.charges_seen_in_readings += seen
         for sentence in sentences:
             self.name(record, sentence)
+        shown = self.readings.shown(record, rate, end) if rate and not frozen else None
+        less = None if shown is None else self.rates.differs(segment, shown)
+        if less is not None:
+            self.name(record, less)
 
     def _write_off(self, record: Record) -> None:
         if record.number("why"):
             return
         self.began_s = record.at_s  # what comes behind it begins then
         segment, rate = self.segment, record.number("rate")
+        if segment is not None:
+            self.rates.written_off(record, segment.reached.get(rate, 0))
         if segment is None or rate not in segment.start:
             return
         register = record.number("register_cwh")
@@ -297,8 +310,9 @@ class _Account:
         if self.segment is not None and row.ratio != self.segment.ratio:
             self.name(record, f"snapshot has ratio {row.ratio}, bound is {self.segment.ratio}")
         differs = self.standing.differs(row)
-        if differs is not None:
-            self.name(record, differs)
+        for sentence in (differs, self.rates.row_differs(row)):
+            if sentence is not None:
+                self.name(record, sentence)
         given = any(first < record.sequence < last for first, last in self.states)
         self.credits.snapshot(record, {issuer: (number, total_ucu) for issuer, number, total_ucu in row.issuers}, given)
         gap = row.total_charged_ucu - self.result.charged_ucu

@@ -39,6 +39,16 @@ class Readings:
             return 0, [f"charged up to {energy(end)}, the reading of that instant says {energy(int(same[0][0]))}"]
         return 0, self._look_around(at_s, end, segment, column, 0)
 
+    def shown(self, record: Record, rate: int, end: int) -> list[int | None] | None:
+        """All registers of the reading from which this charge was made, where it is held here."""
+        found = self.db.row(
+            f"SELECT {', '.join(COLUMNS)} {_where(COLUMNS[rate])} AND at_s = ? AND {COLUMNS[rate]} = ? LIMIT 1",
+            *self.whose,
+            record.number("reading_at_s"),
+            end,
+        )
+        return None if found is None else list(found)
+
     def _look_around(self, at_s: int, end: int, segment: Segment, column: str, margin_s: int) -> list[str]:
         """No reading more than `margin_s` before the charge lies behind it, none so long after it before it."""
         found, where = [], _where(column)

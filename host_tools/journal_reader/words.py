@@ -11,7 +11,9 @@ QUALITY = ("unknown", "from the meters", "from the RTC", "from the network")
 RESET = {0: "unknown", 1: "power on", 2: "reset by the firmware", 3: "WATCHDOG", 4: "deep sleep", 5: "soft reset"}
 CAUSE = {1: "midnight", 2: "tariff edge", 3: "before a decision", 4: "limit", 5: "segment closed", 6: "fixed fee",
          7: "minimum of the month"}  # fmt: skip
-HELD_WHY = {0: "released", 1: "went backwards", 2: "jumped too far", 3: "other serial number", 4: "no value"}
+HELD_WHY = {
+    0: "released", 1: "went backwards", 2: "jumped too far", 3: "other serial number", 4: "no value", 5: "rates ran ahead of the total",
+}  # fmt: skip
 CHANNEL = {1: "head-end", 2: "alarm on the meter", 3: "visit", 4: "text message"}
 VISIT = {1: "visit ordered", 2: "visit made", 3: "visited, nobody met"}
 DAYS_UNKNOWN = 0xFFFF

@@ -278,11 +278,9 @@ class Books:
         return (at_s + self.offset_s) // 86_400
 
     def _held(self, record: Record, now_ms: int) -> Iterator[str]:
-        if record.number("why") != 0:
-            self.account(record.number("account")).held = record.number("why") in (1, 2)
-        else:
-            self.account(record.number("account")).held = False
-            account, rate = self.account(record.number("account")), record.number("rate")
+        account, rate = self.account(record.number("account")), record.number("rate")
+        account.held = record.number("why") in (1, 2, 5)
+        if record.number("why") == 0 and rate in account.billed:  # else where the total of its rates is counted from
             lost = (record.number("register_cwh") - account.charged_cwh[rate]) % ROLLOVER
             if lost and record.number("account") not in self.released and record.octets("serial") not in self.closed:
                 yield f"{lost} cwh are written off, and nobody ordered it"

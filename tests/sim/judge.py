@@ -121,7 +121,7 @@ class Judge:
             return
         if house in self.world.houses:
             house.advance(self.world.loop.now_ms)
-        shown, start = house.energy.forward.shown(), account.bound_cwh
+        shown, start = house.shown_by_energy(), account.bound_cwh
         rate = record.number("rate")
         used = (record.number("to_cwh") - start[rate]) % ROLLOVER
         flowed = (shown[rate] - start[rate]) % ROLLOVER

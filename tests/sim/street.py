@@ -77,6 +77,7 @@ class House(Meter):
         self.on_command = on_command
         self.jumped_cwh = 0  # by which somebody moved its register
         self.was_moved = False
+        self.not_let_go_cwh = 0
         self.held = False  # it stands where no energy brought it, and nobody let that go
         self.answered_ms = -1  # when it last told its register
         self.alarm_since_ms: int | None = None
@@ -105,6 +106,14 @@ class House(Meter):
         registers[0].wms += cwh * CWH_WMS
         self.jumped_cwh += 0 if self.energy.forward.rates else cwh
         self.held = self.was_moved = True
+        self.not_let_go_cwh = cwh
+
+    def shown_by_energy(self) -> list[int]:
+        """Its registers without a jump forward that nobody let go."""
+        shown = list(self.energy.forward.shown())
+        if self.held and self.not_let_go_cwh > 0:
+            shown[1 if self.energy.forward.rates else 0] -= self.not_let_go_cwh
+        return shown
 
     def flowed_at_ms(self, register_cwh: int) -> int:
         """When the register came to show that, by plan and relay alone; of a register that nobody moved."""

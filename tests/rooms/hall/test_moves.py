@@ -178,7 +178,7 @@ def test_rates_and_transformers_go_with_the_meter():
         read(world, START_S, [1_000, 100, 200, 300, 400], 4)
         read(world, START_S + 60, [1_003, 101, 201, 301, 400], 4)
         eq(move(world, MOVE_IN, 1, NEW), (ACCEPTED, 0))
-        eq(told(world, kinds.SEGMENT)[-1][2:], (4, 1_000, 101, 201, 301, 400, 40, START_S + 60))
+        eq(told(world, kinds.SEGMENT)[-1][2:], (4, 1_003, 101, 201, 301, 400, 40, START_S + 60))
         read(world, START_S + 2 * DAY_S, [1_005, 101, 202, 301, 401], 4)
 
     alone(world, script)
