@@ -151,7 +151,8 @@ class Gateway:
             self.supply.recover(slot)
         if reading.status_word is not None:
             self._learn_enforceable(slot, reading.status_word)
-            self.supply.on_status(slot, reading.status_word)
+            self.supply.on_status(slot, reading.status_word, reading.limit_w)
+            self.supply.on_power(slot, reading.power_w)
         self.supply.judge(slot)
         self._store(slot, reading)
         self._wake()
@@ -189,12 +190,12 @@ class Gateway:
         if fault != known:
             note(self.ledger, kinds.FAULT, (slot.account, fault, word))
 
-    def on_status(self, meter, word):
-        """A status word came ahead of the readings."""
+    def on_status(self, meter, word, limit_w=None):
+        """A status word came ahead of the readings; where the meter has a load limit, both or nothing of it counts."""
         if word is None:
             return
         self._learn_enforceable(self.slots[meter], word)
-        self.supply.on_status(self.slots[meter], word)
+        self.supply.on_status(self.slots[meter], word, limit_w)
         self._wake()
 
     def on_relay(self, outcome):

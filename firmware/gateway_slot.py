@@ -45,13 +45,14 @@ _CUT_ORDER = const(20)
 _CUT_UNTIL = const(21)
 _OVERRIDE = const(22)
 _WAITS = const(23)
-COLUMNS = const(24)
+_OVER = const(24)
+COLUMNS = const(25)
 _FALSE = const(1)  # of what is None, False or True
 _TRUE = const(2)
 
 # how each is kept: B, H, h an array of so many bits, whose values are sure to fit (rows stay below 2 ** 15, the bus counts turns up to
 # 65535); N, Z a list, n, z a map of those that differ from their beginning, which is 0, or None for N and n
-_KEPT = b"hHBBzNNnNzznnZZBZzzzzzzn"
+_KEPT = b"hHBBzNNnNzznnZZBZzzzzzznz"
 
 
 class _Column:
@@ -129,6 +130,7 @@ class Slot:
     cut_order = _Rare(_CUT_ORDER, 0)  # number of an accepted cut order
     cut_order_until_s = _Rare(_CUT_UNTIL, 0)
     override = _Rare(_OVERRIDE, 0)
+    over_limit = _Rare(_OVER, 0)  # readings in a row with more power than its load limit
 
     @property
     def enforceable(self):

@@ -17,9 +17,10 @@ from firmware.cutoff import decide, facts, supply
 from firmware.gateway_billing import CAUSE_DECISION
 from firmware.gateway_books import may_cut, note, settle
 from firmware.gateway_causes import CauseDesk
+from firmware.gateway_lifeline import flows, look, note_limit, wished_w
 from firmware.gateway_notices import NoticeDesk
 from firmware.ledger import record_kinds as kinds
-from firmware.ledger.account_row import FLAG_ELSEWHERE
+from firmware.ledger.account_row import FLAG_ELSEWHERE, FLAG_LIMITED
 
 _recover = Rare("firmware.gateway_debts", "recover")
 LOST_AT_ONCE = const(2)  # relay orders that may be lost before pauses begin
@@ -27,7 +28,7 @@ DUE_BITS_SHIFT = const(26)  # room for the failed bits beside the verdict in Slo
 
 
 class SupplyDesk:
-    """Steps the supply of slots. `desk.order(meter, action) -> bool` is the bus's door."""
+    """Steps the supply of slots. `desk.order(meter, action) -> bool` is the bus's door; with relay.LIMIT goes the limit in W."""
 
     def __init__(self, ledger, billing, policies, throttle, brake, views, order, limits):
         self._ledger = ledger
@@ -61,7 +62,7 @@ class SupplyDesk:
         if get(row, "wish") == facts.OFF:
             slot.override = override
             self.brake.replay(slot.account, get(row, "wish_at_s"))
-        seen = (get(row, "seen"), get(row, "seen_at_s"), get(row, "fault"))
+        seen = (get(row, "seen"), get(row, "seen_at_s"), get(row, "fault"), get(row, "flags") & FLAG_LIMITED)
         slot.state = supply.initial(get(row, "wish"), get(row, "wish_at_s"), *seen)
         if get(row, "wish") == facts.ON and before in _MAY_BE_OPEN:
             slot.state = supply.RESTORING
@@ -134,6 +135,8 @@ class SupplyDesk:
         view.enforceable = slot.enforceable
         view.standing = self._head_end.standing
         view.wish = accounts.get(row, "wish")
+        view.lifeline_w = wished_w(slot, policy)
+        view.limited = bool(view.wish and view.flags & FLAG_LIMITED)
         view.seen = accounts.get(row, "seen") if slot.state not in _NOT_SEEN_YET else facts.UNKNOWN
         view.fault = accounts.get(row, "fault")
         view.credited = credited
@@ -153,32 +156,49 @@ class SupplyDesk:
         if slot is not None and slot.account in self._ledger.accounts.unrecovered:
             _recover(self._ledger, slot.account, *self.facts_of(slot))
 
-    def on_status(self, slot, word):
-        """A status word was read: what is seen is journalled when it changes, then the process goes on."""
-        if self._is_elsewhere(slot):
-            return
-        seen = supply.seen_of(word, slot.model)
+    def on_status(self, slot, word, limit_w):
+        """A status word was read, and where the meter has one the load limit, None = it was not: what is seen is journalled when it
+        changes, then the process goes on."""
+        if self._is_elsewhere(slot) or limit_w is None and slot.model.limit_di:
+            return  # half a look
         accounts = self._ledger.accounts
+        limited, event, outcome = False, None, None
+        if slot.model.limit_di:
+            limited, event = look(slot, limit_w, self.facts_of(slot)[0])
+            outcome = relay.Outcome(slot.index, relay.STATUS, relay.VERIFIED, limit_w, 0)
+        seen = facts.LIMITED if limited else supply.seen_of(word, slot.model)
         if seen != facts.UNKNOWN and (seen != accounts.get(slot.row, "seen") or not accounts.get(slot.row, "seen_at_s")):
             note(self._ledger, kinds.SEEN, (slot.account, seen, word))
-        event = supply.saw(word, slot.model)
+        if not limited and event is None:
+            event = supply.saw(word, slot.model)
         if event == supply.SAW_PENDING and slot.enforceable is False and slot.state in _NOT_OURS:
             event = supply.SAW_CLOSED  # its own purse or its utility prepares this trip
         if event == supply.SAW_OPEN and slot.state == supply.RESTORE_LOST and slot.lost_pause_s:
             event = None
         if event is not None:
-            self._event(slot, event, None)
+            self._event(slot, event, outcome)
         settle(self._ledger)
 
     def _count_lost(self, slot, event, outcome):
         """Orders that are never answered come less and less often: their records would fill the journal in hours."""
         if event == supply.ORDER_LOST:
-            slot.orders_lost += 1
-            if slot.orders_lost > LOST_AT_ONCE:
-                doubled_s = self._limits.supply_retry_s << min(slot.orders_lost - LOST_AT_ONCE, 10)
-                slot.lost_pause_s = min(doubled_s, self._limits.supply_retry_slow_s)
-        elif outcome.phase == relay.VERIFIED and outcome.detail != relay.ALREADY_SO:
+            self._lost_again(slot)
+        elif outcome.phase == relay.VERIFIED and outcome.detail != relay.ALREADY_SO and outcome.action != relay.LIMIT:
             self.forget_lost(slot)
+
+    def _lost_again(self, slot):
+        slot.orders_lost += 1
+        if slot.orders_lost > LOST_AT_ONCE:
+            doubled_s = self._limits.supply_retry_s << min(slot.orders_lost - LOST_AT_ONCE, 10)
+            slot.lost_pause_s = min(doubled_s, self._limits.supply_retry_slow_s)
+
+    def on_power(self, slot, power_w):
+        """What flows under a load limit that is in force."""
+        if slot.state == supply.LIMITED and power_w is not None:
+            outcome = flows(slot, power_w, self.facts_of(slot)[0], self._limits)
+            if outcome is not None:
+                self._event(slot, supply.LOAD_AFTER_CUT, outcome)
+                settle(self._ledger)
 
     def forget_lost(self, slot):
         """The meter took an order, or somebody paid: the next one goes at once."""
@@ -196,10 +216,13 @@ class SupplyDesk:
             self.notices.on_alarm(slot, outcome)
         elif outcome.action == relay.ALARM_OFF and outcome.phase in relay.FAILED_PHASES and outcome.detail != relay.SUPERSEDED:
             slot.notice_again_in(self._limits.supply_retry_slow_s)
-        if outcome.action in (relay.CUT, relay.RESTORE):
+        if outcome.action in (relay.CUT, relay.RESTORE, relay.LIMIT):
             self._count_lost(slot, supply.event_of(outcome, slot.model), outcome)
         if outcome.phase == relay.VERIFIED and outcome.action in (relay.CUT, relay.RESTORE):
-            self.on_status(slot, outcome.word)
+            self.on_status(slot, outcome.word, relay.NO_LIMIT)
+        elif outcome.phase == relay.VERIFIED and outcome.action == relay.LIMIT:
+            word = 0 if slot.reading is None else slot.reading.status_word
+            self.on_status(slot, word or 0, outcome.word)
         else:
             event = supply.event_of(outcome, slot.model)
             if event is not None:
@@ -237,7 +260,8 @@ class SupplyDesk:
 
     def _act(self, slot, view, policy, decision):
         if decision.verdict == decide.CUT:
-            self._process(slot, supply.CUT_DECIDED, None, (view, policy, decision, slot.cut_order))
+            event = supply.LIMIT_DECIDED if view.lifeline_w else supply.CUT_DECIDED
+            self._process(slot, event, None, (view, policy, decision, slot.cut_order))
         elif decision.verdict == decide.RESTORE:
             self._process(slot, supply.RESTORE_DECIDED, None, (view, policy, decision, 0))
         elif decision.verdict in (decide.NOT_PERMITTED, decide.DELAYED):
@@ -259,7 +283,7 @@ class SupplyDesk:
             slot.ticks_in_state = 0
         orders = []
         for action in actions:
-            if action in (supply.ORDER_CUT, supply.ORDER_RESTORE, supply.READ_STATUS):
+            if action in (supply.ORDER_CUT, supply.ORDER_RESTORE, supply.READ_STATUS, supply.ORDER_LIMIT):
                 orders.append(_RELAY_ACTION[action])
             elif not self._record_action(slot, action, outcome, case):
                 slot.state = before  # no evidence, no cut: an order may override the throttle, but not the want of room
@@ -269,20 +293,15 @@ class SupplyDesk:
 
     def _record_action(self, slot, action, outcome, case):
         """Journal what `action` stands for -> False only for a cut that found no room: a restore goes without its record."""
-        if action in (supply.WISH_OFF, supply.WISH_ON):
-            if not self._evidence(slot, *case) and action == supply.WISH_OFF:
-                return False
-            if action == supply.WISH_OFF:
-                self.throttle.on_cut(self._clock.state()[0])
-            else:
-                slot.cut_order = 0
-                slot.override = 0
-            slot.judged = 0
-        elif action == supply.WITHDRAW:
+        if action in (supply.WISH_OFF, supply.WISH_LIMIT, supply.WISH_ON):
+            return self._record_wish(slot, action, case)
+        if action == supply.WITHDRAW:
             view, policy = self.facts_of(slot)
             self._evidence(slot, view, policy, decide.Decision(decide.WITHDRAWN, 0, 0), slot.cut_order)
             if not slot.cut_order:
                 slot.override = 0  # its order expired while the cut was under way
+        elif action in (supply.LIMIT_LOST, supply.FAULT_FOUND_LIMITED):
+            self._record_limit(slot, action, outcome)
         elif action == supply.FAULT_OF_OUTCOME:
             note(self._ledger, kinds.FAULT, (slot.account, supply.fault_of(outcome), outcome.word))
         elif action == supply.FAULT_FOUND_OFF:
@@ -293,13 +312,40 @@ class SupplyDesk:
             note(self._ledger, kinds.FAULT, (slot.account, supply.NO_FAULT, 0))
         return True
 
+    def _record_wish(self, slot, action, case):
+        view = case[0]
+        if not self._evidence(slot, *case) and action != supply.WISH_ON:
+            return False
+        if action == supply.WISH_ON:
+            slot.cut_order = 0
+            slot.override = 0
+        else:
+            self.throttle.on_cut(view.now_s)
+        if action == supply.WISH_LIMIT:
+            note_limit(self._ledger, slot, action, view.lifeline_w, relay.NO_LIMIT)
+        slot.judged = 0
+        return True
+
+    def _record_limit(self, slot, action, outcome):
+        """A limit that is not as wished; the next look at it counts after a pause."""
+        view, _ = self.facts_of(slot)
+        note_limit(self._ledger, slot, action, view.lifeline_w if view.limited else relay.NO_LIMIT, outcome.word)
+        if action == supply.LIMIT_LOST:
+            self._lost_again(slot)
+        else:
+            slot.lost_pause_s = self._limits.supply_retry_slow_s
+
     def send(self, slot, action):
         """Hand an order to the bus; that it was decided and ordered stands in the journal first."""
+        limit_w = self.facts_of(slot)[0].lifeline_w if action == relay.LIMIT else 0
         if action != relay.STATUS:
-            note(self._ledger, kinds.RELAY, (slot.account, slot.serial, action, relay.ORDERED, 0, 0))
-        if not settle(self._ledger) and action == relay.CUT:
+            note(self._ledger, kinds.RELAY, (slot.account, slot.serial, action, relay.ORDERED, limit_w, 0))
+        if not settle(self._ledger) and action in (relay.CUT, relay.LIMIT):
             return  # no evidence, no cut; an unsound journal withdraws the wish at the next look
-        self._order(slot.index, action)  # a full lane is counted there; RETRY asks again
+        if limit_w:
+            self._order(slot.index, action, limit_w)
+        elif action != relay.LIMIT:
+            self._order(slot.index, action)  # a full lane is counted there; RETRY asks again
 
     def _evidence(self, slot, view, policy, decision, order):
         """The DECISION record: the values that decided -> its sequence, 0 without room."""
@@ -334,11 +380,17 @@ _MAY_BE_OPEN = (
     supply.RESTORING,
     supply.RESTORE_LOST,
     supply.NOT_ON,
+    supply.LIMITING,  # or limited, which a restore lifts
+    supply.LIMITED,
+    supply.LIMIT_UNKNOWN,
+    supply.NOT_LIMITED,
+    supply.FOUND_LIMITED,
 )
 _NOT_OURS = (supply.ON, supply.ON_UNKNOWN, supply.FOUND_OFF)
-_NOT_SEEN_YET = (supply.ON_UNKNOWN, supply.OFF_UNKNOWN, supply.RESTORE_LOST)
+_NOT_SEEN_YET = (supply.ON_UNKNOWN, supply.OFF_UNKNOWN, supply.LIMIT_UNKNOWN, supply.RESTORE_LOST)
 _RELAY_ACTION = {
     supply.ORDER_CUT: relay.CUT,
     supply.ORDER_RESTORE: relay.RESTORE,
     supply.READ_STATUS: relay.STATUS,
+    supply.ORDER_LIMIT: relay.LIMIT,
 }

@@ -235,8 +235,8 @@ class Firmware:
     def _stamp(self):
         return self._clock.now_s(aio.now_ms()), self._clock.quality
 
-    def _order(self, meter, action):
-        return self.bus.order(meter, action)
+    def _order(self, meter, action, limit_w=0):
+        return self.bus.order(meter, action, limit_w)
 
     def _ask(self, meter):
         self.bus.plan.ask_soon(meter, aio.now_ms())

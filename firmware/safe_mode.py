@@ -198,7 +198,7 @@ class SafeMode:
         """A phase of a relay order."""
         self.desk.on_outcome(outcome)
 
-    def on_status(self, meter, word):
+    def on_status(self, meter, word, limit_w):
         """The sequence looks at it itself."""
 
     def on_meter_clock(self, meter, local_s):

@@ -9,6 +9,8 @@ from firmware.base import aio, ticks
 RELAY_BITS = 0x0050
 ALARM_BIT = 0x0080
 DAY_S = 86400
+LIMIT_DI = b"\x01\x01\xee\x04"
+NO_LIMIT = 999999
 
 
 def bcd(number, count):
@@ -43,6 +45,9 @@ class FakeMeter:
         self.orders = []
         self.requests = 0
         self.clock_s = 0  # local seconds at virtual time zero
+        self.limit = None  # steps of its load limit; None = it has no such register
+        self.keeps_limit = False  # acknowledges a write of it, and changes nothing
+        self.writes = []  # steps written, in order
         self.freezes = None  # daily freezes (local seconds, register), newest first; None = the meter has none
         self.freeze_items = {}  # data identifier -> bytes or None: what is told instead
         self.deaf_to_freezes = False
@@ -103,6 +108,8 @@ class FakeMeter:
             return self._read(data)
         if control == 0x1C:
             return self._relay(data)
+        if control == 0x14 and self.limit is not None and data[:4] == LIMIT_DI:
+            return self._write_limit(data)
         return frame(self.address, control | 0xC0, b"\x02")
 
     def _read(self, data):
@@ -139,6 +146,8 @@ class FakeMeter:
             return bcd(self.register_cwh(), 4)
         if item == 0x04000503:
             return bytes([self.status & 0xFF, self.status >> 8])
+        if item == 0x04EE0101 and self.limit is not None:
+            return bcd(self.limit, 3)
         if item == 0x04000101:
             days = self.clock_s // DAY_S
             year, month, day = civil(days)
@@ -149,6 +158,16 @@ class FakeMeter:
         if item == 0x02030000:
             return bcd(0 if self.status & 0x10 else self.power_w * 10, 3)
         return None
+
+    def _write_limit(self, data):
+        """A vendor's register, in 10 W: DI, password, operator, three BCD bytes."""
+        steps = sum([((byte >> 4) * 10 + (byte & 15)) * 100**index for index, byte in enumerate(data[12:])])
+        self.writes.append(steps)
+        if data[4:8] != b"\x02\0\0\0" or len(data) != 15:
+            return frame(self.address, 0xD4, b"\x04")
+        if not self.keeps_limit:
+            self.limit = steps
+        return None if self.deaf_to_relay else frame(self.address, 0x94, b"")
 
     def _relay(self, data):
         order = data[8]

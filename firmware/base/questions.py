@@ -6,8 +6,9 @@ A protocol object offers, for one question at a time:
 next part of the question), DONE (results are on the object) or REFUSED (`error_word`); it raises WireFault when the
 meter itself answers nonsense.
 Results: `registers` [5] cwh or None, `status_word`, `clock_s` (the meter's local time as seconds, None when invalid),
-`power_w` or None, `relay_word`; `freeze_s` local seconds of a freeze, None = there is none; `settles` (day, hour) of the
-month at which settlement registers are kept, None = unset. A register of a freeze or a settlement may be None, too.
+`power_w` or None, `relay_word`; `limit_w` (NO_LIMIT = none is set, None = no value); `freeze_s` local seconds of a freeze,
+None = there is none; `settles` (day, hour) of the month at which settlement registers are kept, None = unset. A register of a
+freeze or a settlement may be None, too.
 """
 
 from firmware.base.port import const
@@ -20,6 +21,8 @@ SEND_RELAY = const(5)  # arg: (action, valid-until as local seconds)
 READ_FREEZE = const(6)  # arg: how many freezes back
 READ_IDENTITY = const(7)
 READ_SETTLEMENT = const(8)  # arg: how many settlement days back
+READ_LIMIT = const(9)
+WRITE_LIMIT = const(10)  # arg: W, or base/relay.NO_LIMIT
 
 NEED_DATA = const(0)
 SEND = const(1)

@@ -19,8 +19,11 @@ class Reading:
     """Registers of one meter at one instant.
 
     `meter` index of the meter on this gateway; `serial` 6 bytes, low first; `at_s` wall time with `quality`;
-    `registers` [total, rate 1 ... 4] in 0.01 kWh or None; `power_w` or None; `status_word` word 3 or None.
+    `registers` [total, rate 1 ... 4] in 0.01 kWh or None; `power_w` or None; `status_word` word 3 or None; `limit_w` the load
+    limit in force (base/relay.NO_LIMIT = none), None where it was not read.
     """
+
+    limit_w = None
 
     def __init__(self, meter, serial):
         self.meter = meter

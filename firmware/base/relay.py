@@ -10,6 +10,9 @@ RESTORE = const(2)
 ALARM_ON = const(3)
 ALARM_OFF = const(4)
 STATUS = const(5)  # read the status word only, ahead of all reads
+LIMIT = const(6)  # set the meter's load limit: the lifeline, instead of a cut
+LIFT = const(7)  # take it away: part of each restore where a meter has one, never ordered by itself
+NO_LIMIT = const(0xFFFF)  # in W: what a meter without one set says
 
 ORDERED = const(1)
 ACKNOWLEDGED = const(2)

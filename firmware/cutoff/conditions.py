@@ -47,6 +47,7 @@ FLAG_VISITED = const(64)  # in this episode
 FLAG_VISIT_ORDERED = const(128)
 FLAG_EMERGENCY = const(256)  # emergency credit was given in this episode
 FLAG_EMERGENCY_OVER = const(512)  # and repaid: it is given once
+FLAG_LIMITED = const(4096)  # the present wish OFF is by the load limit
 
 _NAMES = (
     (MONEY, "money"),

@@ -118,8 +118,8 @@ def _decide_off(facts, policy):
         failed |= c.JOURNAL
     if facts.tariff_valid is False:
         failed |= c.TARIFF
-    if facts.enforceable is False or facts.fault in _FAULTS_NOT_ENFORCEABLE:
-        failed |= c.ENFORCEABLE
+    if facts.enforceable is False or facts.fault in _FAULTS_NOT_ENFORCEABLE or facts.limited and not facts.lifeline_w:
+        failed |= c.ENFORCEABLE  # nobody stays under a limit that policy or meter has no more: another means is another decision
     if policy is None or policy.unimplemented:
         failed |= c.POLICY
     if facts.standing is not None and facts.standing >= STANDING_FIRST_BAD:

@@ -13,6 +13,7 @@ UNKNOWN = const(0)  # seen
 CLOSED = const(1)
 OPEN = const(2)
 ARMED = const(3)
+LIMITED = const(4)  # a load limit is in force, whatever the relay does
 
 
 class Facts:
@@ -44,6 +45,8 @@ class Facts:
         self.emergency_ucu = 0  # emergency credit that is given and not repaid: the floor lies so much lower
         self.limit_ucu = 0  # credit limit of the account: floor, restore amount and levels lie so much lower
         self.days_left = None  # that a care customer's money lasts; None = not known, or no care customer
+        self.lifeline_w = 0  # the limit that takes the place of a cut here: policy and meter both have one
+        self.limited = False  # the wish OFF is by the load limit
         self.wish = ON
         self.seen = UNKNOWN
         self.fault = 0

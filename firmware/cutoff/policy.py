@@ -42,6 +42,7 @@ _FIELDS = (
     "notice_hours",
     "care_lead_days",
     "emergency_ucu",
+    "lifeline_w",
     "calendar",
     "floor_ucu",
     "restore_ucu",

@@ -5,11 +5,13 @@
      "floor": "0.00", "restore": "1.00", "hours": [{"days": [1, 2, 3, 4, 5], "from": "08:00", "to": "16:00"}],
      "reading_fresh_s": 1800, "clock_error_max_s": 60, "throttle_per_hour": 10,
      "brake": {"accounts_max": 2, "share_percent": 10, "window_s": 86400}, "offline_right_s": 259200, "alarm": true,
-     "notice_hours": [{"days": [1, 2, 3, 4, 5, 6, 7], "from": "08:00", "to": "21:00"}], "care": {"lead_days": 5}, "emergency": "5.00",
+     "notice_hours": [{"days": [1, 2, 3, 4, 5, 6, 7], "from": "08:00", "to": "21:00"}], "care": {"lead_days": 5},
+     "emergency": "5.00", "lifeline": {"power_w": 500},
      "calendar": {"until": "2027-12-31", "holidays": [], "hot_days": [], "cold_days": []}}
 
-`notice` is one level or up to four, from the highest down; `notice_hours`, `care`, `emergency` and `calendar` may be left out:
-then notices go at any hour, a visit is ordered with the last level, there is no emergency credit, and hours alone close days.
+`notice` is one level or up to four, from the highest down; `notice_hours`, `care`, `emergency`, `lifeline` and `calendar` may be left
+out: then notices go at any hour, a visit is ordered with the last level, there is no emergency credit, who is cut has nothing, and
+hours alone close days.
 
 A known field that is malformed or missing is refused and names itself. A field that this version does not implement
 may be one that protects somebody (storm days, a social tariff), so the policy is kept and everybody under it is
@@ -29,6 +31,7 @@ from firmware.cutoff.policy import CHANNEL_ALARM, CHANNEL_HEAD_END, CHANNEL_TEXT
 
 LEVELS_MAX = const(4)
 LEAD_DAYS_MAX = const(366)
+LIFELINE_W_MAX = const(60_000)
 MONEY_DIGITS = const(6)
 MONEY_UCU_MAX = 10_000_000 * 1_000_000
 ID_MAX = const(0xFFFFFFFF)
@@ -58,6 +61,9 @@ def fill(policy, text):
     policy.emergency_ucu = _money(fields, "emergency") if fields.has("emergency") else 0
     if policy.emergency_ucu < 0:
         raise BadInput("emergency", "must not be negative")
+    policy.lifeline_w = 0
+    if fields.has("lifeline"):
+        policy.lifeline_w = _take_lifeline(fields.take_fields("lifeline"), unknown)
     policy.calendar = None
     if fields.has("calendar"):
         policy.calendar = parse_calendar(fields.take_fields("calendar"), unknown)
@@ -104,6 +110,12 @@ def _take_care(fields, unknown):
     lead_days = fields.take_int("lead_days", 0, LEAD_DAYS_MAX)
     unknown.extend(fields.unknown())
     return lead_days
+
+
+def _take_lifeline(fields, unknown):
+    power_w = fields.take_int("power_w", 1, LIFELINE_W_MAX)
+    unknown.extend(fields.unknown())
+    return power_w
 
 
 def _take_notice(fields, unknown):

@@ -2,7 +2,7 @@
 
 from firmware.base.port import const
 from firmware.cutoff.decide import is_due
-from firmware.cutoff.facts import ARMED, CLOSED, OFF, UNKNOWN
+from firmware.cutoff.facts import ARMED, CLOSED, LIMITED, OFF, UNKNOWN
 
 OK = const(0)
 LOW = const(1)
@@ -17,7 +17,7 @@ def money_of(facts, policy):
 
 
 def word(money, wish, seen, fault):
-    """ON, LOW, DUE, WAITING, OFF, PRESS BUTTON, UNKNOWN or FAULT."""
+    """ON, LOW, DUE, WAITING, OFF, LIMITED, PRESS BUTTON, UNKNOWN or FAULT."""
     if fault:
         return "FAULT"
     if seen == UNKNOWN:
@@ -27,7 +27,7 @@ def word(money, wish, seen, fault):
     if (wish == OFF) != (seen != CLOSED):
         return "WAITING"
     if wish == OFF:
-        return "OFF"
+        return "LIMITED" if seen == LIMITED else "OFF"
     if money == DUE:
         return "DUE"
     return "LOW" if money == LOW else "ON"

@@ -24,6 +24,7 @@ FLAG_EMERGENCY = const(256)
 FLAG_EMERGENCY_OVER = const(512)
 FLAG_MOVED_OUT = const(1024)
 FLAG_ELSEWHERE = const(2048)  # the account lives at another gateway: nothing is charged, cut or restored here
+FLAG_LIMITED = const(4096)  # the wish OFF is by the meter's load limit, its relay stays closed
 
 
 ROW = Layout(

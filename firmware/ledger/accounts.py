@@ -16,6 +16,7 @@ from firmware.ledger.account_row import (
     FLAG_EMERGENCY,
     FLAG_EMERGENCY_OVER,
     FLAG_EXEMPT,
+    FLAG_LIMITED,
     FLAG_READING_HELD,
     FLAG_VISIT_ORDERED,
     FLAG_VISITED,
@@ -54,6 +55,7 @@ _EPISODE_FLAGS = const(0x3C0)  # visited, visit ordered, emergency credit given,
 _VISIT_ORDERED = const(1)  # VISIT what
 _VISIT_MADE = const(2)
 _EMERGENCY_GIVEN = const(1)  # EMERGENCY what
+_LIMIT_MEANS = const(1)  # LIMIT what
 
 
 class Accounts(AccountTable):
@@ -80,7 +82,7 @@ class Accounts(AccountTable):
             self._on_credit, None, self._on_charge, self._on_held, self._on_episode, self._on_notice, self._on_decision, self._on_relay,
             self._on_seen, self._on_order, None, self._on_flags, self._on_brake, None, None, None, None, self._on_fault, None,
             self._on_visit, self._on_level, None, self._on_emergency, None, None, None, self._on_moved, None, self._on_recovery,
-            None, self._on_credit_limit,
+            None, self._on_credit_limit, self._on_limit,
         )  # fmt: skip
 
     # credits
@@ -335,6 +337,12 @@ class Accounts(AccountTable):
             self._set(row, "wish", wish)
             self._set(row, "wish_reason", values[2])
             self._set(row, "wish_at_s", at_s)
+            self._set(row, "flags", self.get(row, "flags") & ~FLAG_LIMITED)  # by the relay, unless a LIMIT follows
+
+    def _on_limit(self, values, at_s):
+        row = self.row_of(values[0])
+        if row >= 0 and values[1] == _LIMIT_MEANS and self.get(row, "wish"):
+            self._set(row, "flags", self.get(row, "flags") | FLAG_LIMITED)
 
     def _on_relay(self, values, at_s):
         row = self.row_of(values[0])
@@ -358,8 +366,8 @@ class Accounts(AccountTable):
     def _on_flags(self, values, at_s):
         row = self.row_of(values[0])
         if row >= 0:
-            held = self.get(row, "flags") & FLAG_READING_HELD
-            self._set(row, "flags", values[1] & ~FLAG_READING_HELD | held)
+            kept = FLAG_READING_HELD | FLAG_LIMITED  # other records say these
+            self._set(row, "flags", values[1] & ~kept | self.get(row, "flags") & kept)
             if not values[1] & FLAG_EXEMPT:
                 self.exempt_until.pop(values[0], None)
 

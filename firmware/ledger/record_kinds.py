@@ -44,6 +44,7 @@ DEBT = const(34)
 RECOVERY = const(35)
 CARRIED = const(36)
 CREDIT_LIMIT = const(37)
+LIMIT = const(38)
 
 FIRST_LIFE = const(1)  # EPOCH reasons
 GIVEN_BY_HEAD_END = const(2)
@@ -92,7 +93,8 @@ MOVED: account to_account serial order
 DEBT: account owed_ucu share most_ucu order
 RECOVERY: account move issuer number amount_ucu moved_ucu left_ucu available_ucu restore_ucu
 CARRIED: account what order until_s owed_ucu share most_ucu row
-CREDIT_LIMIT: account limit_ucu before_ucu order"""
+CREDIT_LIMIT: account limit_ucu before_ucu order
+LIMIT: account what limit_w found_w"""
 
 # kind -> code of its fields (base/records); the place is the kind
 _CODES = (
@@ -134,8 +136,9 @@ _CODES = (
     b"<IIHIqqqqq",
     b"<IBIIqBq170s",  # CARRIED
     b"<IqqI",  # CREDIT_LIMIT
+    b"<IBII",
 )
-KINDS = const(38)
+KINDS = const(39)
 
 # of some kinds there is a longer form, which says what few accounts need (SPEC 2): its further fields follow
 _LONGER_SEGMENT = b"<I6sBIIIIIHI"
@@ -160,7 +163,7 @@ _CLASSES = (
     b"\1\2\2\2\1\2"  # DECISION (but class_of looks at its verdict), RELAY, SEEN, ORDER, DOCUMENT, FLAGS
     b"\3\1\2\1\3\2"  # BRAKE, CLOCK, READINGS_GAP, EVENT, ACKED, FAULT
     b"\2\2\1\1\1\1"  # EXEMPT, VISIT, LEVEL, MONTH, EMERGENCY, REASON
-    b"\3\2\2\2\2\2\2"  # SUSPECT, THROUGH, MOVED, DEBT, RECOVERY, CARRIED, CREDIT_LIMIT
+    b"\3\2\2\2\2\2\2\2"  # SUSPECT, THROUGH, MOVED, DEBT, RECOVERY, CARRIED, CREDIT_LIMIT, LIMIT
 )
 
 _RESTORING_VERDICTS = (2, 5)

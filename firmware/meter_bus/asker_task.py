@@ -34,8 +34,8 @@ class Asker:
         self._buf = bytearray(RECEIVE_BYTES)
 
     async def ask(self, question, index, meter, arg, attempts):
-        """-> ANSWERED, REFUSED, SILENT or MALFORMED after at most `attempts`. SEND_RELAY is never repeated here."""
-        if question == questions.SEND_RELAY:
+        """-> ANSWERED, REFUSED, SILENT or MALFORMED after at most `attempts`. SEND_RELAY and WRITE_LIMIT are never repeated here."""
+        if question == questions.SEND_RELAY or question == questions.WRITE_LIMIT:
             attempts = 1
         result = SILENT
         for attempt in range(attempts):

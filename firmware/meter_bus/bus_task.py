@@ -1,7 +1,7 @@
 """The life of the bus: relay orders as they fall due, readings in between, for ever.
 
 Two rules: an order is never kept waiting by a reading that has not begun, and a dead meter never by more than its own
-time-outs. What is learned goes to `sink` at once, synchronously: `on_reading(reading)`, `on_status(meter, word)`,
+time-outs. What is learned goes to `sink` at once, synchronously: `on_reading(reading)`, `on_status(meter, word, limit_w)`,
 `on_relay(outcome)`, `on_meter_clock(meter, local_s)`, `on_silence(meter, turns, malformed)`, `on_refused(meter, error_word)`.
 Each turn asks it `wants_clock(meter)` and `wants_freeze(reading)`: numbers of daily freezes are asked for, and told by
 `on_freeze(reading, refused, at_local_s, registers)`, until it returns 0; relay orders go between them. Then, if it
@@ -43,9 +43,9 @@ class MeterBus:
         self.plan = ReadPlan(len(meters), limits, aio.now_ms())
         self.lane = RelayLane(meters.model_of, limits, sink.on_relay)
 
-    def order(self, meter, action):
+    def order(self, meter, action, limit_w=0):
         """Queue a relay order (base/relay) -> False when the lane is full."""
-        if not self.lane.put(meter, action, aio.now_ms()):
+        if not self.lane.put(meter, action, aio.now_ms(), limit_w):
             self.orders_refused += 1
             return False
         self._wake.set()
@@ -91,12 +91,14 @@ class MeterBus:
         index = sequence.meter
         meter = self._meters[index]
         question = sequence.question()
-        arg = sequence.argument() if question == questions.SEND_RELAY else None
+        arg = sequence.argument() if question in (questions.SEND_RELAY, questions.WRITE_LIMIT) else None
         attempts = 1 if sequence.failing() else self.plan.attempts(index)
         result = await self._asker.ask(question, index, meter, arg, attempts)
         now_ms = aio.now_ms()
-        if result == ANSWERED and question == questions.READ_STATUS:
-            self._sink.on_status(index, self._protocol.status_word)
+        if result == ANSWERED and question == questions.READ_STATUS and not meter.model.limit_di:
+            self._sink.on_status(index, self._protocol.status_word, None)
+        if result == ANSWERED and question == questions.READ_LIMIT and sequence.action == relay.STATUS:
+            self._sink.on_status(index, sequence.word, self._protocol.limit_w)
         if result == ANSWERED and question == questions.READ_CLOCK:
             self._sink.on_meter_clock(index, self._protocol.clock_s)
         if sequence.state == FINISHED:
@@ -107,7 +109,7 @@ class MeterBus:
             sequence.on_refused(self._protocol.error_word, now_ms)
         else:
             sequence.on_silence(now_ms)
-        if sequence.state == FINISHED and sequence.action in (relay.CUT, relay.RESTORE):
+        if sequence.state == FINISHED and sequence.action in (relay.CUT, relay.RESTORE, relay.LIMIT):
             self.plan.ask_now(index, now_ms)  # a register right after the switch dates the change
 
     def _deliver(self, sequence, question, now_ms):
@@ -117,6 +119,10 @@ class MeterBus:
             sequence.on_status(self._protocol.status_word, now_ms)
         elif question == questions.SEND_RELAY:
             sequence.on_relay_word(self._protocol.relay_word, now_ms)
+        elif question == questions.READ_LIMIT:
+            sequence.on_limit(self._protocol.limit_w, now_ms)
+        elif question == questions.WRITE_LIMIT:
+            sequence.on_written(now_ms)
         else:
             power_w = self._protocol.power_w
             sequence.on_load(None if power_w is None else power_w * self._meters[sequence.meter].ratio, now_ms)
@@ -140,11 +146,23 @@ class MeterBus:
         result = await self._asker.ask(questions.READ_STATUS, index, meter, None, 1)
         if result == ANSWERED:
             reading.status_word = self._protocol.status_word
+        if meter.model.limit_di:
+            await self._read_limit(index, meter, reading)
         if self._sink.wants_clock(index) and await self._asker.ask(questions.READ_CLOCK, index, meter, None, 1) in (ANSWERED, REFUSED):
             self._sink.on_meter_clock(index, self._protocol.clock_s)  # None when it is refused
         self.plan.answered(index, aio.now_ms())
         if self._sink.on_reading(reading):
             self.plan.ask_in(index, aio.now_ms(), self._limits.freeze_retry_ms)
+
+    async def _read_limit(self, index, meter, reading):
+        """The load limit in force, and the power where there is one: whether it is obeyed shows in nothing else."""
+        if await self._asker.ask(questions.READ_LIMIT, index, meter, None, 1) != ANSWERED:
+            return
+        reading.limit_w = self._protocol.limit_w
+        if reading.limit_w in (None, relay.NO_LIMIT):
+            return
+        if await self._asker.ask(questions.READ_LOAD, index, meter, None, 1) == ANSWERED and self._protocol.power_w is not None:
+            reading.power_w = self._protocol.power_w * meter.ratio
 
     async def _fetch_freezes(self, index, meter, reading):
         number = self._sink.wants_freeze(reading)

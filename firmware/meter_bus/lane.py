@@ -7,6 +7,7 @@ Trap avoided: a sequence that waits for its next look does not hold the line: ot
 """
 
 from firmware.base import relay, ticks
+from firmware.meter_bus.limit_sequence import LimitSequence
 from firmware.meter_bus.relay_sequence import FINISHED, RelaySequence
 
 
@@ -22,8 +23,9 @@ class RelayLane:
     def __len__(self):
         return len(self._active)
 
-    def put(self, meter, action, now_ms):
-        """Queue an order -> True; False when the lane is full (counted by the caller, who asks again). Never a restore."""
+    def put(self, meter, action, now_ms, limit_w=0):
+        """Queue an order -> True; False when the lane is full (counted by the caller, who asks again). Never a restore.
+        `limit_w` goes with relay.LIMIT."""
         kept = []
         for sequence in self._active:
             if sequence.meter == meter and _kind(sequence.action) == _kind(action):
@@ -33,7 +35,11 @@ class RelayLane:
         if len(kept) >= self._limits.relay_orders_max and action != relay.RESTORE:  # there is one a meter at most
             self._active = kept
             return False
-        kept.append(RelaySequence(meter, action, self._model_of(meter), self._limits, self._report, now_ms))
+        model = self._model_of(meter)
+        if model.limit_di and action in (relay.LIMIT, relay.RESTORE, relay.STATUS):
+            kept.append(LimitSequence(meter, action, model, self._limits, self._report, now_ms, limit_w))
+        else:
+            kept.append(RelaySequence(meter, action, model, self._limits, self._report, now_ms))
         self._active = kept
         return True
 
@@ -76,7 +82,7 @@ class RelayLane:
 
 def _kind(action):
     """Orders overtake only their own kind: 0 supply, 1 alarm, 2 status."""
-    if action in (relay.CUT, relay.RESTORE):
+    if action in (relay.CUT, relay.RESTORE, relay.LIMIT):
         return 0
     return 2 if action == relay.STATUS else 1
 

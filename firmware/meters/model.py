@@ -8,6 +8,7 @@ prepaid ledgers would both trip. `enforceable` looks at the model and at what th
 """
 
 from firmware.base.port import const
+from firmware.base.relay import NO_LIMIT
 
 PROTOCOL_2007 = "dlt645-2007"
 PROTOCOL_1997 = "dlt645-1997"
@@ -27,13 +28,14 @@ STATUS_PURSE_BITS = const(0x0300)
 OPERATOR = b"\x4c\x00\x00\x00"  # C0..C3 of our orders in the meter's own event log; any value is allowed
 
 
-
 class Model:
     """One kind of meter. Attributes are the fields of its file, see model_document.py; besides:
 
     `modulus_cwh` where the billing register starts again; `close_code_n1` the close code as a number;
-    `is_1997`; `purse_kept` True when the meter keeps credit itself.
+    `is_1997`; `purse_kept` True when the meter keeps credit itself; `limit_di` 0 where it has no load limit.
     """
+
+    limit_di = 0
 
     def __init__(self):
         self.name = ""
@@ -104,6 +106,16 @@ def enforceable(model, status_word):
     if status_word is not None and model.status_extended and status_word & STATUS_PURSE_BITS:
         return OWN_PURSE
     return ENFORCEABLE
+
+
+def limit_that_fits(model, ratio, power_w):
+    """A load limit of the customer in W as the meter's register can hold it: the next step upwards; 0 = it can hold none."""
+    if not model.limit_di or not power_w:
+        return 0
+    step_w = model.limit_unit_w * ratio
+    steps = (power_w + step_w - 1) // step_w
+    fits = steps < 10 ** (2 * model.limit_bytes) and steps != model.limit_none and steps * step_w < NO_LIMIT
+    return steps * step_w if fits else 0
 
 
 def power_max_w(model):

@@ -32,6 +32,8 @@ def load_model(document, name="model"):
     _take_line(fields, model)
     _take_registers(fields, model)
     _take_relay(fields, model)
+    if fields.has("load_limit"):
+        _take_limit(fields.take_fields("load_limit"), model)
     fields.finish()
     _check_1997(model)
     if name != "model" and model.name != name:
@@ -91,6 +93,24 @@ def _take_relay(fields, model):
         raise BadInput("command_bit", "needs status_extended: bit 6 is reserved in the base standard")
     if model.alarm and not has_relay:
         raise BadInput("alarm", "is ordered by the relay command, which this model has not")
+
+
+def _take_limit(fields, model):
+    """A register of the vendor's: no standard has one, so all of it is said here."""
+    text = fields.take_text("di", 8)
+    if len(text) != 8 or any(char not in "0123456789ABCDEF" for char in text) or "FF" in (text[0:2], text[2:4], text[4:6], text[6:]):
+        raise BadInput(fields.at("di"), "must be eight hex digits in capitals, DI3 first, none of its bytes FF")
+    model.limit_di = int(text, 16)
+    if not model.limit_di:
+        raise BadInput(fields.at("di"), "must not be 00000000")
+    model.limit_bytes = fields.take_int("bytes", 1, 4)  # BCD
+    model.limit_unit_w = fields.take_int("unit_w", 1, 1_000)
+    model.limit_none = fields.take_int("none", 0, 10 ** (2 * model.limit_bytes) - 1)
+    fields.finish()
+    if model.relay_method != RELAY_1C:
+        raise BadInput("load_limit", "needs a relay that can be ordered: supply is restored by both")
+    if not model.power_read:
+        raise BadInput("load_limit", "needs power_read: a limit that is not obeyed shows in nothing else")
 
 
 def _check_1997(model):

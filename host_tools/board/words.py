@@ -9,7 +9,7 @@ from host_tools.journal_reader.words import FAULT, HELD_WHY, RESET, cause_of, wh
 STANDING = {0: "sound", 1: "awaits comparison", 2: "awaits the head-end's state", 3: "journal corrupt"}
 QUALITY = {0: "unknown", 1: "from the meters", 2: "from the RTC", 3: "from the network"}
 WISH = {0: "on", 1: "OFF"}
-SEEN = {0: "unknown", 1: "on", 2: "OFF", 3: "button"}
+SEEN = {0: "unknown", 1: "on", 2: "OFF", 3: "button", 4: "limited"}
 FLAGS = {
     0: "protected",
     1: "care",
@@ -23,6 +23,7 @@ FLAGS = {
     9: "emergency repaid",
     10: "moved out",
     11: "elsewhere",
+    12: "limited",
 }
 VERDICT_NOW = {
     0: "nothing is to be done",

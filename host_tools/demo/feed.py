@@ -15,8 +15,9 @@ _QUIET = (kinds.SNAPSHOT_BEGIN, kinds.SNAPSHOT_ROW, kinds.SNAPSHOT_END, kinds.AC
 _CUT, _RESTORE, _NOT_PERMITTED, _DELAYED = 1, 2, 3, 4
 _DOCUMENTS, _NO_CHANGE = (5, 6), 9
 _GIVEN, _DELIVERED, _FAILED = 1, 2, 3
-_SEEN = {0: "seen neither on nor off", 1: "seen ON", 2: "seen OFF", 3: "waits for the customer's button"}
-_ACTION = {1: "cut", 2: "restore", 3: "alarm on", 4: "alarm off"}
+_SEEN = {0: "seen neither on nor off", 1: "seen ON", 2: "seen OFF", 3: "waits for the customer's button",
+         4: "seen LIMITED"}
+_ACTION = {1: "cut", 2: "restore", 3: "alarm on", 4: "alarm off", 6: "load limit", 7: "lift of the load limit"}
 _PHASE = {1: ("ordered", ""), 2: ("acknowledged, which proves nothing yet", "dim"), 3: ("REFUSED by the meter", "red"),
           4: ("not answered", "yellow"), 5: ("read back from the meter: done", "green"),
           6: ("read back from the meter: NOT done", "bold red"), 7: ("given up", "red")}

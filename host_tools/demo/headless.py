@@ -45,7 +45,7 @@ class JsonTeller:
         meters = [
             {"account": view.account, "address": view.address, "register_cwh": view.register_cwh,
              "available_ucu": view.available_ucu, "age_s": view.age_s, "wish": "OFF" if view.wish else "ON",
-             "seen": ("UNKNOWN", "CLOSED", "OPEN", "ARMED")[view.seen], "word": view.word}
+             "seen": ("UNKNOWN", "CLOSED", "OPEN", "ARMED", "LIMITED")[view.seen], "word": view.word}
             for view in console.accounts.values()
         ]
         self.tell(meters=meters, bus=console.part("bus"), link=console.part("link"), journal=console.part("journal"),

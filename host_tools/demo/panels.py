@@ -14,7 +14,7 @@ STEPS = len(programme.SCENES)
 METERS_WIDTH = 78
 STALE_S = 30
 MISSING_NAMED = 3
-_SEEN = (("unknown", "yellow"), ("on", "green"), ("OFF", "bold red"), ("button", "bold yellow"))
+_SEEN = (("unknown", "yellow"), ("on", "green"), ("OFF", "bold red"), ("button", "bold yellow"), ("limited", "bold red"))
 _STATE = {"ON": ("ok", "green"), "LOW": ("low", "yellow"), "DUE": ("due", "bold yellow"), "OFF": ("cut off", "bold red"),
           "WAITING": ("waiting", "cyan"), "PRESS BUTTON": ("press it", "bold yellow"), "UNKNOWN": ("unknown", "dim")}
 _FAULTS = {8: ("own purse", "magenta"), 9: ("needs key", "magenta")}

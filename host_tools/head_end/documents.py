@@ -106,6 +106,10 @@ class Care(_Open):
     lead_days: Annotated[StrictInt, Field(ge=0, le=366)]
 
 
+class Lifeline(_Open):
+    power_w: Annotated[StrictInt, Field(ge=1, le=60_000)]
+
+
 class Brake(_Open):
     accounts_max: Annotated[StrictInt, Field(ge=0, le=100_000)]
     share_percent: Annotated[StrictInt, Field(ge=0, le=100)]
@@ -127,6 +131,7 @@ class Policy(_Open):
     notice_hours: Annotated[list[Hours], Field(max_length=32)] | None = None
     care: Care | None = None
     emergency: StrictStr | None = None
+    lifeline: Lifeline | None = None
     calendar: Calendar | None = None
     reading_fresh_s: Seconds
     clock_error_max_s: Seconds
@@ -162,7 +167,7 @@ class Policy(_Open):
     @classmethod
     def _no_nulls(cls, value: Any) -> Any:
         """A field is there or left out; null is neither."""
-        for name in ("notice_hours", "care", "calendar", "emergency"):
+        for name in ("notice_hours", "care", "calendar", "emergency", "lifeline"):
             if isinstance(value, dict) and name in value and value[name] is None:
                 raise ValueError(f"'{name}' must not be null: leave it out")
         return value

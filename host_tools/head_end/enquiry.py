@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from host_tools.head_end.commands import known_account
 from host_tools.head_end.database import Database
 from host_tools.head_end.debts import moved_ucu
-from host_tools.head_end.folding import EMERGENCY, EMERGENCY_OVER, fold, records_of
+from host_tools.head_end.folding import EMERGENCY, EMERGENCY_OVER, LIMITED, fold, records_of
 from host_tools.head_end.months import NO_ENERGY, rollovers
 from host_tools.head_end.notice_text import Place, Words, place_of
 from host_tools.head_end.segments import ROLLOVER, ratio_behind
@@ -39,6 +39,7 @@ class Enquiry:
     off: bool
     debt_ucu: int
     limit_ucu: int
+    limited_w: int  # the load limit in the place of a cut, 0 = none
     text: list[str]
 
     def as_json(self) -> dict[str, object]:
@@ -61,7 +62,8 @@ def enquire(db: Database, account: int, language: str | None, now_s: int) -> Enq
     left = available_ucu * days // charged_ucu if fresh and days and charged_ucu > 0 else None
     left = None if left is None else max(0, left)
     use = (row.charged_at_s, days, used_cwh, charged_ucu, left)
-    asked = (account, row.balance_ucu, available_ucu, pending_ucu, *use, bool(row.wish), _debt_ucu(records, row), place.limit_ucu)
+    means = (bool(row.wish), _debt_ucu(records, row), place.limit_ucu, _limited_w(records, row))
+    asked = (account, row.balance_ucu, available_ucu, pending_ucu, *use, *means)
     return Enquiry(*asked, _sentences(words, place, Enquiry(*asked, []), fresh))
 
 
@@ -79,6 +81,8 @@ def _sentences(words: Words, place: Place, asked: Enquiry, fresh: bool) -> list[
         text.append(words.say("enquire_limit", place, amount_ucu=asked.limit_ucu))
     if asked.off:
         pay_ucu = max(0, place.restore_ucu - asked.balance_ucu)
+        if asked.limited_w:
+            return [*text, words.say("enquire_limited", place, pay_ucu=pay_ucu, power=asked.limited_w)]
         return [*text, words.say("enquire_off", place, pay_ucu=pay_ucu)]
     if asked.days:
         energy = f"{asked.used_cwh // 100}.{asked.used_cwh % 100:02d}"
@@ -131,6 +135,12 @@ def _debt_ucu(records: list[Record], row: AccountRow) -> int:
     """What is left of a debt."""
     owed = [r.number("owed_ucu") for r in records if r.kind == kinds.DEBT]
     return max(0, owed[-1] - moved_ucu(row)) if owed else 0
+
+
+def _limited_w(records: list[Record], row: AccountRow) -> int:
+    """The load limit of an account that is off by it."""
+    limits = [r.number("limit_w") for r in records if r.kind == kinds.LIMIT and r.number("what") == 1]
+    return limits[-1] if limits and row.wish and row.flags & LIMITED else 0
 
 
 def _emergency_ucu(records: list[Record], row: AccountRow) -> int:

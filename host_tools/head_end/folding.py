@@ -12,6 +12,7 @@ from host_tools.journal_reader import DEBT_ISSUER, AccountRow, BadRecord, Record
 ELSEWHERE = 2048  # SPEC 4, bit 11: the account is on its way, or lives at another gateway
 HELD_FLAG = 16  # SPEC 4, bit 4: HELD records move it, FLAGS records do not
 VISITED, VISIT_ORDERED, EMERGENCY, EMERGENCY_OVER = 64, 128, 256, 512  # of the episode that is open
+LIMITED = 4096  # the wish OFF is by the load limit
 REGISTERS = 5  # total and four rates; a record of another one charges nothing that this account has
 DELIVERED = 2
 GIVEN = 1  # CARRIED what
@@ -146,6 +147,12 @@ def _notice(row: AccountRow, r: Record) -> None:
 def _decision(row: AccountRow, r: Record) -> None:
     if r.number("verdict") in (1, 2, 5):
         row.wish, row.wish_reason, row.wish_at_s = int(r.number("verdict") == 1), r.number("reason"), r.at_s
+        row.flags &= ~LIMITED
+
+
+def _limit(row: AccountRow, r: Record) -> None:
+    if row.wish and r.number("what") == 1:
+        row.flags |= LIMITED
 
 
 def _relay(row: AccountRow, r: Record) -> None:
@@ -162,7 +169,8 @@ def _order(row: AccountRow, r: Record) -> None:
 
 
 def _flags(row: AccountRow, r: Record) -> None:
-    row.flags = row.flags & HELD_FLAG | r.number("flags") & ~HELD_FLAG
+    kept = HELD_FLAG | LIMITED  # other records say these
+    row.flags = row.flags & kept | r.number("flags") & ~kept
 
 
 def _fault(row: AccountRow, r: Record) -> None:
@@ -224,4 +232,5 @@ _STEPS = {
     kinds.DEBT: _debt,
     kinds.RECOVERY: _recovery,
     kinds.CREDIT_LIMIT: _credit_limit,
+    kinds.LIMIT: _limit,
 }

@@ -5,9 +5,10 @@ import time
 
 from host_tools.head_end import gaps
 from host_tools.head_end.database import Database
-from host_tools.head_end.folding import fold, records_of
+from host_tools.head_end.folding import LIMITED, fold, records_of
 from host_tools.journal_reader import BadRecord, parse_record, words
-from host_tools.journal_reader.account_row import FLAG_NAMES
+from host_tools.journal_reader.account_row import FLAG_NAMES, AccountRow
+from host_tools.journal_reader.supply_words import SEEN
 from host_tools.journal_reader.words import money, word
 
 COMPARISON = {0: "agrees", 1: "behind", 2: "fork", 3: "unknown"}
@@ -101,8 +102,8 @@ def accounts(db: Database) -> list[Row]:
                 "reading_at_s": reading["at_s"] if reading else None,
                 "reading_age_s": now_s - reading["at_s"] if reading and reading["at_s"] else None,
                 "wish": "OFF" if row.wish else "ON",
-                "seen": word(words.SEEN, row.seen),
-                "supply": f"{'OFF' if row.wish else 'ON'}, seen {word(words.SEEN, row.seen)}" + ("; RESTORED in safe mode" if lit else ""),
+                "seen": word(SEEN, row.seen),
+                "supply": f"{_wished(row)}, seen {word(SEEN, row.seen)}" + ("; RESTORED in safe mode" if lit else ""),
                 "notice_level": row.notice_level,
                 "episode": row.episode,
                 "alarm": bool(row.alarm),
@@ -110,6 +111,10 @@ def accounts(db: Database) -> list[Row]:
             }
         )
     return found
+
+
+def _wished(row: AccountRow) -> str:
+    return ("LIMITED" if row.flags & LIMITED else "OFF") if row.wish else "ON"
 
 
 def readings(db: Database, account: int | None, limit: int) -> list[Row]:

@@ -1,7 +1,7 @@
 """The notice outbox: which records of the gateways are news to a customer, each told once (issue: notices).
 
 low      NOTICE of a level, however many channels and outcomes it has; again when the level was left upward and crossed anew
-stop     the relay is SEEN open and the last DECISION was a cut
+stop     the relay is SEEN open, or the meter limited, and the last DECISION was a cut
 restore  it is SEEN closed, or waits for the button, after a stop that was told of
 receipt  a CREDIT that is no correction
 
@@ -23,7 +23,7 @@ from host_tools.journal_reader import Record, kinds
 from host_tools.journal_reader.words import money, when
 
 AT_ONCE_MAX = 500
-OPEN, CLOSED, ARMED = 2, 1, 3  # SEEN
+OPEN, CLOSED, ARMED, LIMITED = 2, 1, 3, 4  # SEEN
 CUT, RESTORE, WITHDRAWN = 1, 2, 5  # DECISION verdict
 BY_ORDER = 4  # DECISION reason
 TEXT, DELIVERED = 4, 2  # NOTICE: the report of our own message
@@ -104,18 +104,31 @@ def _supply(db: Database, gateway: str, row: sqlite3.Row, seen: int) -> int:
         return 0
     last = json.loads(decisions[0]["fields"])
     about = f"{gateway}/{row['account']}/"
-    if seen == OPEN and last["verdict"] == CUT:
+    if seen in (OPEN, LIMITED) and last["verdict"] == CUT:
         _overtake(db, int(row["account"]), "low")
-        form = "stop_order" if last["reason"] == BY_ORDER else "stop"
-        return _add(db, row, f"{about}stop/{decisions[0]['sequence']}", "stop", form, {"available_ucu": last["available_ucu"]})
+        power = _limit_w(db, row, decisions[0]["sequence"]) if seen == LIMITED else None
+        form = ("stop" if power is None else "limit") + ("_order" if last["reason"] == BY_ORDER else "")
+        data: Row = {"available_ucu": last["available_ucu"]} | ({} if power is None else {"power": power})
+        return _add(db, row, f"{about}stop/{decisions[0]['sequence']}", "stop", form, data)
     if seen in (CLOSED, ARMED) and last["verdict"] != CUT:
         cut = next((one["sequence"] for one in decisions if json.loads(one["fields"])["verdict"] == CUT), None)
         told = f"{about}stop/{cut}" if cut is not None else _told_elsewhere(db, row)
-        if db.row("SELECT 1 FROM outbox WHERE name = ?", told) is None:
+        stop = db.row("SELECT form FROM outbox WHERE name = ?", told)
+        if stop is None:
             return 0
-        form = "restore_button" if seen == ARMED else "restore"
+        form = "restore_button" if seen == ARMED else "restore_limit" if str(stop["form"]).startswith("limit") else "restore"
         return _add(db, row, told.replace("/stop/", "/restore/"), "restore", form, {})
     return 0
+
+
+def _limit_w(db: Database, row: sqlite3.Row, decided: int) -> int | None:
+    """The power to which that decision limited its account; None when it opened the relay."""
+    found = db.row(
+        "SELECT json_extract(fields, '$.limit_w') AS power FROM records WHERE account = ? AND gateway_id = ? AND kind = ? AND sequence > ?"
+        " AND json_extract(fields, '$.what') = 1 ORDER BY sequence LIMIT 1",
+        *(row["account"], row["gateway_id"], kinds.LIMIT, decided),
+    )
+    return None if found is None else int(found["power"])
 
 
 def _told_elsewhere(db: Database, row: sqlite3.Row) -> str:

@@ -132,7 +132,7 @@ class Sending:
 
     def _text(self, row: sqlite3.Row, language: str, place: Place) -> str:
         words, data = self.words[language], json.loads(row["data"])
-        if row["form"] == "stop":
+        if row["form"] in ("stop", "limit"):
             data["pay_ucu"] = max(0, place.restore_ucu - data["available_ucu"])
         if row["form"] == "receipt":
             covered = covering(self.db, int(row["gateway_id"]), int(row["sequence"]))

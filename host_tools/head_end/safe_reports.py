@@ -14,6 +14,7 @@ from host_tools.head_end.errors import BadMessage
 from host_tools.head_end.heard import Heard
 from host_tools.head_end.messages import U32
 from host_tools.journal_reader import words
+from host_tools.journal_reader.supply_words import PHASE
 
 SAFE = "safe"  # Heard.what
 SEALED = 16  # field of a status
@@ -159,7 +160,7 @@ def outcome_in_words(told: Outcome | sqlite3.Row) -> str:
     text += f"order {number} {words.word(words.ORDERS, code)} "
     if verdict != ACCEPTED:
         return text + "refused: " + words.word(words.ORDER_REASON, reason)
-    return text + "taken" + (f", relay {words.word(words.PHASE, phase)}" if account else "")
+    return text + "taken" + (f", relay {words.word(PHASE, phase)}" if account else "")
 
 
 def ended(db: Database, gateway_id: int, name: str, boot_count: int, now_s: int) -> None:

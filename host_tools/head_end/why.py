@@ -139,7 +139,7 @@ def _order(db: Database, record: Record, account: int) -> list[str]:
 def _what_followed(db: Database, gateway_id: int, account: int, record: Record) -> list[Record]:
     """Relay orders, the status read back, faults, notices, payments, held readings and orders with their reasons since."""
     rows = db.rows(
-        "SELECT raw FROM records WHERE account = ? AND gateway_id = ? AND sequence > ? AND kind IN (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        "SELECT raw FROM records WHERE account = ? AND gateway_id = ? AND sequence > ? AND kind IN (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         " ORDER BY sequence LIMIT 20",
         account,
         gateway_id,
@@ -155,6 +155,7 @@ def _what_followed(db: Database, gateway_id: int, account: int, record: Record) 
         kinds.REASON,
         kinds.CARRIED,
         kinds.CREDIT_LIMIT,
+        kinds.LIMIT,
     )
     return [parse_record(bytes(row["raw"])) for row in rows]
 

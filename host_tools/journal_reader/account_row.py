@@ -27,6 +27,7 @@ FLAG_NAMES = (
     "emergency repaid",
     "moved out",
     "elsewhere",
+    "limited",
 )
 
 

@@ -14,7 +14,7 @@ CREDIT, CREDIT_REFUSED, CHARGE, HELD, EPISODE, NOTICE, DECISION = 7, 8, 9, 10, 1
 RELAY, SEEN, ORDER, DOCUMENT, FLAGS, BRAKE, CLOCK = 14, 15, 16, 17, 18, 19, 20
 READINGS_GAP, EVENT, ACKED, FAULT = 21, 22, 23, 24
 EXEMPT, VISIT, LEVEL, MONTH, EMERGENCY, REASON = 25, 26, 27, 28, 29, 30
-SUSPECT, THROUGH, MOVED, DEBT, RECOVERY, CARRIED, CREDIT_LIMIT = 31, 32, 33, 34, 35, 36, 37
+SUSPECT, THROUGH, MOVED, DEBT, RECOVERY, CARRIED, CREDIT_LIMIT, LIMIT = 31, 32, 33, 34, 35, 36, 37, 38
 
 Value = int | bytes | list[int]
 
@@ -117,6 +117,7 @@ KINDS: dict[int, Kind] = {
         ),
         _kind(CARRIED, "CARRIED", _CARRIED + " row:RR"),
         _kind(CREDIT_LIMIT, "CREDIT_LIMIT", "account:I limit_ucu:q before_ucu:q order:I"),
+        _kind(LIMIT, "LIMIT", "account:I what:B limit_w:I found_w:I"),
         _kind(MONTH, "MONTH", "account:I serial:6s rates:B settled_at_s:I from_cwh:5I"),
     )
 }

@@ -5,6 +5,7 @@ from datetime import date
 from host_tools.journal_reader import kinds
 from host_tools.journal_reader.account_row import parse_row
 from host_tools.journal_reader.record import Record
+from host_tools.journal_reader.supply_words import limit_in_words, relay_in_words, seen_in_words
 from host_tools.journal_reader.units import address, energy, money, price, when, word
 
 QUALITY = ("unknown", "from the meters", "from the RTC", "from the network")
@@ -27,9 +28,6 @@ REASON = {
     4: "an order",
     5: "credit during the cut",
 }
-ACTION = {1: "cut", 2: "restore", 3: "alarm on", 4: "alarm off", 5: "read status"}
-PHASE = {1: "ordered", 2: "acknowledged", 3: "refused", 4: "no answer", 5: "verified", 6: "disagrees", 7: "given up"}
-SEEN = {0: "UNKNOWN", 1: "CLOSED", 2: "OPEN", 3: "ARMED"}
 ORDERS = {
     1: "cut",
     2: "restore",
@@ -94,6 +92,7 @@ FAULT = {
     7: "meter replaced",
     8: "own purse",
     9: "utility key",
+    10: "load limit of others",
 }
 CAUSES = {1: "tariff", 2: "policy", 3: "corrections", 4: "cut orders"}  # what may make too many due; 3 has lower credit limits, too
 CUT_ORDERS = 4
@@ -215,14 +214,6 @@ def _decision(r: Record) -> str:
         f"account {r.account}: {word(VERDICT, r.number('verdict'))}, {word(REASON, r.number('reason'))}, available "
         f"{money(r.number('available_ucu'))}" + (lead + "; ".join(failed) if failed else "")
     )
-
-
-def _relay(r: Record) -> str:
-    return f"account {r.account}: relay {word(ACTION, r.number('action'))} {word(PHASE, r.number('phase'))}, word {r.number('word'):04X}H"
-
-
-def _seen(r: Record) -> str:
-    return f"account {r.account}: seen {word(SEEN, r.number('seen'))}, status word {r.number('status_word'):04X}H"
 
 
 def _order(r: Record) -> str:
@@ -374,8 +365,8 @@ _SENTENCES = {
     kinds.EPISODE: _episode,
     kinds.NOTICE: _notice,
     kinds.DECISION: _decision,
-    kinds.RELAY: _relay,
-    kinds.SEEN: _seen,
+    kinds.RELAY: relay_in_words,
+    kinds.SEEN: seen_in_words,
     kinds.ORDER: _order,
     kinds.DOCUMENT: _document,
     kinds.EVENT: _event,
@@ -396,4 +387,5 @@ _SENTENCES = {
     kinds.MOVED: _moved,
     kinds.CARRIED: _carried,
     kinds.CREDIT_LIMIT: _credit_limit,
+    kinds.LIMIT: limit_in_words,
 }

@@ -97,6 +97,19 @@ class RelayCfg(Strict):
     lock_after: Annotated[int, Field(ge=0)] = 0  # wrong passwords a day before suspension; 0 never
 
 
+class LimitCfg(Strict):
+    """A register for a load limit: no standard has one. BCD of `bytes`, in steps of `unit_w`; `none` stands for no limit."""
+
+    di: Annotated[str, Field(pattern=r"^[0-9A-F]{8}$")] = "04EE0101"
+    bytes: Annotated[int, Field(ge=1, le=4)] = 3
+    unit_w: Annotated[int, Field(ge=1, le=1000)] = 10
+    none: Annotated[int, Field(ge=0)] = 999_999
+    react_ms: Annotated[int, Field(ge=0)] = 2_000  # how long more may flow
+    off_s: Annotated[int, Field(ge=1)] = 60  # how long the relay then stays open
+    refuses: bool = False  # a write, as with a wrong password
+    keeps: bool = False  # a write is acknowledged and changes nothing
+
+
 class MeterCfg(Strict):
     address: Address
     model: str = "export_single"
@@ -121,6 +134,7 @@ class MeterCfg(Strict):
     clock: ClockCfg = ClockCfg()
     relay: RelayCfg = RelayCfg()
     purse: PurseCfg | None = None
+    load_limit: LimitCfg | None = None
     status_extended: bool = True  # false: bits 5-15 of status word 3 are reserved
     status3_or: Annotated[int, Field(ge=0, le=0xFFFF)] = 0
     refuse_blocks: bool = False
@@ -147,6 +161,8 @@ class MeterCfg(Strict):
 
     @model_validator(mode="after")
     def _consistent(self) -> MeterCfg:
+        if self.load_limit is not None and self.relay.method == "none":
+            raise ValueError("load_limit needs a relay that the meter can open")
         if len(self.forward_rates_cwh) > self.rates:
             raise ValueError("forward_rates_cwh has more entries than rates")
         if any(not 1 <= rate <= max(1, self.rates) for _, rate in self.schedule):

@@ -15,6 +15,7 @@ from host_tools.simulators.energy import WMS_PER_CWH
 from host_tools.simulators.history import Snapshot
 from host_tools.simulators.meter import Meter
 from host_tools.simulators.meter_clock import local_datetime
+from host_tools.simulators.relay import Relay
 from host_tools.simulators.site import Site
 
 
@@ -59,6 +60,7 @@ class Set(Strict):
     meter_number: Address | None = None
     keep_power: bool | None = None
     welded: bool | None = None
+    limit_w: Annotated[int, Field(ge=-1)] | None = None  # set by somebody else; -1: the meter has forgotten it
     relay_delay_ms: Annotated[int, Field(ge=0)] | None = None
     reply_delay_ms: Annotated[int, Field(ge=0, le=10_000)] | None = None
     purse_balance: int | None = None
@@ -157,16 +159,13 @@ def _set_meter(meter: Meter, order: Set) -> None:
         if meter.purse is None:
             raise ValueError("purse_balance: the meter has no purse")
         meter.purse.balance = order.purse_balance
+    if order.limit_w is not None:
+        _set_limit(meter, order.limit_w)
     if relay is not None:
-        relay.keep_power = relay.keep_power if order.keep_power is None else order.keep_power
-        relay.welded = relay.welded if order.welded is None else order.welded
-        relay.delay_ms = relay.delay_ms if order.relay_delay_ms is None else order.relay_delay_ms
+        _set_relay(relay, order)
     if order.load_w is not None:
         meter.set_load(order.load_w)
-    if order.clock_state is not None:
-        meter.clock.set_state(meter.now_ms, order.clock_state)
-    if order.clock_offset_s is not None:
-        meter.set_clock(order.clock_offset_s)
+    _set_clock(meter, order)
     if order.forward_cwh is not None:
         meter.energy.forward.total.set_cwh(order.forward_cwh)
     for name in ("silent", "energy_speed", "meter_number", "programming_key", "baud"):
@@ -175,6 +174,25 @@ def _set_meter(meter: Meter, order: Set) -> None:
             setattr(meter, name, value)
     if order.reply_delay_ms is not None:
         meter.cfg.reply_delay_ms = order.reply_delay_ms
+
+
+def _set_relay(relay: Relay, order: Set) -> None:
+    relay.keep_power = relay.keep_power if order.keep_power is None else order.keep_power
+    relay.welded = relay.welded if order.welded is None else order.welded
+    relay.delay_ms = relay.delay_ms if order.relay_delay_ms is None else order.relay_delay_ms
+
+
+def _set_clock(meter: Meter, order: Set) -> None:
+    if order.clock_state is not None:
+        meter.clock.set_state(meter.now_ms, order.clock_state)
+    if order.clock_offset_s is not None:
+        meter.set_clock(order.clock_offset_s)
+
+
+def _set_limit(meter: Meter, watts: int) -> None:
+    if meter.limit is None:
+        raise ValueError("limit_w: the meter has no register for a load limit")
+    meter.limit.set_watts(None if watts < 0 else watts)
 
 
 def _set_line(site: Site, order: SetLine) -> None:

@@ -22,6 +22,8 @@ COMBINED, FORWARD, REVERSE = 0, 1, 2
 
 def read_item(meter: Meter, di: int) -> bytes | None:
     """di: DI3..DI0 as one number, for example 0x00010000."""
+    if meter.limit and di == meter.limit.di:
+        return meter.limit.value()
     extra = meter.cfg.extra_items.get(f"{di:08X}")
     if extra is not None:
         return bytes.fromhex(extra)

@@ -22,6 +22,7 @@ from host_tools.simulators.energy import (
 )
 from host_tools.simulators.frames import Frame, matches
 from host_tools.simulators.history import History, Snapshot, snapshot
+from host_tools.simulators.load_limit import LoadLimit
 from host_tools.simulators.meter_clock import DAY_MS, MeterClock
 from host_tools.simulators.relay import Relay
 
@@ -68,6 +69,7 @@ class Meter:
         self._log = log
         self.purse = cfg.purse.model_copy() if cfg.purse else None
         self.relay = Relay(cfg.relay, self.purse, self._logged) if cfg.relay.method == "1C" else None
+        self.limit = LoadLimit(cfg.load_limit, self.relay, self._logged) if cfg.load_limit and self.relay else None
         self.energy = Energy(
             Direction(Register(), [Register() for _ in range(cfg.rates)]),
             Direction(Register(), [Register() for _ in range(cfg.rates)]),
@@ -116,15 +118,24 @@ class Meter:
             edges = [now_ms, midnight, settle_ms, self._rate_edge(), self._load_edge()]
             if self.relay:
                 edges.append(self.relay.moves_at_ms)
+            if self.limit:
+                self._look_at_limit(self.now_ms)
+                edges.append(self.limit.acts_at_ms)
             step = max(self.now_ms + 1, min(e for e in edges if e is not None))
             self.energy.add(self.watts(), step - self.now_ms, self.energy_speed, self._rate())
             self.now_ms = step
             if self.relay:
                 self.relay.on_tick(step)
+            if self.limit:
+                self._look_at_limit(step)
             if step == midnight:
                 self._freeze_day()
             if step == settle_ms and settles is not None and self.clock.state != "invalid":
                 self.history.settlements.appendleft(snapshot(self.energy, settles))
+
+    def _look_at_limit(self, now_ms: int) -> None:
+        if self.limit:
+            self.limit.look(self._load.at(now_ms - self._load_start_ms), now_ms)
 
     def _freeze_day(self) -> None:
         if self.cfg.daily_freezes and self.clock.state != "invalid":

@@ -28,6 +28,7 @@ MODELS: dict[str, Model] = {
             "load": 6000,
         },
     ),
+    "lifeline": Model("as export_single, with a register for a load limit: an example, no standard has one", {"load_limit": {}}),
     "newer_words": Model("answers relay commands with two-byte words", {"relay": {"reply_words": True}}),
     "purse_money": Model(
         "keeps its own money; while overdrawn a close is acknowledged and nothing moves",

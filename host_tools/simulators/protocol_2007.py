@@ -80,10 +80,15 @@ def _follow_up(meter: Meter, request: Frame) -> Frame:
 
 
 def _write(meter: Meter, request: Frame) -> Frame:
-    """Only the clock can be written, and only with the programming key and a password."""
+    """The clock can be written with the programming key and a password, the vendor's load limit with the password alone."""
     data = request.data
     passwords = meter.cfg.relay.passwords
     known = len(data) >= 12 and passwords.get(f"{data[4]:02X}") == data[5:8][::-1].hex()
+    limit = meter.limit
+    if known and limit and int.from_bytes(data[:4], "little") == limit.di:
+        if limit.cfg.refuses:
+            return _refuse(meter, request, NO_RIGHT)
+        return _reply(meter, request) if limit.cfg.keeps or limit.write(data[12:], meter.now_ms) else _refuse(meter, request, OTHER)
     if not (meter.programming_key and known):
         return _refuse(meter, request, NO_RIGHT)
     di, value = int.from_bytes(data[:4], "little"), data[12:]

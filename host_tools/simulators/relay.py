@@ -62,6 +62,7 @@ class Relay:
         self.welded = cfg.welded
         self.delay_ms = cfg.delay_ms
         self.moves_at_ms: int | None = None
+        self.by_itself = False  # the meter opened it and will close it: nobody ordered that
         self.movements = 0
         self.trips = 0
         self.closes = 0
@@ -151,8 +152,8 @@ class Relay:
             self.armed = True
         else:
             self.armed = False
-            if self.moves_at_ms is None:
-                self.moves_at_ms = now_ms + self.delay_ms
+            if self.moves_at_ms is None or self.by_itself:
+                self.moves_at_ms, self.by_itself = now_ms + self.delay_ms, False
         return DONE_CLOSE if code == 0x1C else DONE_PERMIT
 
     def _set_alarm(self, on: bool, now_ms: int) -> None:
@@ -171,11 +172,19 @@ class Relay:
             self.moves_at_ms = now_ms + self.delay_ms
         return works
 
+    def open_by_itself(self, now_ms: int, for_ms: int) -> None:
+        """The meter opens the contacts and closes them again later, unless it is ordered otherwise."""
+        self.open = self.by_itself = True
+        self.movements += 1
+        self.moves_at_ms = now_ms + for_ms
+        self._log(now_ms, "relay_moved", {"open": True, "welded": self.welded, "by_itself": True})
+
     def on_tick(self, now_ms: int) -> None:
         """Moves the contacts when their time has come."""
         if self.moves_at_ms is None or now_ms < self.moves_at_ms:
             return
         self.moves_at_ms = None
+        self.by_itself = False
         if self.open == self.wants_open:
             return
         self.open = self.wants_open

@@ -138,6 +138,7 @@ def meter_state(m: Meter) -> dict[str, object]:
             "welded": relay.welded,
             "movements": relay.movements,
         },
+        "limit_w": m.limit.watts if m.limit else None,
         "purse_balance": m.purse.balance if m.purse else None,
         "clock_local": local_datetime(m.clock.local_ms(m.now_ms)).isoformat(timespec="seconds"),
         "clock_state": m.clock.state,

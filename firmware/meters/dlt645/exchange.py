@@ -23,12 +23,15 @@ from firmware.meters.dlt645 import frame, relay, values
 READ = const(0x11)
 FOLLOW_UP = const(0x12)
 READ_ADDRESS = const(0x13)
+WRITE = const(0x14)
 RELAY = const(0x1C)
 READ_1997 = const(0x01)
 
 DI_BYTES = const(4)
 DI_BYTES_1997 = const(2)
 RELAY_BYTES = const(16)
+WRITE_HEAD_BYTES = const(12)  # DI, password, operator
+WRITE_BYTES_MAX = const(4)
 REQUEST_BYTES = const(48)  # preamble, head, the 16 bytes of a relay order, tail
 DATA_BYTES_MAX = const(1024)  # joined answer: five times the longest frame, more than any item we ask for
 FOLLOW_UPS_MAX = const(40)
@@ -55,7 +58,7 @@ class Exchange:
         self.malformed_frames = 0
         self.reader = frame.FrameReader()
         self._asked = bytearray(frame.ADDRESS_BYTES)
-        self._body = bytearray(RELAY_BYTES)  # what is encoded: DI, SEQ or the relay order
+        self._body = bytearray(RELAY_BYTES)  # what is encoded: DI, SEQ, the relay order or what is written
         self._function = 0
         self._di_bytes = 0
         self._seq = 0
@@ -96,6 +99,20 @@ class Exchange:
             body[10 + i] = valid_until[i]
         self._di_bytes = 0
         self._start(address, RELAY, RELAY_BYTES)
+
+    def start_write(self, address, di, password, operator, value, width):
+        """Write a BCD number of `width` bytes to the item `di`."""
+        require(values.is_full_address(address), "a write needs the full address of one meter")
+        require(len(password) == 4 and len(operator) == 4, "password and operator have four bytes")
+        require(0 < width <= WRITE_BYTES_MAX, "a written number has one to four bytes")
+        body = self._body
+        self._put_di(di, DI_BYTES)
+        for i in range(4):
+            body[4 + i] = password[i]
+            body[8 + i] = operator[i]
+        values.put_number(body, WRITE_HEAD_BYTES, width, value)
+        self._di_bytes = 0  # its acknowledgement bears none
+        self._start(address, WRITE, WRITE_HEAD_BYTES + width)
 
     def start_nothing(self):
         """Nothing to send and nothing expected: whatever comes is late."""
@@ -189,10 +206,10 @@ class Exchange:
         return REFUSED
 
     def _whole(self):
-        """Replies without an identifier: address and relay."""
+        """Replies without an identifier: address, relay and write."""
         reader = self.reader
         n = reader.data_end - reader.data_start
-        good = n == 6 if self._function == READ_ADDRESS else n in (0, 2)
+        good = n == 6 if self._function == READ_ADDRESS else n == 0 or n == 2 and self._function == RELAY
         if self._function == READ_ADDRESS:
             good = good and values.is_full_address(reader.buf, reader.data_start)
         if not good or reader.control & frame.MORE:

@@ -51,7 +51,7 @@ class Dlt645Protocol:
     `registers` [total, rate 1 ... 4] cwh or None; `rates` how many rate registers came; `status_word` or None;
     `clock_s` meter-local seconds or None; `power_w` magnitude or None; `relay_word` 0 when the meter sent none;
     `freeze_s` when the freeze was taken, meter-local, None when there is no such record; `settles` (day, hour) or None:
-    settlement registers bear no date, this is when they are taken; `identity` 6 bytes or None;
+    settlement registers bear no date, this is when they are taken; `identity` 6 bytes or None; `limit_w` or NO_LIMIT or None;
     `error_word` with `error_width` (1 or 2 bytes) after REFUSED.
     """
 
@@ -112,6 +112,8 @@ class Dlt645Protocol:
         question = self._question
         if question == questions.SEND_RELAY:
             return self._may_order(model)
+        if question == questions.READ_LIMIT or question == questions.WRITE_LIMIT:
+            return model.limit_di > 0
         if question == questions.READ_ENERGY or question == questions.READ_IDENTITY:  # a tuple of names is made anew each time
             return True
         if model.is_1997:
@@ -147,6 +149,8 @@ class Dlt645Protocol:
         """Encode the request for the present part of the question."""
         if self._question == questions.SEND_RELAY:
             self._order()
+        elif self._question == questions.WRITE_LIMIT:
+            self._write_limit()
         elif self._meter.model.is_1997:
             self.exchange.start_read_1997(self._meter.serial, self._id_1997())
         else:
@@ -165,6 +169,8 @@ class Dlt645Protocol:
             return DI_TIME if part == 1 else DI_DATE
         if question == questions.READ_LOAD:
             return DI_POWER
+        if question == questions.READ_LIMIT:
+            return self._meter.model.limit_di
         if question == questions.READ_FREEZE:
             return (DI_FREEZE_FORWARD if part else DI_FREEZE_TIME) | self._arg
         if question == questions.READ_SETTLEMENT:
@@ -186,6 +192,12 @@ class Dlt645Protocol:
         code = relay_words.order_code(action, meter.model.close_code_n1)
         values.put_stamp(self._stamp, 0, valid_until_s)
         self.exchange.start_relay(meter.serial, code, meter.password, meter.operator, self._stamp)
+
+    def _write_limit(self):
+        meter = self._meter
+        model = meter.model
+        steps = model.limit_none if self._arg == relay.NO_LIMIT else self._arg // (model.limit_unit_w * meter.ratio)
+        self.exchange.start_write(meter.serial, model.limit_di, meter.password, meter.operator, steps, model.limit_bytes)
 
     def _go_on(self, part):
         self._part = part
@@ -217,6 +229,8 @@ class Dlt645Protocol:
             self._expect(3)
             power = self.exchange.number(0, 3, True)  # 0.1 W
             self.power_w = None if power is None else abs(power) // 10
+        elif question == questions.READ_LIMIT:
+            self._on_limit()
         elif question == questions.READ_FREEZE:
             return self._on_freeze()
         elif question == questions.READ_SETTLEMENT:
@@ -225,7 +239,7 @@ class Dlt645Protocol:
             self._expect(6)
             if values.is_full_address(self.exchange.data):
                 self.identity = bytes(self.exchange.data[0:6])
-        elif question == questions.SEND_RELAY:
+        elif question == questions.SEND_RELAY or question == questions.WRITE_LIMIT:
             if self.exchange.data_end == 2:
                 self.relay_word = self.exchange.data[0] | self.exchange.data[1] << 8
         else:
@@ -284,6 +298,15 @@ class Dlt645Protocol:
             self.clock_s = self._date_s + second
         return DONE
 
+    def _on_limit(self):
+        """Of the customer behind transformers; one that is set is never told as none, however high."""
+        model = self._meter.model
+        self._expect(model.limit_bytes)
+        steps = self.exchange.number(0, model.limit_bytes, False)
+        if steps is not None:
+            limit_w = min(steps * model.limit_unit_w * self._meter.ratio, relay.NO_LIMIT - 1)
+            self.limit_w = relay.NO_LIMIT if steps == model.limit_none else limit_w
+
     def _on_freeze(self):
         if self._part == 0:
             self._expect(5)
@@ -341,6 +364,7 @@ class Dlt645Protocol:
         self.clock_s = None
         self.power_w = None
         self.relay_word = 0
+        self.limit_w = None
         self.freeze_s = None
         self.settles = None
         self.identity = None

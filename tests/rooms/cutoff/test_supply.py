@@ -17,21 +17,30 @@ class Model:
 PLAIN = Model()
 BUTTON = Model(needs_button=True)
 
-WISHED_ON = (s.ON_UNKNOWN, s.ON, s.FOUND_OFF, s.RESTORING, s.RESTORE_LOST, s.ARMED, s.NOT_ON)
+WISHED_ON = (s.ON_UNKNOWN, s.ON, s.FOUND_OFF, s.RESTORING, s.RESTORE_LOST, s.ARMED, s.NOT_ON, s.FOUND_LIMITED)
+BY_LIMIT = (s.LIMITING, s.LIMITED, s.LIMIT_UNKNOWN, s.NOT_LIMITED)
 
 # what is legal, written down a second time: state -> events
 LEGAL = (
-    (s.ON_UNKNOWN, (s.SAW_CLOSED, s.SAW_PENDING, s.SAW_OPEN, s.SAW_ARMED, s.RESTORE_DECIDED, s.RETRY)),
-    (s.ON, (s.CUT_DECIDED, s.SAW_PENDING, s.SAW_OPEN, s.SAW_ARMED)),
-    (s.FOUND_OFF, (s.SAW_CLOSED, s.SAW_PENDING, s.SAW_ARMED, s.RESTORE_DECIDED)),
+    (s.ON_UNKNOWN, (s.SAW_CLOSED, s.SAW_PENDING, s.SAW_OPEN, s.SAW_ARMED, s.RESTORE_DECIDED, s.RETRY, s.SAW_LIMITED)),
+    (s.ON, (s.CUT_DECIDED, s.LIMIT_DECIDED, s.SAW_PENDING, s.SAW_OPEN, s.SAW_ARMED, s.SAW_LIMITED)),
+    (s.FOUND_OFF, (s.SAW_CLOSED, s.SAW_PENDING, s.SAW_ARMED, s.RESTORE_DECIDED, s.SAW_LIMITED)),
     (s.CUTTING, (s.SAW_OPEN, s.SAW_ARMED, s.ORDER_LOST, s.ORDER_REFUSED, s.ORDER_DISAGREES, s.RESTORE_DECIDED, s.RETRY)),
     (s.OFF_UNKNOWN, (s.SAW_OPEN, s.SAW_ARMED, s.SAW_CLOSED, s.RESTORE_DECIDED, s.RETRY)),
     (s.OFF, (s.SAW_CLOSED, s.SAW_PENDING, s.LOAD_AFTER_CUT, s.RESTORE_DECIDED)),
     (s.NOT_OFF, (s.SAW_OPEN, s.SAW_ARMED, s.RESTORE_DECIDED)),
     (s.RESTORING, (s.SAW_CLOSED, s.SAW_ARMED, s.ORDER_LOST, s.ORDER_REFUSED, s.ORDER_DISAGREES, s.RETRY)),
-    (s.RESTORE_LOST, (s.SAW_CLOSED, s.SAW_PENDING, s.SAW_OPEN, s.SAW_ARMED, s.RESTORE_DECIDED, s.RETRY)),
-    (s.ARMED, (s.SAW_CLOSED, s.SAW_PENDING, s.SAW_OPEN)),
+    (s.RESTORE_LOST, (s.SAW_CLOSED, s.SAW_PENDING, s.SAW_OPEN, s.SAW_ARMED, s.RESTORE_DECIDED, s.RETRY, s.SAW_LIMITED)),
+    (s.ARMED, (s.SAW_CLOSED, s.SAW_PENDING, s.SAW_OPEN, s.SAW_LIMITED)),
     (s.NOT_ON, (s.SAW_CLOSED, s.SAW_PENDING, s.SAW_ARMED, s.RESTORE_DECIDED, s.RETRY)),
+    (s.LIMITING, (s.SAW_LIMITED, s.ORDER_LOST, s.ORDER_REFUSED, s.ORDER_DISAGREES, s.RESTORE_DECIDED, s.RETRY)),
+    (s.LIMITED, (s.SAW_UNLIMITED, s.LOAD_AFTER_CUT, s.RESTORE_DECIDED)),
+    (s.LIMIT_UNKNOWN, (s.SAW_LIMITED, s.SAW_UNLIMITED, s.RESTORE_DECIDED, s.RETRY)),
+    (s.NOT_LIMITED, (s.SAW_LIMITED, s.RESTORE_DECIDED)),
+    (
+        s.FOUND_LIMITED,
+        (s.SAW_CLOSED, s.SAW_PENDING, s.SAW_ARMED, s.ORDER_REFUSED, s.ORDER_DISAGREES, s.RESTORE_DECIDED, s.RETRY),
+    ),
 )
 
 
@@ -62,7 +71,7 @@ def test_states_and_actions_of_the_table_are_known_ones():
     for after, actions in TABLE.values():
         eq(0 <= after < s.STATES, True)
         for action in actions:
-            eq(s.WISH_OFF <= action <= s.CLEAR_FAULT, True)
+            eq(s.WISH_OFF <= action <= s.FAULT_FOUND_LIMITED, True)
 
 
 def test_a_cut_is_ordered_only_from_a_relay_seen_closed():
@@ -80,10 +89,11 @@ def test_an_unknown_relay_permits_no_cut_and_a_lost_cut_is_never_repeated():
 def test_the_wish_changes_only_with_a_record():
     for (state, _), (after, actions) in TABLE.items():
         before_on, after_on = state in WISHED_ON, after in WISHED_ON
-        recorded = s.WISH_ON in actions or s.WITHDRAW in actions or s.WISH_OFF in actions
+        offs = s.WISH_OFF in actions or s.WISH_LIMIT in actions
+        recorded = s.WISH_ON in actions or s.WITHDRAW in actions or offs
         if before_on != after_on:
             eq(recorded, True, str((state, after)))
-        if s.WISH_OFF in actions:
+        if offs:
             eq((before_on, after_on), (True, False))
 
 
@@ -91,9 +101,19 @@ def test_records_come_before_orders():
     for _, actions in TABLE.values():
         ordered = False
         for action in actions:
-            record = action not in (s.ORDER_CUT, s.ORDER_RESTORE, s.READ_STATUS)
+            record = action not in (s.ORDER_CUT, s.ORDER_RESTORE, s.READ_STATUS, s.ORDER_LIMIT)
             eq(record and ordered, False, str(actions))
             ordered = ordered or not record
+
+
+def test_a_limit_is_set_only_from_a_sound_state_and_the_means_never_changes_without_a_decision():
+    for (state, event), (after, actions) in TABLE.items():
+        if s.ORDER_LIMIT in actions:
+            eq((state, event) in ((s.ON, s.LIMIT_DECIDED), (s.LIMITED, s.SAW_UNLIMITED)), True, str((state, event)))
+        if state not in WISHED_ON and after not in WISHED_ON:
+            eq(state in BY_LIMIT, after in BY_LIMIT, str((state, event)))
+        if state in BY_LIMIT and after in WISHED_ON:
+            eq(s.ORDER_RESTORE in actions or s.WITHDRAW in actions and s.READ_STATUS in actions, True, "who lifts it?")
 
 
 def run(state, *events):
@@ -127,6 +147,33 @@ def test_a_refused_cut_leaves_supply_on():
 def test_a_lost_restore_found_open_is_sent_again():
     state, done = run(s.RESTORING, s.ORDER_LOST, s.RETRY, s.SAW_OPEN, s.SAW_CLOSED)
     eq((state, done), (s.ON, [s.READ_STATUS, s.ORDER_RESTORE]))
+
+
+def test_a_limit_and_its_end():
+    state, done = run(s.ON, s.LIMIT_DECIDED, s.SAW_LIMITED, s.SAW_LIMITED, s.SAW_OPEN, s.SAW_CLOSED)
+    eq((state, done), (s.LIMITED, [s.WISH_LIMIT, s.ORDER_LIMIT]))
+    eq(run(state, s.RESTORE_DECIDED, s.SAW_CLOSED), (s.ON, [s.WISH_ON, s.ORDER_RESTORE]))
+    eq(run(state, s.SAW_UNLIMITED, s.SAW_LIMITED), (s.LIMITED, [s.LIMIT_LOST, s.ORDER_LIMIT]))
+
+
+def test_a_lost_limit_is_withdrawn_and_a_refused_one_leaves_supply_on():
+    state, done = run(s.LIMITING, s.ORDER_LOST, s.RETRY, s.SAW_UNLIMITED, s.SAW_CLOSED)
+    eq((state, done), (s.ON, [s.READ_STATUS, s.WITHDRAW, s.ORDER_RESTORE]))
+    eq(run(s.LIMITING, s.ORDER_REFUSED, s.SAW_CLOSED), (s.ON, [s.FAULT_OF_OUTCOME, s.WITHDRAW, s.READ_STATUS]))
+    eq(run(s.LIMITING, s.ORDER_REFUSED, s.SAW_LIMITED), (s.RESTORING, [s.FAULT_OF_OUTCOME, s.WITHDRAW, s.READ_STATUS, s.ORDER_RESTORE]))
+
+
+def test_a_limit_of_others_is_reported_and_lifted_and_pressed_slowly():
+    eq(run(s.ON, s.SAW_LIMITED, s.SAW_LIMITED, s.SAW_CLOSED), (s.ON, [s.FAULT_FOUND_LIMITED, s.ORDER_RESTORE, s.CLEAR_FAULT]))
+    eq(run(s.FOUND_LIMITED, s.RETRY), (s.FOUND_LIMITED, [s.ORDER_RESTORE]))
+    eq(s.retry_after_s(s.FOUND_LIMITED, Limits()), 3600)
+
+
+def test_a_restart_knows_by_what_means_supply_is_off():
+    eq(s.initial(f.OFF, 5, f.LIMITED, 6, 0, True), s.LIMIT_UNKNOWN)
+    eq(s.initial(f.OFF, 5, f.LIMITED, 6, s.NOT_OBEYED, True), s.NOT_LIMITED)
+    eq(s.initial(f.ON, 5, f.LIMITED, 4, 0), s.RESTORE_LOST)
+    eq(s.initial(f.ON, 5, f.LIMITED, 6, s.FOUND_LIMITED_FAULT), s.ON_UNKNOWN)
 
 
 def test_a_relay_found_off_is_reported_once_and_not_hammered():

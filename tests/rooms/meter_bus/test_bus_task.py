@@ -37,7 +37,7 @@ class Sink:
         if len(self.readings) < 8:
             self.readings.append((reading.meter, reading.registers[0]))
 
-    def on_status(self, meter, word):
+    def on_status(self, meter, word, limit_w):
         self.statuses.append((meter, word))
 
     def on_relay(self, outcome):

@@ -16,6 +16,8 @@ CLOCK_S = 1_790_000_000
 
 
 class Model:
+    limit_di = 0
+
     def __init__(self, needs_button=False, trip_delay_max_min=0, command_bit=True):
         self.needs_button = needs_button
         self.trip_delay_max_min = trip_delay_max_min

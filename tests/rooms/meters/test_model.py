@@ -12,6 +12,7 @@ from firmware.meters.model import (
     Meter,
     MeterRow,
     enforceable,
+    limit_that_fits,
     power_max_w,
 )
 from firmware.meters.model_document import load_model
@@ -144,6 +145,53 @@ def test_impossible_combinations_are_refused_by_name():
         ),
         check,
     )
+
+
+LIMIT = {"di": "04EE0101", "bytes": 3, "unit_w": 10, "none": 999999}
+
+
+def test_a_wrong_field_of_a_load_limit_is_refused_by_name():
+    def check(field, value):
+        fields = dict(LIMIT)
+        fields[field] = value
+        eq(raises(BadInput, load_model, changed("load_limit", fields, "lifeline_1p")).field, "load_limit." + field)
+
+    cases(
+        (
+            ("di", "4EE0101"),
+            ("di", "04ee0101"),
+            ("di", "04EEFF01"),
+            ("di", "00000000"),
+            ("di", 5),
+            ("bytes", 0),
+            ("bytes", 5),
+            ("unit_w", 0),
+            ("unit_w", 1001),
+            ("none", 1_000_000),
+            ("none", -1),
+            ("unit", 10),
+        ),
+        check,
+    )
+
+
+def test_a_load_limit_needs_a_relay_and_a_power():
+    eq(raises(BadInput, load_model, changed("load_limit", LIMIT, "base_2007")).field, "load_limit")
+    eq(raises(BadInput, load_model, changed("power_read", False, "lifeline_1p")).field, "load_limit")
+    eq(load_model(document("export_1p")).limit_di, 0)
+
+
+def test_a_limit_is_rounded_up_to_what_the_register_holds_and_none_where_it_cannot():
+    model = load_model(document("lifeline_1p"))
+
+    def check(ratio, power_w, limit_w):
+        eq(limit_that_fits(model, ratio, power_w), limit_w)
+
+    cases(((1, 500, 500), (1, 491, 500), (1, 1, 10), (1, 0, 0), (40, 500, 800)), check)
+    cases(((60_000, 500, 0), (1, 60_000, 60_000), (1, 65_531, 0)), check)
+    model.limit_bytes, model.limit_none = 1, 50
+    cases(((1, 490, 490), (1, 500, 0), (1, 990, 990), (1, 991, 0)), check)
+    eq(limit_that_fits(load_model(document("export_1p")), 1, 500), 0)
 
 
 def test_a_file_under_another_name_is_refused():
