@@ -120,6 +120,34 @@ def contracts():
     return image.whole(world.region, world.gateway.ledger, FakeBoard.journal_bytes, ACCOUNTS_MAX, world.boots)
 
 
+def lifeline():
+    """Two accounts limited instead of cut: the one pays, the other's meter loses its limit; one of others; a snapshot with the flag."""
+    from tests.fake_board import policy
+    from tests.fake_site import NO_LIMIT
+
+    world = World(meters=3, model="lifeline_1p", policies=[policy(lifeline={"power_w": 500})], power_w=300, poll_period_s=60)
+    for meter in world.meters:
+        meter.limit = NO_LIMIT
+
+    async def script(world):
+        world.gateway.head_end.last_contact_s = world.rtc.at_s
+        for index, amount in enumerate((-1, -1, 9)):
+            world.credit(amount * COIN, index)
+        assert await until(lambda: [meter.limit for meter in world.meters] == [50, 50, NO_LIMIT]), "never limited"
+        assert await until(lambda: world.row("seen", 0) == world.row("seen", 1) == 4), "never seen"
+        world.credit(20 * COIN, 0)
+        world.meters[1].limit, world.meters[2].limit = NO_LIMIT, 30
+        assert await until(lambda: [meter.limit for meter in world.meters] == [NO_LIMIT, 50, NO_LIMIT]), "never mended"
+        ledger = world.gateway.ledger
+        ledger.acked(ledger.epoch, ledger.sequence, ledger.chain, bytes(8), ledger.readings.last_number)
+        ledger._begin_snapshot(ledger.accounts.count + 1)
+        while ledger.snapshot.begun:
+            ledger.on_tick()
+
+    world.run(script, 60_000)
+    return image.whole(world.region, world.gateway.ledger, FakeBoard.journal_bytes, ACCOUNTS_MAX, world.boots)
+
+
 def ring(unit):
     """The journal of the power-cut story: it has turned, so its beginning is a snapshot."""
     region = story.region_for(unit)
@@ -134,7 +162,7 @@ def main(version):
     """Write what is missing."""
     folder = Path(image.FOLDER)
     folder.mkdir(exist_ok=True)
-    kinds = [("life", life), ("bands", bands), ("contracts", contracts), ("bonds", bonds)]
+    kinds = [("life", life), ("bands", bands), ("contracts", contracts), ("bonds", bonds), ("lifeline", lifeline)]
     kinds += [("ring_32", lambda: ring(32)), ("ring_1", lambda: ring(1)), ("ring_256", lambda: ring(256))]
     for name, make in kinds:
         file = folder / f"{version}_{name}.json"

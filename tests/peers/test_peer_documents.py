@@ -50,6 +50,8 @@ CHANGES: tuple[tuple[dict[str, Any], str, tuple[Any, ...]], ...] = (
     *((WHOLE, "calendar." + name, DAYS) for name in ("holidays", "hot_days", "cold_days")),
     (WHOLE, "calendar", ({}, [], None, {"until": "2027-01-01"}, {"until": "2027-01-01", "storms": []})),
     (POLICY, "emergency", (*AMOUNTS, None, 5)),
+    (POLICY, "lifeline", ({}, [], None, 500, {"power_w": 500}, {"power_w": 500, "days": 3})),
+    (POLICY | {"lifeline": {"power_w": 500}}, "lifeline.power_w", (*NUMBERS, 60_000, 60_001)),
     (WHOLE, "care", ({}, [], None, {"lead_days": 5, "phone": True})),
     (WHOLE, "care.lead_days", (*NUMBERS, 366, 367)),
     (WHOLE, "notice_hours", ([], {}, None, [5], POLICY["hours"] * 32, POLICY["hours"] * 33)),

@@ -3,7 +3,7 @@
 from firmware.base.limits import Limits
 from firmware.cutoff import conditions as c
 from firmware.cutoff import decide as d
-from firmware.cutoff.facts import ARMED, OFF, OPEN, Facts
+from firmware.cutoff.facts import ARMED, LIMITED, OFF, OPEN, Facts
 from tests.cut_table import CREDIT_LIMITS, NOON_S, POLICY, STANDING, TIMING, broken, due_facts, set_
 from tests.kit import cases, eq
 
@@ -20,6 +20,43 @@ def judge(chosen):
         eq((got.verdict, got.reason, got.failed), (d.NOT_PERMITTED, d.STANDING_FAILED, bits))
     else:
         eq((got.verdict, got.reason, got.failed), (d.DELAYED, d.BALANCE_AT_FLOOR, bits))
+
+
+def limited_off(lifeline_w):
+    facts = due_facts()
+    facts.wish, facts.seen, facts.limited, facts.lifeline_w = OFF, LIMITED, True, lifeline_w
+    return facts
+
+
+def test_a_lifeline_changes_no_condition_of_a_cut():
+    for rows in ([], [STANDING[1]], [TIMING[0]], [STANDING[0]]):
+        facts, rules, bits = broken(rows)
+        facts.lifeline_w = 500
+        eq(d.failed_conditions(facts, rules), bits)
+        eq(d.decide(facts, rules).verdict, d.decide(broken(rows)[0], rules).verdict)
+
+
+def test_who_is_limited_stays_so_while_all_hold_and_is_restored_when_one_fails_or_the_means_is_gone():
+    eq(d.decide(limited_off(500), POLICY).verdict, d.NOTHING)
+    gone = d.decide(limited_off(0), POLICY)
+    eq((gone.verdict, gone.reason, gone.failed), (d.RESTORE, d.STANDING_FAILED, c.ENFORCEABLE))
+    facts = limited_off(0)
+    facts.override = c.ALL
+    eq(d.decide(facts, POLICY).verdict, d.RESTORE, "no order keeps a limit that nobody can lift by its policy")
+    facts = limited_off(500)
+    facts.flags = c.FLAG_PROTECTED
+    eq(d.decide(facts, POLICY).verdict, d.RESTORE)
+    facts = limited_off(500)
+    facts.available_ucu = facts.balance_ucu = 1_000_000
+    facts.credited = True
+    eq((d.decide(facts, POLICY).verdict, d.decide(facts, POLICY).reason), (d.RESTORE, d.RESTORE_REACHED))
+
+
+def test_nobody_is_cut_while_a_limit_is_in_force():
+    facts = due_facts()
+    facts.seen = LIMITED
+    got = d.decide(facts, POLICY)
+    eq((got.verdict, got.failed), (d.DELAYED, c.SEEN))
 
 
 def subset(rows, mask):

@@ -42,7 +42,7 @@ def test_a_policy_is_read_to_integers():
     got = parse_policy(json.dumps(fields()))
     eq((got.policy, got.version, got.utc_offset_min), (1, 2, 480))
     eq((got.notice_ucu, got.notices), (5_000_000, ((5_000_000, 3600, p.CHANNEL_HEAD_END | p.CHANNEL_ALARM),)))
-    eq((got.notice_hours, got.care_lead_days, got.calendar, got.emergency_ucu), (None, 0, None, 0))
+    eq((got.notice_hours, got.care_lead_days, got.calendar, got.emergency_ucu, got.lifeline_w), (None, 0, None, 0, 0))
     eq((got.floor_ucu, got.restore_ucu), (-2_500_000, 1_000_000))
     eq(got.hours, ((1 << 1 | 1 << 7, 1320, 150),))
     eq((got.reading_fresh_s, got.clock_error_max_s, got.throttle_per_hour), (1800, 60, 10))
@@ -166,6 +166,11 @@ def test_malformed_levels_and_calendars_name_themselves():
             ("notice_hours", {}, "notice_hours"),
             ("notice_hours", [{"days": [1], "from": "8", "to": "09:00"}], "notice_hours[0].from"),
             ("emergency", 5, "emergency"),
+            ("lifeline", 500, "lifeline"),
+            ("lifeline", {}, "lifeline.power_w"),
+            ("lifeline", {"power_w": 0}, "lifeline.power_w"),
+            ("lifeline", {"power_w": 60_001}, "lifeline.power_w"),
+            ("lifeline", {"power_w": "500"}, "lifeline.power_w"),
             ("emergency", "-0.01", "emergency"),
             ("care", 5, "care"),
             ("care", {}, "care.lead_days"),
