@@ -9,12 +9,12 @@ from host_tools.board import words
 from host_tools.board.console_client import Row
 from host_tools.board.journal import Books
 from host_tools.journal_reader import record_in_words
+from host_tools.journal_reader.supply_words import PHASE
 from host_tools.journal_reader.words import (
     FAULT,
     HELD_WHY,
     ORDER_REASON,
     ORDERS,
-    PHASE,
     QUALITY,
     RESET,
     conditions,
