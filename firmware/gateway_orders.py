@@ -136,7 +136,10 @@ class OrderDesk:
             self._act(slot, order, number, expires_at_s, overridden)
 
     def _without_meter(self, order, account, number, expires_at_s, credit_number, document):
-        """An account that has no meter here."""
+        """An account that has no meter here: another one has it by now, or it was never here."""
+        row = self._ledger.accounts.row_of(account)
+        if row >= 0 and number <= self._ledger.accounts.get(row, "order"):
+            return  # it had its verdict while the account had a meter
         reason = orders.UNKNOWN_ACCOUNT
         if order == orders.MOVE_IN:
             reason = move_again(self._ledger.accounts, account, number, self._documents.decode_move, document)

@@ -69,11 +69,18 @@ def exchange(db: Database, account_text: str, meter: str, rollover_kwh: int | No
             return {"answer": "exists", "account": account, "meter": meter}
         rollover_cwh = check_meter(db, int(known["gateway_id"]), account, meter, rollover_kwh)
         check_ratio(ratio)
-        values = (account, known["meter"], known["rollover_cwh"], now_s)
-        db.run("INSERT OR REPLACE INTO account_meters VALUES (?, ?, ?, ?)", *values)
-        db.run("UPDATE accounts SET meter = ?, rollover_cwh = ?, ratio = ? WHERE account = ?", meter, rollover_cwh, ratio, account)
-        db.run("INSERT OR IGNORE INTO account_ratios VALUES (?, ?, ?)", account, meter, ratio)
+        for whose in (account, *_moving_in(db, account)):
+            values = (whose, known["meter"], known["rollover_cwh"], now_s)
+            db.run("INSERT OR REPLACE INTO account_meters VALUES (?, ?, ?, ?)", *values)
+            db.run("UPDATE accounts SET meter = ?, rollover_cwh = ?, ratio = ? WHERE account = ?", meter, rollover_cwh, ratio, whose)
+            db.run("INSERT OR IGNORE INTO account_ratios VALUES (?, ?, ?)", whose, meter, ratio)
     return {"answer": "changed", "account": account, "meter": meter, "before": known["meter"]}
+
+
+def _moving_in(db: Database, account: int) -> list[int]:
+    """Who is to move in behind the account, by an order that its gateway has not accepted yet: the meter will be the new one's then."""
+    sql = "SELECT next_account FROM moves m JOIN orders o USING (account, number) WHERE account = ? AND o.state != 'accepted'"
+    return [int(row["next_account"]) for row in db.rows(sql, account)]
 
 
 def prove(db: Database, account: int, versions: Versions, differences: list[str]) -> None:

@@ -11,7 +11,9 @@
     boards.py    boards that are lost, signed states
     flash.py     NOR that tears; tells what became durable      street.py    load curves, meters, the pair between
     link.py      link and MQTT broker                           central.py   the real head-end's logic on SQLite in memory
-    books.py     a second fold of the records                   judge.py     truth against records, promises and relays
+    books.py     a second fold of the records                   judge*.py    truth against records, promises and relays
+    account.py   one account of it                              office.py    debts, credit limits, who moves out and in
+    pots.py      its debts and credit limits                    moving.py    its accounts that move
     rich.py      tariffs read by a clock of our own             place.py     where an account stands under them
     story.py     faults, healing, demanded convergence          mutants*.py  deliberate bugs for the judges (patching.py)
     cell.py      one account for exhaustive.py

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tests.sim.flash import PowerLost
+from tests.sim.office import Office
 from tests.sim.options import policy_document, stream
 from tests.sim.street import House, Noise
 
@@ -20,6 +21,7 @@ MINUTE_MS = 60_000
 HOUR_MS = 3_600_000
 DAY_MS = 86_400_000
 KWH = 100  # cwh
+TO_THE_END = ("books", "moves again", "transfers again")
 CUT_OVERRIDES = ("care", "fresh", "hours", "notice", "offline", "throttle")
 
 
@@ -34,29 +36,31 @@ class Actors:
         self.policy_version = 1
         self._published: list[tuple[str, bytes]] = []
         self._streams: dict[str, random.Random] = {}
+        self.office = Office(world, self)
 
     def begin(self) -> None:
         options, world = self.world.options, self.world
         for index, house in enumerate(world.houses):
             account = world.account_of(house)
-            rng = self._stream(f"people {index}")
+            rng = self.stream(f"people {index}")
             self._pay(account, rng)
-            self._often(f"people {index}", 2 * HOUR_MS, lambda account=account, rng=rng: self._visit(account, rng))
-        self._often("button", 20 * MINUTE_MS, self._press)
-        self._often("brake", 2 * HOUR_MS, self._look_at_brake)
-        self._often("books", 10 * MINUTE_MS, self._look_at_books)
+            self.often(f"people {index}", 2 * HOUR_MS, lambda index=index, rng=rng: self._visit(world.tenants[index], rng))
+        self.office.begin()
+        self.often("button", 20 * MINUTE_MS, self._press)
+        self.often("brake", 2 * HOUR_MS, self._look_at_brake)
+        self.often("books", 10 * MINUTE_MS, self._look_at_books)
         if "rtc_drift" in self.faults:
-            world.rtc.ppm = self._stream("rtc_drift").choice((-100, 100))
+            world.rtc.ppm = self.stream("rtc_drift").choice((-100, 100))
         if "echo" in self.faults:
             world.pair.echo = True
         if "noise" in self.faults:
-            world.pair.noise = _noise(self._stream("noise"))
+            world.pair.noise = _noise(self.stream("noise"))
         weather = world.broker.weather
         for kind, name, chance in (("link_cuts", "cut", 0.01), ("lost", "lost", 0.1), ("twice", "twice", 0.2), ("late", "late", 0.2)):
             if kind in self.faults:
-                setattr(weather, name, self._stream(kind).uniform(0, 2 * chance))
+                setattr(weather, name, self.stream(kind).uniform(0, 2 * chance))
         if "slow_link" in self.faults:
-            weather.latency_ms = self._stream("slow_link").choice((500, 2_000, 4_000))
+            weather.latency_ms = self.stream("slow_link").choice((500, 2_000, 4_000))
             weather.jitter_ms = weather.latency_ms
         rare = {
             "power": (6 * HOUR_MS, self._power_cut), "flash_power": (4 * HOUR_MS, self._flash_power_cut),
@@ -71,7 +75,7 @@ class Actors:
         }  # fmt: skip
         for kind, (mean_ms, act) in rare.items():
             if kind in self.faults:
-                self._often(kind, mean_ms // options.often.get(kind, 1), act)
+                self.often(kind, mean_ms // options.often.get(kind, 1), act)
         if "old_messages" in self.faults:
             self._tape()
 
@@ -131,7 +135,7 @@ class Actors:
             self.world.note("the operator gives the gateway a state")
 
     def _order(self) -> None:
-        rng, world = self._stream("orders"), self.world
+        rng, world = self.stream("orders"), self.world
         account = world.account_of(rng.choice(world.houses))
         what = rng.choice(("cut", "cut", "restore", "hold", "release", "release", "limit"))
         if what == "limit":
@@ -146,7 +150,7 @@ class Actors:
         world.note(f"order {answer['number']} for {account}: {what} {names} {expires_min}")
 
     def _tariff(self) -> None:
-        rng, world = self._stream("tariffs"), self.world
+        rng, world = self.stream("tariffs"), self.world
         self.versions += 1
         day = world.judge.local_day(world.true_s) + rng.choice((-1, 0, 1, 1))
         price = max(1, world.options.price + rng.randrange(-1_000, 3_000))
@@ -159,7 +163,7 @@ class Actors:
         return self.policy_version
 
     def _policy(self) -> None:
-        document = policy_document(self._stream("policies"), self.next_policy(), self.world.judge.local_day(self.world.true_s))
+        document = policy_document(self.stream("policies"), self.next_policy(), self.world.judge.local_day(self.world.true_s))
         self.world.know_policy(document)
         self.world.central.set_document("policy", document)
         self.world.note(f"policy version {self.policy_version}")
@@ -168,7 +172,7 @@ class Actors:
 
     def off_ms(self) -> int:
         """How long it lasts, and what becomes of the clock meanwhile."""
-        rng, world = self._stream("off"), self.world
+        rng, world = self.stream("off"), self.world
         if "rtc_lost" in self.faults and rng.random() < 0.4 and not world.healed:
             world.rtc.offset_s = None
         if "rtc_wrong" in self.faults and rng.random() < 0.4 and not world.healed:
@@ -183,17 +187,17 @@ class Actors:
 
     def _flash_power_cut(self) -> None:
         if not self.world.dead:
-            self.world.flash.fate = self._stream("fate").randrange(40)
+            self.world.flash.fate = self.stream("fate").randrange(40)
 
     def _flash_fails(self) -> None:
         """The medium fails; who looks at it switches the board off and on."""
         if not self.world.dead:
-            self.world.flash.fails = self._stream("flash_fails").randrange(40)
+            self.world.flash.fails = self.stream("flash_fails").randrange(40)
             self._for_a_while("flash_fails", self._power_cut)
 
     def _old_backup(self) -> None:
         """Somebody keeps a copy of the flash; later the board is lost, and another one begins with it, or with nothing."""
-        rng, world = self._stream("old_backup"), self.world
+        rng, world = self.stream("old_backup"), self.world
         if world.dead or world.flash.broken:
             return
         if rng.random() < 0.5:
@@ -213,7 +217,7 @@ class Actors:
             raise PowerLost
 
     def _house(self, kind: str) -> House:
-        return self._stream(kind).choice(self.world.houses)
+        return self.stream(kind).choice(self.world.houses)
 
     def _silence(self) -> None:
         house = self._house("silence")
@@ -226,7 +230,7 @@ class Actors:
         self.world.disturb()
 
     def _meter_clock(self) -> None:
-        house, rng = self._house("meter_clock"), self._stream("meter_clock")
+        house, rng = self._house("meter_clock"), self.stream("meter_clock")
         house.advance(self.world.loop.now_ms)
         house.set_clock(rng.choice((-1, 1)) * rng.choice((5, 200, 700, 4_000, 90_000)))
         self.world.disturb()
@@ -235,7 +239,7 @@ class Actors:
     def _meter_clock_lost(self) -> None:
         house = self._house("meter_clock_lost")
         house.advance(self.world.loop.now_ms)
-        house.clock.set_state(self.world.loop.now_ms, self._stream("meter_clock_lost").choice(("lost", "invalid")))
+        house.clock.set_state(self.world.loop.now_ms, self.stream("meter_clock_lost").choice(("lost", "invalid")))
         self.world.disturb()
         self._for_a_while("meter_clock_lost", lambda: self._clock_right(house))
 
@@ -251,7 +255,7 @@ class Actors:
             self._for_a_while("keep_power", lambda: setattr(house.relay, "keep_power", False))
 
     def _jump(self) -> None:
-        house, rng = self._house("jump"), self._stream("jump")
+        house, rng = self._house("jump"), self.stream("jump")
         house.advance(self.world.loop.now_ms)
         # an order that names no register lets go what is held when it comes: not before it did may another jump follow
         if not house.held and not self.world.central.lets_go(self.world.account_of(house)):
@@ -273,7 +277,7 @@ class Actors:
     # the way to the head-end
 
     def _central_clock(self) -> None:
-        central, rng = self.world.central, self._stream("central_clock")
+        central, rng = self.world.central, self.stream("central_clock")
         central.clock_s = rng.choice((-1, 1)) * rng.choice((4_000, 90_000, 40_000_000))
         self.world.disturb()
         self._for_a_while("central_clock", lambda: setattr(central, "clock_s", 0))
@@ -300,7 +304,7 @@ class Actors:
         publish = self.world.broker.publish
 
         def taped(topic: str, payload: bytes) -> None:
-            if self._stream("tape").random() < 0.2:
+            if self.stream("tape").random() < 0.2:
                 self._published.append((topic, payload))
             publish(topic, payload)
 
@@ -309,7 +313,7 @@ class Actors:
     def _old_message(self) -> None:
         """Somebody plays back what was said before: it is authentic, and it is old."""
         if self._published:
-            self.world.broker.publish(*self._stream("old_messages").choice(self._published))
+            self.world.broker.publish(*self.stream("old_messages").choice(self._published))
 
     # all of them
 
@@ -338,18 +342,18 @@ class Actors:
         world.disturb()
         world.note("healed")
 
-    def _stream(self, name: str) -> random.Random:
+    def stream(self, name: str) -> random.Random:
         if name not in self._streams:
             self._streams[name] = stream(self.world.options.seed, name)
         return self._streams[name]
 
-    def _often(self, name: str, mean_ms: int, act: Callable[[], None]) -> None:
+    def often(self, name: str, mean_ms: int, act: Callable[[], None]) -> None:
         """Again and again, about every `mean_ms`, until the day heals; households and operators go on."""
         rng = stream(self.world.options.seed, "when " + name)
-        goes_on = name.startswith("people") or name in ("button", "brake", "books")
+        goes_on = name.startswith("people") or name in ("button", "brake", *TO_THE_END)
 
         def then() -> None:
-            if self.world.is_over and name != "books" or self.world.healed and not goes_on:
+            if self.world.is_over and name not in TO_THE_END or self.world.healed and not goes_on:
                 return
             self.world.loop.after(_wait(rng, mean_ms), then)
             act()
@@ -357,7 +361,7 @@ class Actors:
         self.world.loop.after(_wait(rng, mean_ms), then)
 
     def _for_a_while(self, name: str, end: Callable[[], None]) -> None:
-        rng = self._stream("end " + name)
+        rng = self.stream("end " + name)
 
         def over() -> None:
             if not self.world.healed:

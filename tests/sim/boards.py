@@ -62,7 +62,7 @@ class Boards:
         """What the head-end's records add up to."""
         books = self._believed(Books())
         books.state_of = lambda: books  # states before: they brought nothing but credits
-        for row in self.world.central.db.rows("SELECT raw FROM records ORDER BY sequence"):
+        for row in self.world.central.db.rows("SELECT raw FROM records WHERE gateway_id = 1 ORDER BY sequence"):
             for _ in books.fold(parse_record(bytes(row["raw"])), 0):
                 pass  # judged when it came
         return books
@@ -73,6 +73,7 @@ class Boards:
     def _copied(self, books: Books) -> Books:
         """Its own accounts and history; what is true for all of them stays one."""
         shared = [books.issued, books.tariffs, books.documents, books.counts, books.released, books.refused, books.closed, books.state_of]
+        shared.append(books.truth)
         return copy.deepcopy(books, {id(one): one for one in shared})
 
     def _believe(self, books: Books) -> None:
@@ -85,5 +86,6 @@ class Boards:
         """With what is true for everybody."""
         now = self.world.judge.books
         books.issued, books.tariffs, books.documents = now.issued, now.tariffs, now.documents
+        books.truth = now.truth
         books.released, books.refused, books.offset_s, books.closed = now.released, now.refused, now.offset_s, now.closed
         return books

@@ -10,65 +10,23 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from host_tools.journal_reader import AccountRow, Record, chain_after, kinds, parse_row
-from tests.sim.place import FIXED_FEE, MINIMUM, MORE_FOLLOWS, Place
-from tests.sim.rich import Rich
-
-ROLLOVER = 100_000_000
-CUT, RESTORE, WITHDRAWN = 1, 2, 5
-UNBOUND = bytes(6)
-REFUSED_FULL = 4
-DELIVERED = 2
-
-
-def notice_counts(record: Record) -> bool:
-    """It arrived, on a channel that counts."""
-    return record.number("level") > 0 and record.number("outcome") == DELIVERED
-
-
-@dataclass
-class Account:
-    """One account as its records say."""
-
-    serial: bytes = UNBOUND
-    rates: int = 0
-    bound_cwh: list[int] = field(default_factory=lambda: [0] * 5)
-    charged_cwh: list[int] = field(default_factory=lambda: [0] * 5)
-    energy_cwh: int = 0  # charged in all
-    written_off_cwh: int = 0
-    held: bool = False
-    charged_ucu: int = 0
-    charged_at_s: int = 0
-    credits: dict[int, tuple[int, int]] = field(default_factory=dict)  # issuer -> (number, total)
-    flags: int = 0
-    limit_ucu: int = 0  # credit limit
-    off: bool = False
-    cut_order: int = 0
-    cut_policy: int = 0  # the version by which it was decided
-    episode: int = 0
-    episode_open: bool = False
-    notices_ms: dict[int, int] = field(default_factory=dict)  # level -> true time at which its notice arrived
-    notice_given: int = 0  # sequence of the notice that the head-end was given
-    order: int = 0
-    wish_ms: int = 0
-    place: Place = field(default_factory=Place)
-    line: tuple[int, int, int] = (0, 0, 0)  # sequence, reading and beginning of the last line of energy
-
-    @property
-    def balance_ucu(self) -> int:
-        return sum(total for _, total in self.credits.values()) - self.charged_ucu
-
-    @property
-    def billed(self) -> range:
-        return range(1, self.rates + 1) if self.rates else range(1)
-
-
-@dataclass
-class Version:
-    """One tariff version, and what its document says."""
-
-    effective_day: int
-    rich: Rich
+from host_tools.journal_reader import DEBT_ISSUER, AccountRow, Record, chain_after, kinds, parse_row
+from tests.sim import pots
+from tests.sim.account import (
+    CUT,
+    ELSEWHERE,
+    MOVED_OUT,
+    REFUSED_FULL,
+    RESTORE,
+    ROLLOVER,
+    UNBOUND,
+    WITHDRAWN,
+    Account,
+    Version,
+    notice_counts,
+)  # fmt: skip
+from tests.sim.moving import NOT_ELSEWHERE, Truth, adds_up, carried, differs, moved
+from tests.sim.place import FIXED_FEE, MINIMUM, MORE_FOLLOWS
 
 
 @dataclass
@@ -97,6 +55,7 @@ class Books:
     in_state: bool = False
     closed: set[bytes] = field(default_factory=set)  # meters that were exchanged: what no tariff serves of them is written off
     released: set[int] = field(default_factory=set)  # accounts of which an operator let a held register go
+    truth: Truth = field(default_factory=Truth)
     offset_s: int = 0
     suspected: dict[tuple[int, ...], int] = field(default_factory=dict)  # what SUSPECT and THROUGH said last
 
@@ -119,6 +78,8 @@ class Books:
         self.sequence, self.chain = record.sequence, record.chain
         self.history[record.sequence] = record.raw
         self.counts["written again" if self._is_again(record) else record.name] += 1
+        if record.kind in NOT_ELSEWHERE and self.account(record.number("account")).flags & ELSEWHERE:
+            yield f"sequence {record.sequence}: {record.name} of account {record.account}, which lives at another gateway"
         act = _FOLDS.get(record.kind)
         if act is not None:
             for sentence in act(self, record, now_ms):
@@ -141,10 +102,13 @@ class Books:
         self.given_at, self.in_state = record.sequence, True
         for account in self.accounts.values():
             account.wish_ms = now_ms  # what was ordered before may still arrive
+            account.debt, account.paid = None, []  # until it is ordered again
 
     def _credits_given(self, ours: Account, row: AccountRow) -> Iterator[str]:
         """A state brings what was issued meanwhile, too, and the orders that need no verdict any more."""
         for issuer, number, total in row.issuers:
+            if issuer == DEBT_ISSUER:
+                continue
             if number < ours.credits.get(issuer, (0, 0))[0] or total != self.issued_total(row.account, issuer, number):
                 yield f"the state of account {row.account} has credit {number} of issuer {issuer} with total {total}"
             ours.credits[issuer] = (number, total)
@@ -157,7 +121,7 @@ class Books:
     def under_way_ucu(self, account: int) -> int:
         """What was issued and is not booked yet."""
         issued = sum(amount for key, amount in self.issued.items() if key[0] == account)
-        return issued - sum(total for _, total in self.account(account).credits.values())
+        return issued - sum(total for issuer, (_, total) in self.account(account).credits.items() if issuer != DEBT_ISSUER)
 
     def dearest(self, tariff: int, day: int, rate: int) -> int | None:
         """The most that a tariff asks on that local day."""
@@ -183,15 +147,18 @@ class Books:
         account = self.account(record.number("account"))
         registers = record.fields["from_cwh"]
         assert isinstance(registers, list)
-        if record.octets("serial") != UNBOUND and account.serial == record.octets("serial"):
+        serial, longer = record.octets("serial"), "ratio" in record.fields
+        if serial != UNBOUND and account.serial == serial and registers != account.bound_cwh:  # a move that the power cut comes again
             yield "its meter is bound a second time"
-        moved = sum((account.charged_cwh[rate] - account.bound_cwh[rate]) % ROLLOVER for rate in account.billed)
-        if (moved - account.energy_cwh - account.written_off_cwh) % ROLLOVER:
-            yield f"the segment before ends after {moved} cwh, {account.energy_cwh} are charged, {account.written_off_cwh} written off"
+        yield from adds_up(account)
         account.energy_cwh = account.written_off_cwh = 0
-        account.serial, account.rates = record.octets("serial"), record.number("rates")
+        account.serial, account.rates = serial, record.number("rates")
         account.bound_cwh, account.charged_cwh = list(registers), list(registers)
-        account.charged_at_s = record.at_s
+        account.charged_at_s = record.number("since_s") if longer else record.at_s
+        account.ratio = record.number("ratio") if longer else 1
+        if account.ratio != self.truth.ratios.get(serial, 1):
+            yield f"its meter is bound with ratio {account.ratio}, it is {self.truth.ratios.get(serial, 1)}"
+        account.next_account = 0 if serial != UNBOUND else account.next_account
 
     def _credit(self, record: Record, now_ms: int) -> Iterator[str]:
         number, issuer, account = record.number("number"), record.number("issuer"), record.number("account")
@@ -204,6 +171,7 @@ class Books:
             yield name + " bears another total than its amounts add up to"
         self.newest_credit[account, issuer] = number
         self.account(account).credits[issuer] = (number, record.number("total_ucu"))
+        pots.paid(self.account(account), record.number("amount_ucu"))
 
     def _credit_refused(self, record: Record, now_ms: int) -> Iterator[str]:
         self.refused.add((record.number("account"), record.number("issuer"), record.number("number")))
@@ -229,15 +197,18 @@ class Books:
         of_one_reading = account.line[:2] == (record.sequence - 1, at_s)
         began_s = account.line[2] if of_one_reading else account.charged_at_s
         account.line = (record.sequence, at_s, began_s)
+        ratio = self.truth.ratios.get(record.octets("serial"), 1)
+        if account.flags & MOVED_OUT:
+            yield f"{span} cwh are charged to who has moved out"
         yield from self._charged_by(record, began_s)
-        yield from self._priced(record, account, version, span)
+        yield from self._priced(record, account, version, (span, ratio))
         account.charged_cwh[rate] = end
         account.energy_cwh += span
         if not record.number("marks") & MORE_FOLLOWS:
             account.charged_at_s = record.number("reading_at_s")
-        yield from self._amount(record, account, span * record.number("price"))
+        yield from self._amount(record, account, span * ratio * record.number("price"))
 
-    def _priced(self, record: Record, account: Account, version: Version, span: int) -> Iterator[str]:
+    def _priced(self, record: Record, account: Account, version: Version, passed: tuple[int, int]) -> Iterator[str]:
         rich, rate = version.rich, record.number("rate")
         if rich.is_plain != ("day" not in record.fields):
             yield f"a {'plain' if rich.is_plain else 'rich'} tariff is charged by the other form of record"
@@ -248,7 +219,7 @@ class Books:
             reached_day = self.local_day(record.number("reading_at_s"))
             yield from account.place.closes_before(record.number("day"), reached_day, lambda day: self.fee_ucu(tariff, day))
             began_s = account.charged_at_s + self.offset_s if account.charged_at_s else 0
-            yield from account.place.energy(record, rich, span, began_s, record.number("reading_at_s") + self.offset_s)
+            yield from account.place.energy(record, rich, passed, began_s, record.number("reading_at_s") + self.offset_s)
 
     def _fee(self, record: Record, account: Account, version: Version) -> Iterator[str]:
         """What is charged besides energy, by the version of its day."""
@@ -328,14 +299,6 @@ class Books:
             known.order = number
             self.orders[account, number] = record
 
-    def _credit_limit(self, record: Record, now_ms: int) -> Iterator[str]:
-        account, limit_ucu = self.account(record.number("account")), record.number("limit_ucu")
-        if record.number("before_ucu") != account.limit_ucu:
-            yield f"a credit limit of {record.number('before_ucu')} ends, and it was {account.limit_ucu}"
-        if limit_ucu < account.limit_ucu and account.episode_open and not account.off:
-            yield "the credit limit falls, and notices of a lower floor go on counting"
-        account.limit_ucu = limit_ucu
-
     def _flags(self, record: Record, now_ms: int) -> Iterator[str]:
         self.account(record.number("account")).flags = record.number("flags")
         yield from ()
@@ -377,15 +340,7 @@ class Books:
         ours = self.account(row.account)
         if self.in_state:
             yield from self._credits_given(ours, row)
-        places = {issuer: (number, total) for issuer, number, total in row.issuers if issuer}
-        theirs = (places, row.total_charged_ucu, row.flags & 0x2F, bool(row.episode_open), row.order, bool(row.wish), row.limit_ucu)
-        mine = (ours.credits, ours.charged_ucu, ours.flags & 0x2F, ours.episode_open, ours.order, ours.off, ours.limit_ucu)
-        if theirs != mine:
-            yield f"the snapshot of account {row.account} says {theirs}, its records add up to {mine}"
-        if ours.serial != UNBOUND and [row.charged_cwh[rate] for rate in ours.billed] != [ours.charged_cwh[rate] for rate in ours.billed]:
-            yield f"the snapshot of account {row.account} is charged to {row.charged_cwh}, its records to {ours.charged_cwh}"
-        if row.position != ours.place.row:
-            yield f"the snapshot of account {row.account} has the position {row.position}, its records say {ours.place.row}"
+        yield from differs(ours, row, "the snapshot")
 
 
 _FOLDS = {
@@ -394,5 +349,6 @@ _FOLDS = {
     kinds.LEVEL: Books._level, kinds.SNAPSHOT_BEGIN: Books._snapshot_begin, kinds.SNAPSHOT_END: Books._snapshot_end,
     kinds.DECISION: Books._decision, kinds.ORDER: Books._order, kinds.FLAGS: Books._flags, kinds.BRAKE: Books._brake,
     kinds.DOCUMENT: Books._document, kinds.ACKED: Books._acked, kinds.SNAPSHOT_ROW: Books._snapshot_row,
-    kinds.CREDIT_LIMIT: Books._credit_limit,
+    kinds.CREDIT_LIMIT: pots.credit_limit,
+    kinds.DEBT: pots.debt, kinds.RECOVERY: pots.recovery, kinds.MOVED: moved, kinds.CARRIED: carried,
 }  # fmt: skip

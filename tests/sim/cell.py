@@ -18,7 +18,8 @@ from firmware.base.reading import Reading
 from firmware.main import Firmware, Site
 from firmware.meter_bus.relay_sequence import FINISHED
 from host_tools.journal_reader import Record, parse_region
-from tests.sim.books import Books, Version
+from tests.sim.account import Version
+from tests.sim.books import Books
 from tests.sim.flash import Flash
 from tests.sim.rich import Rich
 

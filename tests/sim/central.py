@@ -11,7 +11,9 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from host_tools.head_end import commands, limits, openings, state
+import cbor2
+
+from host_tools.head_end import commands, debts, limits, moves, openings, state
 from host_tools.head_end.database import Database
 from host_tools.head_end.errors import BadInput
 from host_tools.head_end.garbage import Garbage
@@ -159,6 +161,25 @@ class Central:
         limits.put(self.db, str(account), amount, "simulated", self.now_s)
         self.look_soon()
 
+    def debt(self, account: int, amount: str, share: int | None, most: str | None) -> tuple[int, int, int]:
+        """So much more is owed -> what was ordered: owed in all, percent, most of one credit."""
+        answer = debts.put(self.db, str(account), amount, share, most, self.now_s)
+        order = self.db.row("SELECT document FROM orders WHERE account = ? AND number = ?", account, answer["number"])
+        assert order is not None
+        self.look_soon()
+        document = cbor2.loads(bytes(order["document"]))
+        return document[1], document[2], document[3]
+
+    def move_out(self, account: int) -> None:
+        moves.move_out(self.db, str(account), "simulated", self.now_s)
+        self.look_soon()
+
+    def move_in(self, account: int, new: int, flags: int) -> str:
+        """-> "created", or "exists" where the order is on its way or accepted."""
+        answer = moves.move_in(self.db, str(account), str(new), "", flags, "simulated", self.now_s)
+        self.look_soon()
+        return str(answer["answer"])
+
     def release_brake(self) -> dict[str, Any]:
         answer = commands.release_brake(self.db, self.gateway, self.now_s)
         self.look_soon()
@@ -186,6 +207,9 @@ class Central:
 
     def number(self, sql: str, *values: Any) -> int:
         return self.db.number(sql, *values)
+
+    def knows(self, account: int) -> bool:
+        return self.number("SELECT count(*) FROM accounts WHERE account = ?", account) > 0
 
     def lets_go(self, account: int) -> bool:
         """An order about its held reading is on its way."""

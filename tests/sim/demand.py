@@ -79,6 +79,8 @@ class Demand:
         number = world.account_of(house)
         account = world.judge.books.account(number)
         flags = account.flags | world.flags_of(number)
+        if not account.lives_here:
+            return False
         return not (house.relay is None or house.held or account.held or flags & (PROTECTED | CARE | EXEMPT | HOLD | ORDERED_ON))
 
     def _holds(self, house: House) -> bool:

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 import cbor2
 
 from host_tools.journal_reader import JournalImage, Record, kinds
-from tests.sim.books import CUT, ROLLOVER, Account, Books, notice_counts
+from tests.sim.account import CUT, ROLLOVER, notice_counts
+from tests.sim.books import Books
+from tests.sim.judge_cuts import BALANCE_AT_FLOOR, Condemned, CutJudge
+from tests.sim.moving import GIVEN
 from tests.sim.place import FIXED_FEE, MINIMUM
-from tests.sim.rich import date_text
 from tests.sim.street import House
 
 if TYPE_CHECKING:
@@ -23,38 +25,27 @@ if TYPE_CHECKING:
 
 CHANGED_MIND_MS = 2_500  # a relay frame that is on the wire when the mind changes still arrives
 LIGHT_MS = 150_000  # from a payment on flash to a closed relay, in calm: stated bound
-DAY_S = 86_400
-BALANCE_AT_FLOOR = 1
 QUALITY_RTC = 2
 FOUND_OFF = 3
 CLOCK_RIGHT_S = 120
-PROTECTED, CARE, EXEMPT, HOLD, READING_HELD, ORDERED_ON = 1, 2, 4, 8, 16, 32
 ESTIMATED = 1
 MONTHS_TOLD_MAX = 2  # the day of its closing and the one behind it; and again in each life
 WRONG_CLOCKS = {"rtc_lost", "rtc_wrong", "central_clock", "meter_clock", "meter_clock_lost"}
-OVERRIDE_BIT = {"care": 4, "fresh": 16, "hours": 17, "notice": 18, "offline": 20, "throttle": 21}
 
 
-class Condemned(BaseException):
-    """The firmware did wrong; no handler in it may catch this."""
-
-
-class Judge:
+class Judge(CutJudge):
     """`books` is the fold; every method raises Condemned with one sentence."""
 
     def __init__(self, world: World) -> None:
         self.world = world
         self.books = Books(offset_s=world.offset_s)
         self.cuts_ms: list[int] = []
-        self.cut_accounts: dict[int, int] = {}  # account -> true time of its last cut
-        self.due_ms: dict[int, int] = {}  # account -> when it was first found due, of those that are
-        self.forgiven: set[int] = set()  # due when somebody released the brake: they count when they are due anew
+        self.cut_accounts: dict[int, int] = {}
+        self.due_ms: dict[int, int] = {}
+        self.forgiven: set[int] = set()
         self.checks = 0
         self.months: Counter[tuple[int, int]] = Counter()
         self._obliged: dict[int, int] = {}  # account -> since when light is owed
-
-    def condemn(self, sentence: str) -> None:
-        raise Condemned(sentence)
 
     # records
 
@@ -67,26 +58,36 @@ class Judge:
             self.world.lives.on_record(record)
             for sentence in self.books.fold(record, now_ms):
                 self.condemn(sentence)
-            if record.kind == kinds.DECISION and record.number("reason") == BALANCE_AT_FLOOR and self._is_due(record.number("account")):
-                self.due_ms.setdefault(record.number("account"), now_ms)
-            if record.kind == kinds.DECISION and record.number("verdict") == CUT:
-                self._cut_decided(record, now_ms)
-            elif record.kind in (kinds.CREDIT, kinds.CREDIT_LIMIT):
-                self._owe_light(record.number("account"))
-                if not self._is_due(record.number("account")):
-                    self.forgiven.discard(record.number("account"))
-                    self.due_ms.pop(record.number("account"), None)
-            elif record.kind == kinds.CHARGE:
-                self._charged(record)
-            elif record.kind == kinds.FAULT and record.number("fault") == FOUND_OFF and self.books.account(record.number("account")).off:
-                self.condemn(f"account {record.account}: its supply is called found off, and we cut it")
-            elif record.kind == kinds.NOTICE:
-                self._notice(record)
-            elif record.kind == kinds.MONTH:
-                self._month(record)
-            elif record.kind == kinds.BRAKE and not record.number("closed"):
-                self.cut_accounts = {}
-                self.forgiven = {number for number in self.books.accounts if self._is_due(number)}
+            act = _LOOKS.get(record.kind)
+            if act is not None:
+                act(self, record)
+
+    def _decided(self, record: Record) -> None:
+        now_ms, number = self.world.loop.now_ms, record.number("account")
+        if record.number("reason") == BALANCE_AT_FLOOR and self._is_due(number):
+            self.due_ms.setdefault(number, now_ms)
+        if record.number("verdict") == CUT:
+            self._cut_decided(record, now_ms)
+
+    def _has_more(self, record: Record) -> None:
+        """By a credit, or a credit limit."""
+        number = record.number("account")
+        self._owe_light(number)
+        if not self._is_due(number):
+            self.forgiven.discard(number)
+            self.due_ms.pop(number, None)
+
+    def _fault(self, record: Record) -> None:
+        if record.number("fault") == FOUND_OFF and self.books.account(record.number("account")).off:
+            self.condemn(f"account {record.account}: its supply is called found off, and we cut it")
+
+    def _brake(self, record: Record) -> None:
+        if not record.number("closed"):
+            self.cut_accounts = {}
+            self.forgiven = {number for number in self.books.accounts if self._is_due(number)}
+
+    def _moved_in(self, record: Record) -> None:
+        self.world.moved_in(record.number("account"), record.number("to_account"))
 
     def on_boot(self, image: JournalImage) -> None:
         """What the flash holds when a life begins: all that was ever durable and not pruned by right, and perhaps a little more."""
@@ -144,6 +145,29 @@ class Judge:
         if [band for band in held if band != record.number("band")]:
             self.condemn(f"account {record.account}: {start} to {end} are charged by band {record.number('band')}, bands {held} held")
 
+    def _recovered(self, record: Record) -> None:
+        """What is called available was true a short while ago, and the restore amount is that of the policy, less the credit limit."""
+        number, policy = record.number("account"), self.world.policy_in_force()
+        account, house, due = self.books.account(number), self.world.house_of(number), self.due_ucu(number)
+        restore, told, took = policy["restore"] - account.limit_ucu, record.number("available_ucu"), record.number("amount_ucu")
+        if record.number("restore_ucu") != restore:
+            self.condemn(f"account {number}: a debt is recovered above {record.number('restore_ucu')}, the restore amount is {restore}")
+        least = told if due is None else due - account.limit_ucu + took  # not known: its meter was exchanged, or it has moved out
+        if not least <= told <= account.balance_ucu + took:
+            self.condemn(f"account {number}: {told} are called available, {least} are, without energy {account.balance_ucu + took}")
+            return
+        fresh_ms = (policy["reading_fresh_s"] + CLOCK_RIGHT_S) * 1000
+        if took and house is not None and due is not None and self.world.loop.now_ms - house.answered_ms > fresh_ms:
+            self.condemn(f"account {number}: a debt is recovered by a reading of {house.answered_ms}")
+
+    def _carried(self, record: Record) -> None:
+        """It left, or is here again: whoever paid meanwhile sees light."""
+        self.world.disturb()
+        self.due_ms.pop(record.number("account"), None)
+        self.cut_accounts.pop(record.number("account"), None)
+        if record.number("what") != GIVEN:
+            self._owe_light(record.number("account"))
+
     def _month(self, record: Record) -> None:
         """The register of a settlement day is one that the meter keeps, of that day, and told at most a few times."""
         house, at_s = self.world.meters.get(record.octets("serial")), record.number("settled_at_s")
@@ -166,7 +190,7 @@ class Judge:
         """The true available balance: credits that are durable, minus all energy that has flowed, at the dearest price in question. It is
         held against the amounts of the policy, so a credit limit stands for as much."""
         account, house = self.books.account(number), self.world.house_of(number)
-        if house is None or account.serial != house.wire_address:
+        if house is None or account.serial != house.wire_address or not account.lives_here:
             return None
         house.advance(self.world.loop.now_ms)
         shown = house.energy.forward.shown()
@@ -176,88 +200,14 @@ class Judge:
         for rate in account.billed:
             span = (shown[rate] - account.charged_cwh[rate]) % ROLLOVER
             prices = [price for day in days if (price := self.books.dearest(2 if account.rates else 1, day, rate)) is not None]
-            worth += span * max(prices, default=0)
+            worth += span * account.ratio * max(prices, default=0)
         return account.balance_ucu + account.limit_ucu - worth
 
     def _is_due(self, number: int) -> bool:
         available = self.due_ucu(number)
         return available is not None and available <= self.world.policy_in_force()["floor"]
 
-    def local_day(self, at_s: int) -> int:
-        return self.books.local_day(at_s)
-
     # supply
-
-    def _cut_decided(self, record: Record, now_ms: int) -> None:
-        """Every condition of design section 5, from the truth of this instant."""
-        number, order = record.number("account"), record.number("order")
-        account, house, policy = self.books.account(number), self.world.house_of(number), self.world.policy_in_force()
-        assert house is not None
-        overridden = self.world.overrides.get((number, order), frozenset()) if order else frozenset()
-        who = f"account {number} is cut"
-        if self.world.lives.behind:
-            self.condemn(f"{who} by the books of a backup, before the head-end has said anything to them")
-        flags = account.flags | self.world.flags_of(number)
-        if flags & PROTECTED:
-            self.condemn(f"{who}, and it is protected")
-        if flags & EXEMPT:
-            self.condemn(f"{who}, and it is exempt")
-        if flags & (HOLD | ORDERED_ON):
-            self.condemn(f"{who}, and it is on hold")
-        if flags & CARE and "care" not in overridden:
-            self.condemn(f"{who}, a care customer whom nobody visited")
-        available = self.due_ucu(number)
-        if available is None or available > policy["floor"]:
-            self.condemn(f"{who} with {available} available, the floor is {policy['floor']}")
-        if account.serial != house.wire_address:
-            self.condemn(f"{who} by a meter that is not its own")
-        if house.held:
-            self.condemn(f"{who}, and its register stands where no energy brought it")
-        self._cut_timing(record, account, house, policy, overridden)
-        self.cuts_ms.append(now_ms)
-        if record.number("reason") == BALANCE_AT_FLOOR and number not in self.forgiven:
-            self.cut_accounts[number] = now_ms  # who is cut by order alone is not due
-
-    def _cut_timing(self, record: Record, account: Account, house: House, policy: dict[str, Any], overridden: frozenset[str]) -> None:
-        now_ms, world = self.world.loop.now_ms, self.world
-        who = f"account {record.account} is cut"
-        error_s = policy["clock_error_max_s"]
-        if abs(record.at_s - world.true_s) > error_s + 1:
-            self.condemn(f"{who} at {record.at_s} by its clock, and it is {world.true_s}")
-        if "fresh" not in overridden and (house.answered_ms < 0 or now_ms - house.answered_ms > (policy["reading_fresh_s"] + 5) * 1000):
-            self.condemn(f"{who} by a reading of {(now_ms - house.answered_ms) // 1000} s ago")
-        if "hours" not in overridden and not self.inside_hours(policy, world.true_s, world.true_s + world.relay_valid_s):
-            self.condemn(f"{who} outside allowed hours")
-        if "notice" not in overridden:
-            self._cut_notice(who, account, policy)
-        recent = [at for at in self.cuts_ms if now_ms - at < 3_600_000 - 2_000 * error_s]
-        if "throttle" not in overridden and len(recent) >= policy["throttle_per_hour"]:
-            self.condemn(f"{who}, the {len(recent) + 1}th within an hour")
-        if self.books.brake:
-            self.condemn(f"{who} with the brake closed")
-        window_ms = (policy["brake"]["window_s"] - 2 * error_s) * 1000
-        since_ms = {number: min(at, self.due_ms.get(number, at)) for number, at in self.cut_accounts.items()}  # it became due, and was cut
-        due = {number for number, at in since_ms.items() if now_ms - at < window_ms} - {record.account}
-        share = policy["brake"]["share_percent"] * len(world.houses) // 100
-        most = max(policy["brake"]["accounts_max"], share)
-        if record.number("reason") == BALANCE_AT_FLOOR and record.account not in self.forgiven and len(due) + 1 > most:
-            self.condemn(f"{who}, the {len(due) + 1}th account in the brake's window, and the brake is open")
-        if "offline" not in overridden and now_ms - world.word_ms > (policy["offline_right_s"] + error_s) * 1000:
-            self.condemn(f"{who} {(now_ms - world.word_ms) // 1000} s after the head-end's last word")
-        if record.number("order"):
-            said = self.books.orders.get((record.number("account"), record.number("order")))
-            if said is None or said.number("verdict") != 1 or said.number("order") != 1:
-                self.condemn(f"{who} by order {record.number('order')}, which was not accepted")
-            elif world.true_s > said.number("expires_at_s") + error_s + 1:
-                self.condemn(f"{who} by order {record.number('order')}, which has expired")
-
-    def _cut_notice(self, who: str, account: Account, policy: dict[str, Any]) -> None:
-        steps = policy["notices"]
-        if not account.episode_open or max(account.notices_ms, default=0) < len(steps):
-            self.condemn(f"{who} without the notices of this episode: {sorted(account.notices_ms)} of {len(steps)}")
-        waited_ms = self.world.loop.now_ms - max(account.notices_ms.values())
-        if waited_ms < (steps[-1]["period_s"] - policy["clock_error_max_s"] - 2) * 1000:
-            self.condemn(f"{who} {waited_ms // 1000} s after its last notice")
 
     def _notice(self, record: Record) -> None:
         """A notice counts when it arrived: the alarm is lit, or the head-end holds the record. None is given outside its hours."""
@@ -274,31 +224,6 @@ class Judge:
             near = [self.world.true_s + apart_s for apart_s in (-CLOCK_RIGHT_S, 0, CLOCK_RIGHT_S)]
             if not any(self.allowed(windows, at_s) for at_s in near):
                 self.condemn(f"account {number}: a notice is given outside its hours")
-
-    def inside_hours(self, policy: dict[str, Any], start_s: int, end_s: int) -> bool:
-        """Minute by minute, so that no formula is shared."""
-        seconds = [*range(start_s, end_s, 60), end_s - 1]
-        return all(self.allowed(policy["hours"], at_s) and not self._closed(policy, at_s) for at_s in seconds)
-
-    def _closed(self, policy: dict[str, Any], at_s: int) -> bool:
-        """A listed day, or one behind the end of the calendar."""
-        calendar, day = policy.get("calendar"), date_text(self.local_day(at_s))
-        if calendar is None:
-            return False
-        return day > calendar["until"] or any(day in calendar[name] for name in ("holidays", "hot_days", "cold_days"))
-
-    def allowed(self, windows: list[dict[str, Any]], at_s: int) -> bool:
-        local = at_s + self.world.offset_s
-        day, minute = local // DAY_S, local % DAY_S // 60
-        weekday = (day + 3) % 7 + 1
-        before = (weekday - 2) % 7 + 1
-        for window in windows:
-            start, end = _minutes(window["from"]), _minutes(window["to"])
-            if start < end and weekday in window["days"] and start <= minute < end:
-                return True
-            if start > end and (weekday in window["days"] and minute >= start or before in window["days"] and minute < end):
-                return True
-        return False
 
     def on_command(self, house: House, command: str, accepted: bool) -> None:
         """A relay command reached a meter."""
@@ -383,6 +308,13 @@ class Judge:
                 self.condemn(f"sequence {body[2] + index} is published and does not stand on flash with those bytes")
 
 
+_LOOKS = {
+    kinds.DECISION: Judge._decided, kinds.CREDIT: Judge._has_more, kinds.CREDIT_LIMIT: Judge._has_more, kinds.CHARGE: Judge._charged,
+    kinds.FAULT: Judge._fault, kinds.NOTICE: Judge._notice, kinds.MONTH: Judge._month, kinds.BRAKE: Judge._brake,
+    kinds.RECOVERY: Judge._recovered, kinds.MOVED: Judge._moved_in, kinds.CARRIED: Judge._carried,
+}  # fmt: skip
+
+
 def _said(payload: bytes) -> Any:
     """The body of a COSE_Mac0; whether it is authentic is judged by those to whom it goes."""
     return cbor2.loads(cbor2.loads(payload).value[2])
@@ -391,10 +323,6 @@ def _said(payload: bytes) -> Any:
 def _told(record: Record) -> str:
     fields = {name: value.hex() if isinstance(value, bytes) else value for name, value in record.fields.items()}
     return f"{record.sequence} {record.name} at {record.at_s} q{record.quality} {fields}"
-
-
-def _minutes(text: str) -> int:
-    return int(text[:2]) * 60 + int(text[3:])
 
 
 __all__ = ["Condemned", "Judge"]

@@ -18,9 +18,11 @@ KINDS = (
     "keep_power", "two_issuers", "echo", "old_messages",
     "jump", "central_clock", "long_offline",
     "flash_fails", "exchange",
+    "ratios", "debts", "limits", "moves",
 )  # fmt: skip
 ASKED = ("old_backup",)  # in a run only when asked for: what it finds is not all mended yet
 MODELS = (("export_1p", "export_single"), ("button_1p", "export_button"), ("three_phase_tou", "three_phase_4rate"))
+RATIOS = (1, 2, 30, 400)  # of transformers: current times voltage
 MONDAY_S = 1_790_006_400 - 1_790_006_400 % 86_400 - 3 * 86_400
 
 
@@ -57,13 +59,14 @@ class Options:
     often: dict[str, int] = field(default_factory=dict)  # kinds of fault that come so many times oftener
     shape: dict[str, Any] = field(default_factory=dict)  # what besides prices its tariffs have (rich.py)
     settlement_days: list[str] = field(default_factory=list)  # DDhh of each meter
+    ratios: list[int] = field(default_factory=list)  # of the transformers before each meter, none = 1
 
     def shown(self) -> str:
         """One paragraph for people."""
         what = {
             "meters": self.meters, "models": "".join("sbt"[model] for model in self.models), "poll_s": self.poll_period_s,
             "unit": self.program_unit, "erase": self.erase_size, "journal_blocks": self.journal_blocks, "peak_w": self.peak_w,
-            "price": self.price, "pays": self.pays, "tick_s": self.tick_s, "tick_ppm": self.tick_ppm,
+            "price": self.price, "ratios": self.ratios or 1, "pays": self.pays, "tick_s": self.tick_s, "tick_ppm": self.tick_ppm,
         }  # fmt: skip
         policy = {name: self.policy[name] for name in ("notice", "hours", "throttle_per_hour", "brake", "offline_right_s")}
         tariff = " ".join(f"{name}={value}" for name, value in self.shape.items()) or "plain"
@@ -98,6 +101,9 @@ def draw(seed: int, days: float, without: frozenset[str] = frozenset(), meters: 
     options.pays = stream(seed, "pays").choice((0.5, 0.5, 0.2, 0.05))
     options.settlement_days = _settlement_days(stream(seed, "settlement"), today)[: options.meters]
     options.faults = frozenset(kind for kind in KINDS if rng.random() < 0.35) - without | besides
+    if "ratios" in options.faults:
+        ratios = stream(seed, "ratios")
+        options.ratios = [ratios.choice(RATIOS) for _ in range(8)][: options.meters]
     return options
 
 

@@ -20,7 +20,8 @@ NEEDS = {
     "pruned_unheard": "away", "late_tariff_ignored": "tariffs", "tariff_a_day_early": "tariffs", "wish_forgotten_by_restart": "power",
     "brake_reset_by_restart": "power", "sequence_used_again": "power", "restore_never_repeated": "noise", "never_sent_again": "lost",
     "old_publish_closes_connection": "half_open", "unit_tried_again": "flash_fails power", "segment_from_zero": "exchange",
-    "closing_register_forgotten": "exchange",
+    "closing_register_forgotten": "exchange", "debt_below_restore": "debts", "debt_taken_twice": "debts power", "ratio_ignored": "ratios",
+    "limit_forgotten_by_snapshot": "limits", "balance_moves_in": "moves", "move_forgotten_by_restart": "moves power",
 }  # fmt: skip
 # What besides makes a world in which it does harm soon: fields of Options, of the policy (`policy`) and of the limits.
 _ALWAYS = {"hours": [{"days": [1, 2, 3, 4, 5, 6, 7], "from": "00:00", "to": "24:00"}]}
@@ -43,6 +44,7 @@ PROVOKES: dict[str, dict[str, Any]] = {
     "unit_tried_again": {"often": {"flash_fails": 6}},
     "segment_from_zero": {"often": {"exchange": 6}}, "closing_register_forgotten": {"often": {"exchange": 6}},
 }  # fmt: skip
+PROVOKES["balance_moves_in"] = PROVOKES["move_forgotten_by_restart"] = {"often": {"moves": 4, "power": 4}}
 PROVOKES["month_of_another_day"] = {"without": "rtc_lost rtc_wrong central_clock meter_clock meter_clock_lost"}
 for _name in ("step_position_forgotten", "band_edge_ignored", "fee_of_a_day_twice", "fee_of_a_day_left_out"):
     PROVOKES[_name] = {"rich": True}

@@ -36,8 +36,9 @@ class Place:
             return (0, 0, 0, 0, 0)
         return (self.day, self.month_day, self.period_day, self.used_cwh, self.month_ucu + (0 if self.whole else OPEN_MONTH))
 
-    def energy(self, record: Record, rich: Rich, span_cwh: int, began_s: int, ended_s: int) -> Iterator[str]:
-        """A line of energy; both instants local, `began_s` 0 = not known."""
+    def energy(self, record: Record, rich: Rich, passed: tuple[int, int], began_s: int, ended_s: int) -> Iterator[str]:
+        """A line of energy: `passed` the register, and the ratio to energy; both instants local, `began_s` 0 = not known."""
+        span_cwh, ratio = passed[0] * passed[1], passed[1]
         began_s = began_s or ended_s
         day, band, step = record.number("day"), record.number("band"), record.number("step")
         if day != min(began_s, ended_s) // 86_400:
@@ -47,7 +48,7 @@ class Place:
         limits = rich.limits_cwh(day)
         wanted = sum(limit <= self.used_cwh for limit in limits)
         self.used_cwh = min(self.used_cwh + span_cwh, USED_MAX)
-        if step != wanted or step < len(limits) and self.used_cwh > limits[step]:
+        if step != wanted or span_cwh and step < len(limits) and self.used_cwh - ratio >= limits[step]:  # the last digit may begin below
             yield f"step {step} is charged up to {self.used_cwh} cwh, step {wanted} of {limits} holds"
         if rich.price(record.number("rate"), band, step) != record.number("price"):
             yield f"price {record.number('price')} for band {band} and step {step}, its tariff says otherwise"

@@ -78,6 +78,7 @@ class House(Meter):
         self.jumped_cwh = 0  # by which somebody moved its register
         self.was_moved = False
         self.not_let_go_cwh = 0
+        self.ratio = 1  # of the transformers before it
         self.held = False  # it stands where no energy brought it, and nobody let that go
         self.answered_ms = -1  # when it last told its register
         self.alarm_since_ms: int | None = None

@@ -26,15 +26,16 @@ from firmware.sync import sync_task
 from host_tools.head_end import commands, registers
 from host_tools.journal_reader import parse_region
 from host_tools.simulators.config import MeterCfg
+from tests.sim.account import Version
 from tests.sim.board import TICKS_MASK, Board, CountingSlots, Rtc
 from tests.sim.boards import Boards
-from tests.sim.books import Version
 from tests.sim.central import Central
 from tests.sim.flash import Flash, PowerLost, Violation
 from tests.sim.judge import Condemned, Judge
 from tests.sim.link import Broker
 from tests.sim.loop import Loop, SpinningLoop, Task, installed
-from tests.sim.options import MODELS, Options, stream
+from tests.sim.office import PLACES_MAX
+from tests.sim.options import MODELS, RATIOS, Options, stream
 from tests.sim.rich import UTC_OFFSET_MIN, Rich, date_text, documents_of
 from tests.sim.street import House, LoadPlan, Pair
 
@@ -44,6 +45,7 @@ DAY_MS = 86_400_000
 NOTES_MAX = 40
 RESERVES_MAX = 12  # blocks that are kept for a snapshot, credits and acknowledgements
 ACCOUNT_FIRST = 1001
+FLAGS = {"protected": 1, "care": 2, "exempt": 4}
 SILENCE_MS_MAX = 600_000
 TARIFFS_FROM = 20_454  # 2026-01-01
 # Waits that end only to look around: each is bounded by what it waits for besides, so long ones cost no reaction.
@@ -88,6 +90,8 @@ class World:
         self.judge = Judge(self)
         self.judge.books.state_of = self.lives.state
         self.meters: dict[bytes, House] = {}  # all that there ever were
+        self.tenants = [ACCOUNT_FIRST + index for index in range(options.meters)]  # whose meter each is, by the records
+        self.given_flags: dict[int, int] = {}  # of those who moved in
         self.houses = [self._house(index, 0) for index in range(options.meters)]
         self.pair = Pair(self.loop, self.houses, stream(options.seed, "line"))
         self.flash.tap = self._on_durable
@@ -126,15 +130,20 @@ class World:
         return (self._start_ticks + passed + passed * self.options.tick_ppm // 1_000_000) & TICKS_MASK
 
     def house_of(self, account: int) -> House | None:
-        index = account - ACCOUNT_FIRST
-        return self.houses[index] if 0 <= index < len(self.houses) else None
+        return self.houses[self.tenants.index(account)] if account in self.tenants else None
 
     def account_of(self, house: House) -> int:
-        return ACCOUNT_FIRST + int(house.address) % 100 - 1
+        return self.tenants[int(house.address) % 100 - 1]
+
+    def moved_in(self, before: int, account: int) -> None:
+        """By a record, the meter of `before` is this account's."""
+        self.tenants[self.tenants.index(before)] = account
 
     def flags_of(self, account: int) -> int:
+        if account in self.given_flags:
+            return self.given_flags[account]
         flags = self.options.flags[account - ACCOUNT_FIRST]
-        return flags["protected"] * 1 | flags["care"] * 2 | flags["exempt"] * 4
+        return sum(bit for name, bit in FLAGS.items() if flags[name])
 
     def policy_in_force(self) -> dict[str, Any]:
         return self.policies[self.judge.books.policy_version]
@@ -179,8 +188,11 @@ class World:
         cfg.relay.trip_delay_min = rng.choice((0, 0, 1, 5))
         now_ms = self.loop.now_ms
         local_ms = (options.start_s + self.offset_s) * 1000 + now_ms
-        plan = self.houses[index].plan if number else LoadPlan(rng, int((options.days + 3) * DAY_MS), options.peak_w)
+        ratio = options.ratios[index] if options.ratios else 1
+        plan = self.houses[index].plan if number else LoadPlan(rng, int((options.days + 3) * DAY_MS), options.peak_w // ratio)
+        ratio = rng.choice(RATIOS) if number and options.ratios else ratio
         house = House(cfg, now_ms, local_ms, plan, self.judge.on_command)
+        house.ratio = self.judge.books.truth.ratios[house.wire_address] = ratio
         self.meters[house.wire_address] = house
         return house
 
@@ -193,7 +205,7 @@ class World:
         self.judge.books.closed.add(house.wire_address)
         self.pair.houses = {one.wire_address: one for one in self.houses}
         self._write_settings()
-        registers.exchange(self.central.db, str(self.account_of(other)), other.address, None, self.central.now_s)
+        registers.exchange(self.central.db, str(self.account_of(other)), other.address, None, self.central.now_s, other.ratio)
         self.note(f"account {self.account_of(other)} gets meter {other.address} for {house.address}, which shows {house.register_cwh}")
 
     def _write_settings(self) -> None:
@@ -201,10 +213,13 @@ class World:
         rows = []
         for index, house in enumerate(self.houses):
             name = MODELS[options.models[index]][0]
-            row = {"account": ACCOUNT_FIRST + index, "address": house.address, "model": name, "password_level": 2}
+            row: dict[str, Any] = {"account": self.tenants[index], "address": house.address, "model": name, "password_level": 2}
             row.update({"password": "000000", "tariff": 2 if options.models[index] == 2 else 1, "policy": 1})
-            rows.append({**row, **options.flags[index]})
-        limits = {"accounts_max": 8, "task_silence_max_ms": SILENCE_MS_MAX, **options.limits}
+            flags = self.flags_of(self.tenants[index])
+            row.update({name: bool(flags & bit) for name, bit in FLAGS.items()})
+            rows.append({**row, "ratio": house.ratio} if options.ratios else row)
+        places = PLACES_MAX if "moves" in options.faults else 8
+        limits = {"accounts_max": places, "task_silence_max_ms": SILENCE_MS_MAX, **options.limits}
         settings = {
             "gateway": self.gateway, "uplink": {"host": "127.0.0.1", "port": 1, "keep_alive_s": 60}, "line": {"baud": 2400},
             "poll_period_s": options.poll_period_s, "utc_offset_min": UTC_OFFSET_MIN, "meters": rows, "limits": limits,

@@ -100,6 +100,25 @@ def test_a_refused_move_may_be_ordered_again_and_an_accepted_one_exists(books, c
     assert "exists" in capsys.readouterr().out
 
 
+def test_a_meter_that_is_exchanged_while_a_move_waits_is_the_new_accounts_too(books):
+    honest_story(books)
+    books.journal(1)
+    assert books.run("move-in", "1001", "7001", "--reason", "x") == 0
+    assert books.run("exchange", "1001", "000000000002", "--ratio", "40") == 0
+    other = bytes.fromhex("000000000002")[::-1]
+    order, first = order_of(books, INTO), books.gateway.sequence + 1
+    at_s, registers = books.gateway.at_s, [300, 0, 0, 0, 0]
+    told(books, "SEGMENT", account=1001, serial=other, rates=0, from_cwh=registers, ratio=40, since_s=at_s)
+    told(books, "FLAGS", account=1001, flags=1024, order=order[3])
+    told(books, "SEGMENT", account=7001, serial=other, rates=0, from_cwh=registers, ratio=40, since_s=at_s)
+    told(books, "MOVED", account=1001, to_account=7001, serial=other, order=order[3])
+    verdict(books, order)
+    books.journal(first)
+    assert books.differences() == []
+    assert books.run("exchange", "1001", "000000000003") == 0  # who has left takes nobody along any more
+    assert [row["meter"] for row in books.db.rows("SELECT meter FROM accounts WHERE account = 7001")] == ["000000000002"]
+
+
 def test_moving_out_is_an_order_and_not_done_twice(books, capsys):
     honest_story(books)
     books.journal(1)

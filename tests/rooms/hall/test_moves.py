@@ -81,6 +81,24 @@ def test_a_move_outlives_restarts_though_the_settings_name_the_old_account():
     eq(of(world, NEW, "total_charged_ucu"), 47 * 5_500)
 
 
+def test_an_order_from_before_the_move_that_comes_again_leaves_no_second_verdict():
+    world = World()
+
+    def script(world):
+        used_a_little(world)
+        world.gateway.on_order(17, OLD, 1, 0, 0, 0, bytes(cbor.encode({1: 5 * COIN, 2: "contract 17"})))
+        eq(move(world, MOVE_IN, 2, NEW), (ACCEPTED, 0))
+        before = world.gateway.ledger.sequence
+        world.gateway.on_order(17, OLD, 1, 0, 0, 0, bytes(cbor.encode({1: 5 * COIN, 2: "contract 17"})))
+        eq(world.gateway.ledger.sequence, before)
+        world.gateway.on_order(17, OLD, 3, 0, 0, 0, bytes(cbor.encode({1: 6 * COIN, 2: "contract 17"})))
+        world.gateway.on_order(3, 4242, 1, 0, 0, 0, None)
+
+    alone(world, script)
+    verdicts = [(values[0], values[1], values[3], values[4]) for values in told(world, kinds.ORDER)]
+    eq(verdicts, [(OLD, 1, 1, 0), (OLD, 2, 1, 0), (OLD, 3, REFUSED, UNKNOWN_ACCOUNT), (4242, 1, REFUSED, UNKNOWN_ACCOUNT)])
+
+
 def test_a_move_stands_in_snapshots_and_a_pruned_journal():
     world = World()
 
