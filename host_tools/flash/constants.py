@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from host_tools.flash.edits import nodes_of
+
 SMALL_MAX = 2**30 - 1  # what a 32-bit port holds in a word of its own
 OPERATIONS: dict[type[ast.AST], Callable[[int, int], int]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod,
@@ -103,7 +105,7 @@ def is_const_call(node: ast.AST) -> bool:
 
 
 def _read(path: str, tree: ast.Module) -> Module:
-    module = Module(path, tree, list(ast.walk(tree)))
+    module = Module(path, tree, nodes_of(tree))
     for node in module.nodes:
         for name in _bound_by(node):
             module.bound[name] += 1

@@ -14,7 +14,7 @@ import ast
 import builtins
 from dataclasses import dataclass, field
 
-from host_tools.flash.edits import Edit, edited, over
+from host_tools.flash.edits import Edit, edited, is_rare_call, nodes_of, over
 from host_tools.flash.scopes import Scopes, bound_alias
 
 PACKAGE, NAME = "firmware", "linked"
@@ -106,7 +106,7 @@ class _Linker:
                 found |= {alias.name for alias in node.names}
                 if any("." in alias.name and not alias.asname for alias in node.names):
                     found.add(unit.name)  # `import a.b` binds a: no other name says the same
-            elif isinstance(node, ast.Call) and ast.unparse(node.func) == "Rare" and isinstance(node.args[0], ast.Constant):
+            elif is_rare_call(node):
                 found.add(str(node.args[0].value))
             elif isinstance(node, ast.ImportFrom) and id(node) not in top:
                 found |= {place[0] for alias in node.names if not (place := self._place(node.module or "", alias.name))[1]}
@@ -262,7 +262,7 @@ class _Linker:
 
 def _read(path: str, text: bytes) -> Unit:
     tree = ast.parse(text, path)
-    return Unit(path, tree, list(ast.walk(tree)), Scopes(tree))
+    return Unit(path, tree, nodes_of(tree), Scopes(tree))
 
 
 def _is_guarded(tree: ast.Module, node: ast.ImportFrom) -> bool:

@@ -83,7 +83,10 @@ def imports(path: str, text: str) -> list[Import]:
 
 
 def _called(node: ast.Call) -> str:
-    return ast.unparse(node.func)
+    """The name that is called, dotted or not; "" for anything else."""
+    if isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name):
+        return f"{node.func.value.id}.{node.func.attr}"
+    return node.func.id if isinstance(node.func, ast.Name) else ""
 
 
 def wrong_doors(path: str, text: str) -> list[str]:

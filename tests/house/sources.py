@@ -6,6 +6,8 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+from host_tools.flash.edits import nodes_of
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 
@@ -46,7 +48,7 @@ def tree(name: str, text: str) -> ast.Module:
 def nodes(name: str, text: str) -> dict[type[ast.AST], list[ast.AST]]:
     """The nodes of a text by their type, each walked to once for all rules."""
     found: dict[type[ast.AST], list[ast.AST]] = {}
-    for node in ast.walk(tree(name, text)):
+    for node in nodes_of(tree(name, text)):
         found.setdefault(type(node), []).append(node)
     return found
 

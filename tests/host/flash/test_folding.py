@@ -8,6 +8,7 @@ import ast
 import pytest
 
 from host_tools.flash.board_folder import board_names, find_board
+from host_tools.flash.edits import nodes_of
 from host_tools.flash.folding import fold_constants
 from host_tools.flash.sources import python_sources
 from host_tools.flash.texts import compiled_texts
@@ -93,18 +94,19 @@ def test_a_module_by_its_alias():
 def test_the_firmware_has_no_use_left_without_its_definition(name):
     board = find_board(name)
     texts = compiled_texts(python_sources(board, paths.checkout(), paths.micropython_library()))
-    defined = {path: _names(ast.parse(text)) for path, text in texts.items()}
-    for path, text in texts.items():
-        for statement in ast.walk(ast.parse(text)):
+    nodes = {path: nodes_of(ast.parse(text)) for path, text in texts.items()}
+    defined = {path: _names(there) for path, there in nodes.items()}
+    for path, there in nodes.items():
+        for statement in there:
             if isinstance(statement, ast.ImportFrom) and not statement.level:
                 origin = f"{(statement.module or '').replace('.', '/')}.py"
                 missing = [alias.name for alias in statement.names if origin in texts and alias.name not in defined[origin]]
                 assert not missing, f"{path} imports {missing}"
 
 
-def _names(tree: ast.Module) -> set[str]:
+def _names(nodes: list[ast.AST]) -> set[str]:
     found: set[str] = set()
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
             found.add(node.id)
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
