@@ -15,7 +15,7 @@ from firmware.ledger.account_row import BONDED_ROW_SIZE, LONGEST_ROW_SIZE, POSIT
 from firmware.ledger.accounts import Accounts
 from firmware.ledger.journal_store import Journal
 from firmware.ledger.outbox import Outbox
-from firmware.ledger.readings_store import Readings
+from firmware.ledger.readings_store import NOBODY, Readings
 from firmware.ledger.record import LENGTH_MAX, size_of
 from firmware.ledger.record_kinds import BOOKS, CREDIT_CLASS, ORDINARY
 from firmware.ledger.snapshot import Snapshot
@@ -278,11 +278,14 @@ class Ledger:
         reserves[ORDINARY] = room + 1 + self._limits.journal_credit_reserve_blocks
 
     def _tell_gap(self):
+        """In large pieces while nobody asks; at once when one of them is wanted, or the rest would be sent again and again."""
         gap = self.readings.gap()
         if gap is None:
+            self.readings.wanted = NOBODY
             return False
         first, last = max(gap[0], self._gap_told + 1), gap[1]
-        if last - first + 1 < self._limits.readings_gap_min or not self.may_record(CREDIT_CLASS):
+        enough = 1 if self.readings.wanted <= last else self._limits.readings_gap_min
+        if last - first + 1 < enough or not self.may_record(CREDIT_CLASS):
             return False
         self.record(kinds.READINGS_GAP, (first, last))
         self.commit()

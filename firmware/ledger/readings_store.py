@@ -10,6 +10,7 @@ from firmware.ledger.block import HEADER_SIZE, READINGS_MAGIC, align, header_int
 from firmware.ledger.reading_entry import ENTRY, ENTRY_SIZE, entry_into, is_entry, mend_nothing, reading_of
 from firmware.ledger.scan import BlockScanner
 
+NOBODY = const(0x3FFFFFFF)  # above every number
 STEP_BYTES_MAX = const(512)  # readings are made durable one by one, or a few together
 _NO_CHAIN = bytes(8)
 _BLANK_HEADER = b"\xff" * HEADER_SIZE
@@ -75,6 +76,7 @@ class Readings:
         self._at = region.erase_size
         self._number = 0
         self.last_number = 0
+        self.wanted = NOBODY  # the lowest number that was wanted since NOBODY was put here
         self.dropped = 0  # readings overwritten in this life before they were acknowledged
         self.acked_number = 0
         self.failed = False
@@ -211,6 +213,8 @@ class Readings:
 
     def read_from(self, number, max_bytes, rates_of):
         """Readings from `number` (or the oldest held) upwards, as many as fit in max_bytes of CBOR, at least one; [] = none."""
+        if number < self.wanted:
+            self.wanted = number
         number = max(number, self.oldest_number)
         if number > self.last_number or not self._ring:
             return []

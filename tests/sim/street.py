@@ -24,6 +24,7 @@ BYTE_BITS = 11
 HOUR_MS = 3_600_000
 CWH_WMS = 36_000_000  # 0.01 kWh in W ms
 ROLLOVER = 100_000_000
+ON_THE_WAY_MS = 60_000  # at most, from a meter's answer to the record that charges it
 
 
 class LoadPlan:
@@ -79,6 +80,7 @@ class House(Meter):
         self.was_moved = False
         self.not_let_go_cwh = 0
         self.ratio = 1  # of the transformers before it
+        self.before_jump: tuple[int, tuple[int, ...]] = (0, ())  # until when it stood elsewhere, and where
         self.held = False  # it stands where no energy brought it, and nobody let that go
         self.answered_ms = -1  # when it last told its register
         self.alarm_since_ms: int | None = None
@@ -104,16 +106,20 @@ class House(Meter):
         """The register moves without energy, forwards or back, by more than any meter could pass."""
         registers = self.energy.forward.rates[:1] or [self.energy.forward.total]
         cwh = abs(cwh) if registers[0].cwh + cwh < 0 else cwh
+        self.before_jump = (self.now_ms, self.energy.forward.shown())
         registers[0].wms += cwh * CWH_WMS
         self.jumped_cwh += 0 if self.energy.forward.rates else cwh
         self.held = self.was_moved = True
         self.not_let_go_cwh = cwh
 
     def shown_by_energy(self) -> list[int]:
-        """Its registers without a jump forward that nobody let go."""
+        """Its registers without a jump forward that nobody let go; after one back, as before it: an answer may still be on its way."""
         shown = list(self.energy.forward.shown())
+        jumped_ms, before = self.before_jump
         if self.held and self.not_let_go_cwh > 0:
             shown[1 if self.energy.forward.rates else 0] -= self.not_let_go_cwh
+        elif before and self.now_ms - jumped_ms < ON_THE_WAY_MS:
+            shown = [max(pair) for pair in zip(shown, before, strict=True)]
         return shown
 
     def flowed_at_ms(self, register_cwh: int) -> int:

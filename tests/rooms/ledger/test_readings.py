@@ -98,6 +98,26 @@ def test_the_oldest_are_dropped_first_and_the_gap_is_journalled():
     cases(UNITS, check)
 
 
+def test_who_wants_a_dropped_reading_is_told_of_the_gap_at_once():
+    ledger = Ledger(RamRegion(JOURNAL + 4 * ERASE, ERASE, 32), JOURNAL, Limits(accounts_max=4, readings_gap_min=500), stamp)
+    ledger.open(1, 1)
+    ledger.record(kinds.SEGMENT, (5, bytes(6), 2, 0, 0, 0, 0, 0))
+    for number in range(1, 300):
+        read(ledger, number)
+    last = ledger.readings.oldest_number - 1
+    eq(40 < last < 300, True)
+    told = []
+    ledger.watch(lambda kind, values, *_: told.append((kind, values)))
+    ledger.outbox.readings_from(last + 1, 100)
+    ledger.on_tick()
+    eq(told, [])
+    for _ in range(2):
+        ledger.outbox.readings_from(last, 100)
+        ledger.outbox.readings_from(last + 1, 100)  # the answer goes on
+        ledger.on_tick()
+    eq(told, [(kinds.READINGS_GAP, (1, last))])
+
+
 def test_acknowledged_readings_are_overwritten_silently_and_survive_a_restart_coarsely():
     region, ledger = fresh(32)
     for number in range(1, 400):
