@@ -171,7 +171,7 @@ class _Account:
         self._conserve()
         reached = dict(self.segment.reached) if self.segment else {}
         self.handed.append(((self.gateway_id, record.sequence), record.number("to_account"), address(record.octets("serial")), reached))
-        self.segment = None
+        self.segment, self.rates = None, RatesProof()
 
     def _begin(self, record: Record, serial: bytes, start: dict[int, int], ratio: int, since_s: int) -> None:
         """A segment, with the rollover of the account's meter; with one that its own records show when nobody told."""

@@ -121,3 +121,12 @@ def test_a_held_rate_is_listed_and_may_be_released_or_charged(rated):
     for what in ("release", "charge"):
         assert held.say(rated.books.db, "1001", what, "seen", NOW_S)["answer"] == "created"
         rated.books.db.run("UPDATE orders SET state = 'refused'")
+
+
+def test_who_has_moved_out_has_no_total_any_more(rated):
+    rated.charge(1_300, 300, 300)
+    rated.gateway.append("FLAGS", account=1001, flags=1024, order=1)
+    rated.gateway.append("MOVED", account=1001, to_account=7001, serial=SERIAL, order=1)
+    row = AccountRow(1001, flags=1024, total_charged_ucu=rated.gateway.total_charged[1001], next_account=7001)
+    rated.gateway.append("SNAPSHOT_ROW", row=pack_row(row))
+    assert not [one for one in rated.differences() if "total" in one]
