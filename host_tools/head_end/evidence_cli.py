@@ -1,10 +1,15 @@
-"""Command line, part: journals as evidence - exported, and verified. Exit status 0 sound, 1 found wrong, 2 used wrongly."""
+"""Command line, part: evidence - journals exported and verified, and how soon after a payment the light was back.
+
+Exit status 0 sound, 1 found wrong, 2 used wrongly.
+"""
 
 import argparse
 import json
+import time
 from collections.abc import Callable
 
-from host_tools.head_end import show, verify_journal
+from host_tools.head_end import restore_times, show, verify_journal
+from host_tools.head_end.commands import parse_account
 from host_tools.head_end.database import Database
 from host_tools.head_end.errors import BadInput
 
@@ -12,6 +17,8 @@ EXPORTS = (
     "A file is what `export-journal` writes, or of a flash image `journal_reader IMAGE --write-export FILE`. Without --gateway it is"
     " found by the records and countersignatures in the file. Exit status: 0 sound, 1 edited, shortened or forked, 2 used wrongly."
 )
+DAYS_MAX = 3_660
+RESTORES = ("account", "gateway", "reference", "paid_at_s", "way_s", "relay_s", "total_s", "button_s", "state")
 
 
 def add_verbs(verb: Callable[[str, str], argparse.ArgumentParser]) -> None:
@@ -24,6 +31,9 @@ def add_verbs(verb: Callable[[str, str], argparse.ArgumentParser]) -> None:
     export = verb("export-journal", "Write all records held of a gateway into a new file.")
     export.add_argument("gateway")
     export.add_argument("file")
+    restores = verb("restore-times", "How soon after a payment the light was back: each restore, and half, 95 of 100 and the longest.")
+    restores.add_argument("account", nargs="?", help="of this account only")
+    restores.add_argument("--days", type=int, default=30, help="of the last so many days (default %(default)s)")
 
 
 def chain_only(given: argparse.Namespace) -> int:
@@ -56,4 +66,15 @@ def _export(db: Database, given: argparse.Namespace) -> int:
     return 0
 
 
-COMMANDS = {"verify-journal": _verify, "export-journal": _export}
+def _restore_times(db: Database, given: argparse.Namespace) -> int:
+    if not 1 <= given.days <= DAYS_MAX:
+        raise BadInput("days", f"must be from 1 to {DAYS_MAX}, got {given.days}")
+    account = None if given.account is None else parse_account(given.account)
+    found = restore_times.restores(db, account, given.days, int(time.time()))
+    show.show_rows([restore.as_row() for restore in found], RESTORES, given.json, "restores")
+    if not given.json:
+        show.show_lines(restore_times.figures(found))
+    return 0
+
+
+COMMANDS = {"verify-journal": _verify, "export-journal": _export, "restore-times": _restore_times}

@@ -29,7 +29,7 @@ class SimulatedGateway:
         self.name, self.key = name, key
         self.epoch, self.chain, self.sequence = 0, bytes(8), 0
         self.records: dict[int, tuple[int, bytes, bytes]] = {}  # sequence -> (epoch, chain before, raw)
-        self.at_s = NOW_S
+        self.at_s, self.quality = NOW_S, 3
         self.inbox: queue.Queue[tuple[str, dict[int, Any]]] = queue.Queue()
         self.client: mqtt.Client | None = None
         self.challenges = 0
@@ -42,7 +42,7 @@ class SimulatedGateway:
         self.at_s += 1
         if name == "EPOCH":
             self.epoch = fields["epoch"]
-        raw = pack_record(name, self.sequence, self.at_s, 3, self.epoch, self.chain, **fields)
+        raw = pack_record(name, self.sequence, self.at_s, self.quality, self.epoch, self.chain, **fields)
         self.records[self.sequence] = (self.epoch, self.chain, raw)
         self.chain = raw[-12:-4]
         return self.sequence
