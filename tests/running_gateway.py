@@ -61,6 +61,8 @@ class Scene:
     energy_speed: int = 1
     limits: dict[str, int] = field(default_factory=dict)
     policy: dict[str, Any] = field(default_factory=dict)
+    model: str = "export_1p"
+    meter: dict[str, Any] = field(default_factory=dict)  # what else is said of the simulated ones
 
     def __post_init__(self) -> None:
         self.root = self.folder / "gateway"
@@ -73,8 +75,8 @@ class Scene:
         _write(self.folder / "site.json", self._site())
         self.models = self.folder / "models"
         self.models.mkdir()
-        model = json.loads((paths.checkout() / "firmware/meters/models/export_1p.json").read_text())
-        _write(self.models / "export_1p.json", {**model, "baud": self.baud})  # the model's rate is the one that the bus speaks
+        model = json.loads((paths.checkout() / f"firmware/meters/models/{self.model}.json").read_text())
+        _write(self.models / f"{self.model}.json", {**model, "baud": self.baud})  # the model's rate is the one that the bus speaks
 
     @staticmethod
     def address(index: int) -> str:
@@ -87,7 +89,7 @@ class Scene:
     def _settings(self) -> dict[str, Any]:
         rows = [
             {
-                "account": self.account(index), "address": self.address(index), "model": "export_1p", "password_level": 2,
+                "account": self.account(index), "address": self.address(index), "model": self.model, "password_level": 2,
                 "password": "000000", "tariff": 1, "policy": 1, "protected": False, "care": False, "exempt": False,
             }
             for index in range(self.meters)
@@ -99,7 +101,7 @@ class Scene:
         }  # fmt: skip
 
     def _site(self) -> dict[str, Any]:
-        one = {"load": self.load_w, "forward_cwh": 100_000, "reply_delay_ms": self.reply_delay_ms, "reply_jitter_ms": 0}
+        one = {"load": self.load_w, "forward_cwh": 100_000, "reply_delay_ms": self.reply_delay_ms, "reply_jitter_ms": 0, **self.meter}
         meters = [{"address": self.address(index), **one} for index in range(self.meters)]
         return {"line": {"baud": self.baud}, "energy_speed": self.energy_speed, "meters": meters}
 

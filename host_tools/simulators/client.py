@@ -46,6 +46,7 @@ class MeterState(BaseModel):
     energy_speed: int
     status3: int
     relay: RelayState | None
+    limit_w: int | None  # its load limit, where it has a register for one and one is set
     purse_balance: int | None
     clock_local: str
     clock_state: str
