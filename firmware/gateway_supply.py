@@ -248,7 +248,7 @@ class SupplyDesk:
     def restore_by_order(self, slot, order):
         """A restore order was accepted."""
         view, policy = self.facts_of(slot)
-        if view.wish == facts.OFF or slot.state in (supply.FOUND_OFF, supply.NOT_ON):
+        if view.wish == facts.OFF or view.seen == facts.LIMITED or slot.state in (supply.FOUND_OFF, supply.NOT_ON):
             decision = decide.Decision(decide.RESTORE, decide.BY_ORDER, 0)
             self._process(slot, supply.RESTORE_DECIDED, None, (view, policy, decision, order))
         settle(self._ledger)

@@ -110,7 +110,7 @@ _CELL = const(5)
 _TABLE = (
     # CUT  REST CLSD PEND OPEN ARMD LOST REFU DISA LOAD RTRY LIMD LMTD UNLM
     b"-    HRr  B    Hr   Cf   J    -    -    -    -    As   -    Pgr  -    "  # A ON_UNKNOWN
-    b"DCc  -    -    Hr   Cf   J    -    -    -    -    -    LKl  Pgr  -    "  # B ON
+    b"DCc  HRr  -    Hr   Cf   J    -    -    -    -    -    LKl  Pgr  -    "  # B ON
     b"-    HRxr Bx   Hxr  -    Jx   -    -    -    -    -    -    Pgr  -    "  # C FOUND_OFF
     b"-    HRr  -    -    F    F    E    IoWs Gn   -    Es   -    -    -    "  # D CUTTING
     b"-    HRr  HWr  -    F    F    -    -    -    -    Es   -    -    -    "  # E OFF_UNKNOWN

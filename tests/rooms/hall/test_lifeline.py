@@ -97,6 +97,18 @@ def test_a_limit_of_others_is_reported_and_lifted_and_not_hammered():
         await aio.sleep_ms(1_800_000)
         eq((meter.limit, world.row("seen"), world.slot().state), (30, facts.LIMITED, s.ON), "within the hour")
         eq(await until(lambda: meter.limit == NO_LIMIT, 2_400_000), True, "nor later")
+        await until(lambda: world.row("seen") == facts.CLOSED)
+        meter.limit = 30
+        eq(await until(lambda: world.row("seen") == facts.LIMITED), True)
+        world.credit(COIN)
+        eq(await until(lambda: meter.limit == NO_LIMIT, 10_000), True, "who pays expects light")
+        await until(lambda: world.row("seen") == facts.CLOSED)
+        world.slot().lost_pause_s = 3_600
+        meter.limit = 30
+        eq(await until(lambda: world.row("seen") == facts.LIMITED), True)
+        world.gateway.on_order(2, 1001, 1, 0, 0, 0, None)
+        eq(await until(lambda: meter.limit == NO_LIMIT, 10_000), True, "and so does whose operator says so")
+        eq((len(limits(world)), world.row("wish")), (2, facts.ON))
 
     world.run(script)
 
