@@ -13,7 +13,7 @@ from firmware.ledger import record, record_kinds
 _FOLLOW = (
     record_kinds.DECISION, record_kinds.RELAY, record_kinds.SEEN, record_kinds.FAULT, record_kinds.NOTICE, record_kinds.ORDER,
     record_kinds.CREDIT, record_kinds.CREDIT_REFUSED, record_kinds.EXEMPT, record_kinds.VISIT, record_kinds.LEVEL,
-    record_kinds.HELD, record_kinds.REASON, record_kinds.CREDIT_LIMIT,
+    record_kinds.HELD, record_kinds.REASON, record_kinds.CREDIT_LIMIT, record_kinds.LIMIT,
 )  # fmt: skip
 
 

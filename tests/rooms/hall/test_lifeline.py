@@ -1,5 +1,6 @@
 """The lifeline: a load limit in the place of a cut, from the decision to the register that is read back. Both interpreters."""
 
+from firmware import console_evidence
 from firmware.base import aio, relay
 from firmware.cutoff import facts
 from firmware.cutoff import supply as s
@@ -7,7 +8,7 @@ from firmware.ledger import record_kinds as kinds
 from firmware.ledger.account_row import FLAG_LIMITED
 from tests.fake_board import World, policy
 from tests.fake_site import NO_LIMIT
-from tests.hall_kit import told, until
+from tests.hall_kit import records, told, until
 from tests.kit import eq
 
 COIN = 1_000_000
@@ -47,6 +48,7 @@ def test_who_is_due_is_limited_and_a_payment_lifts_it():
         eq((world.row("wish"), world.row("seen"), world.row("flags") & FLAG_LIMITED), (facts.OFF, facts.LIMITED, FLAG_LIMITED))
         eq([values[1] for values in told(world, kinds.DECISION)][-1], 1, "the decision is that of a cut")
         eq(limits(world), [(1, 500, relay.NO_LIMIT)])
+        eq(console_evidence.follows(records(world, kinds.LIMIT)[0], 1001), True, "why tells by what means")
         eq(relay_records(world), [(6, 1, 500), (6, 2, 500), (6, 5, 500)])
         await aio.sleep_ms(600_000)
         eq((world.slot().state, meter.writes), (s.LIMITED, [50]), "a closed relay is no news")
