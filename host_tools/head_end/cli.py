@@ -5,7 +5,6 @@ but the answer could not be written.
 """
 
 import argparse
-import asyncio
 import json
 import os
 import signal
@@ -35,7 +34,6 @@ from host_tools.head_end.reconcile import reconcile
 from host_tools.head_end.reconcile_gateways import notes
 from host_tools.head_end.reconcile_result import Result
 from host_tools.head_end.reconcile_tariffs import Tariffs
-from host_tools.head_end.server import Server
 from host_tools.head_end.statement import statement
 from host_tools.head_end.why import why
 from host_tools.journal_reader import BadRecord
@@ -287,6 +285,10 @@ def _show_reconciliation(
 
 
 def _serve(db: Database, given: argparse.Namespace) -> int:
+    import asyncio  # with its MQTT a tenth of a second, for this command alone
+
+    from host_tools.head_end.server import Server
+
     broker: str = given.broker
     host, colon, port = broker.rpartition(":")
     if not colon or not host or not port.isascii() or not port.isdigit() or not 1 <= int(port) <= 65535:

@@ -7,11 +7,6 @@ terminal; so a table is drawn first, as wide as it needs, and printed like any o
 import json
 import sys
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
 from host_tools.head_end.months import Month
 from host_tools.head_end.statement import Line
 from host_tools.journal_reader.words import energy, money, when
@@ -42,6 +37,11 @@ def show_rows(rows: list[Row], columns: tuple[str, ...], as_json: bool, name: st
     if not rows:
         print(f"no {name}")
         return
+    from rich import box  # a twentieth of a second, for who looks at a table alone
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table(title=name, box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     cells = [[_cell(column, row.get(column)) for column in columns] for row in rows]
     shown = [place for place, column in enumerate(columns) if column not in MAY_FOLD or any(line[place] not in NOTHING for line in cells)]
