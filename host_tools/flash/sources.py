@@ -8,6 +8,7 @@ leave no trace in the image.
 """
 
 import ast
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -52,7 +53,7 @@ def reachable(starts: tuple[str, ...], files: dict[str, Path]) -> set[str]:
         if here in seen:
             continue
         seen.add(here)
-        for module in _imports(files[here]):
+        for module in _imports(files[here].read_bytes(), str(files[here])):
             parts = module.split(".")
             for length in range(1, len(parts) + 1):
                 stem = "/".join(parts[:length])
@@ -64,10 +65,10 @@ def reachable(starts: tuple[str, ...], files: dict[str, Path]) -> set[str]:
     return seen
 
 
-def _imports(file: Path) -> list[str]:
+@functools.lru_cache(maxsize=1024)  # who builds for many boards asks for the same files again
+def _imports(text: bytes, file: str) -> list[str]:
     names: list[str] = []
-    text = file.read_bytes()
-    tree = ast.parse(text, str(file))
+    tree = ast.parse(text, file)
     for node in nodes_of(tree) if b"Rare" in text else _statements(tree):
         if is_rare_call(node):
             names.append(str(node.args[0].value))  # loaded for a call, by its name
