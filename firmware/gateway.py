@@ -20,6 +20,7 @@ from firmware.gateway_billing import HELD_NO_VALUE, NO_SERIAL, Billing
 from firmware.gateway_books import Refusals, keep_behind_snapshot, keep_jump, note, settle
 from firmware.gateway_edges import EdgeWatch
 from firmware.gateway_freezes import FreezeDesk
+from firmware.gateway_meters import MeterCare
 from firmware.gateway_orders import OrderDesk
 from firmware.gateway_replay import EVENT_STANDING, STANDING_AWAITS_STATE, Replay, forward_s
 from firmware.gateway_slot import Slots
@@ -67,7 +68,9 @@ class Gateway:
         self.orders = OrderDesk(self, site.tariffs, site.policies, site.documents)
         self.slots = Slots(site.settings, site.models)
         self._edges = EdgeWatch(site.tariffs, self.slots, ask)
-        memories = (throttle, brake, self.supply.causes, self.head_end, self.supply.notices.use, self.orders.awaited)
+        self.meter_care = MeterCare(self, site, ask)
+        self.time_to_set = self.meter_care.time_to_set
+        memories = (throttle, brake, self.supply.causes, self.head_end, self.supply.notices.use, self.orders.awaited, self.meter_care)
         self._replay = Replay(memories, self.slots)  # only until begin()
         self.on_replayed = self._replay.on_record
 
@@ -232,6 +235,7 @@ class Gateway:
         """A meter told its local time, None when it tells none."""
         self.slots[meter].clock_was_read()
         self._note_clock(self.clock.on_meter_clock(meter, local_s, self.slots.utc_offset_min, self._ticks_ms()))
+        self.meter_care.on_clock(self.slots[meter])
 
     # from the head-end
 
@@ -343,6 +347,7 @@ class Gateway:
         now_s = self.clock_view.stamp()[0]
         self.slots.second += 1
         self._edges.on_tick(now_s)
+        self.meter_care.on_tick(now_s)
         for slot in self.slots.busy():
             if slot.cut_order and now_s and now_s >= slot.cut_order_until_s:
                 self.supply.end_cut_order(slot)

@@ -29,7 +29,7 @@ class Replay:
     """`on_record` for each record, oldest first; then `remind(slot)` for each slot, and it is done."""
 
     def __init__(self, memories, slots):
-        self._throttle, self._brake, self._causes, self._head_end, self._use, self._awaited = memories
+        self._throttle, self._brake, self._causes, self._head_end, self._use, self._awaited, self._meter_care = memories
         use = self._use
         self._utc_offset_min = slots.utc_offset_min
         for slot in slots:
@@ -92,6 +92,8 @@ class Replay:
     def _on_head_end(self, kind, values, at_s):
         if kind == kinds.ACKED and at_s:  # a credit or document may have waited at the broker for days
             self._head_end.last_contact_s = at_s
+        if kind == kinds.EVENT:
+            self._meter_care.on_replayed(values, at_s)
         if kind == kinds.EVENT and values[0] == EVENT_STANDING and values[2] >= STANDING_AWAITS_STATE:
             self._head_end.standing = values[2]  # its state has not come: a restart does not make our books right
         elif kind == kinds.EPOCH or kind == kinds.EVENT and values[0] == EVENT_STANDING:

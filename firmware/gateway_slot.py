@@ -174,6 +174,10 @@ class Slot:
         """The meter's clock was asked for just now."""
         self._columns[_CLOCK_READ][self.index] = self._slots.second
 
+    def clock_is_asked_again(self):
+        """What is known of the meter's clock is old: its next turn asks."""
+        self._columns[_CLOCK_READ][self.index] = None
+
     @property
     def ticks_in_state(self):
         """Seconds in `state`."""

@@ -204,6 +204,10 @@ class SafeMode:
     def on_meter_clock(self, meter, local_s):
         """The sequence looks at it itself."""
 
+    def time_to_set(self):
+        """No clock is set here."""
+        return 0
+
     def _stamp(self):
         return self.now_s(), 0
 

@@ -135,7 +135,9 @@ def policy(**changes):
 class World:
     """Everything that survives a restart: files, flash, meters, wall time."""
 
-    def __init__(self, meters=1, model="export_1p", policies=None, flags=None, limits=None, poll_period_s=5, power_w=6_000, prices=None):
+    def __init__(
+        self, meters=1, model="export_1p", policies=None, flags=None, limits=None, poll_period_s=5, power_w=6_000, prices=None, line=None
+    ):
         self.root = self.make_root()
         self.rtc = FakeRtc()
         self.region = self.make_region()
@@ -148,7 +150,7 @@ class World:
         self.console = FakeConsole()
         self.console_streams = False  # told unasked, it is half of what a long life computes
         self.console_bytes_s = 6_000
-        self._files = (model, policies or [policy()], flags or {}, limits or {}, poll_period_s, prices or {"total": "0.5500"})
+        self._files = (model, policies or [policy()], flags or {}, limits or {}, poll_period_s, prices or {"total": "0.5500"}, line or {})
         self._write_files(*self._files)
 
     def make_root(self):
@@ -223,7 +225,7 @@ class World:
         self._files = (model,) + self._files[1:]
         self._write_files(*self._files)
 
-    def _write_files(self, model, policies, flags, limits, poll_period_s, prices):
+    def _write_files(self, model, policies, flags, limits, poll_period_s, prices, line):
         rows = []
         for index, meter in enumerate(self.meters):
             text = "".join(["%02x" % byte for byte in reversed(list(meter.address))])
@@ -232,7 +234,7 @@ class World:
             row.update(flags.get(index, {}))
             rows.append(row)
         settings = {"gateway": "gw-test", "uplink": {"host": "127.0.0.1", "port": 1, "keep_alive_s": 60}}
-        settings.update({"line": {"baud": 2400}, "poll_period_s": poll_period_s, "utc_offset_min": UTC_OFFSET_MIN})
+        settings.update({"line": dict(line, baud=2400), "poll_period_s": poll_period_s, "utc_offset_min": UTC_OFFSET_MIN})
         settings.update({"meters": rows, "limits": dict(limits, accounts_max=limits.get("accounts_max", ACCOUNTS_MAX))})
         tariff = {"tariff": 1, "version": 1, "effective": "2026-01-01", "currency": "CNY", "utc_offset_min": UTC_OFFSET_MIN}
         tariff["prices"] = prices

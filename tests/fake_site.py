@@ -9,6 +9,7 @@ from firmware.base import aio, ticks
 RELAY_BITS = 0x0050
 ALARM_BIT = 0x0080
 DAY_S = 86400
+ALL_METERS = b"\x99" * 6
 LIMIT_DI = b"\x01\x01\xee\x04"
 NO_LIMIT = 999999
 
@@ -53,6 +54,9 @@ class FakeMeter:
         self.deaf_to_freezes = False
         self.settles = None  # (day, hour) at which it keeps its register; None = it has no such thing
         self.settlements = []  # registers, newest first
+        self.times_told = []  # (its clock when it heard a time broadcast, that time), in order
+        self.deaf_to_time = False
+        self._day_set = None
         self._watt_ms = 0
         self._seen_ms = None
 
@@ -94,6 +98,17 @@ class FakeMeter:
         self._clock_ms = getattr(self, "_clock_ms", 0) + passed_ms
         self.clock_s += self._clock_ms // 1000
         self._clock_ms %= 1000
+
+    def hear_time(self, control, data):
+        """ss mm hh DD MM YY: obeyed within five minutes, once a day, and not around midnight."""
+        if self.silent or control != 0x08 or len(data) != 6:
+            return
+        second, minute, hour, day, month, year = [(byte >> 4) * 10 + (byte & 15) for byte in data]
+        told_s = day_number(2000 + year, month, day) * DAY_S + hour * 3600 + minute * 60 + second
+        self.times_told.append((self.clock_s, told_s))
+        own_day, own_s = divmod(self.clock_s, DAY_S)
+        if not self.deaf_to_time and abs(told_s - self.clock_s) <= 300 and 300 <= own_s <= DAY_S - 300 and own_day != self._day_set:
+            self.clock_s, self._clock_ms, self._day_set = told_s, 0, own_day
 
     def register_cwh(self):
         """What the display shows, rolling over."""
@@ -221,7 +236,10 @@ class FakeLine:
         plain = bytes([(byte - 0x33) & 0xFF for byte in body[10:-2]])
         now_ms = aio.now_ms()
         for meter in self.meters:
-            if meter.address == body[1:7]:
+            if body[1:7] == ALL_METERS:
+                meter.pass_time(now_ms)
+                meter.hear_time(body[8], plain)
+            elif meter.address == body[1:7]:
                 meter.pass_time(now_ms)
                 reply = meter.answer(body[8], plain)
                 if reply is not None:
@@ -240,6 +258,14 @@ class FakeLine:
         buf[:n] = self._incoming
         self._incoming = b""
         return n
+
+
+def day_number(year, month, day):
+    """Days since 1970-01-01."""
+    guess = (year - 1970) * 365 + (month - 1) * 28
+    while civil(guess) != (year, month, day):
+        guess += 1
+    return guess
 
 
 def civil(days):

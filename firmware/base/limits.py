@@ -80,6 +80,7 @@ class Limits:
     meter_clock_error_s_max = 600  # a meter whose clock is further off is not cut
     meter_clock_every_s = 21_600  # each meter is asked for its clock so often: a veto must not wait for a relay order
     meter_clock_doubt_s = 600  # and so often while ours is unknown or waits for a second source
+    meter_clock_worth_s = 30  # meters whose clocks are further off are worth a broadcast; ours must be sure to a third of it
     care_accounts_max = 64  # care customers whose days left are estimated, 90 bytes each; others are visited with the first warning
     supply_retry_s = 60  # a relay whose state is not known is asked again
     supply_retry_slow_s = 3_600  # a relay that does not give supply back is ordered again

@@ -99,6 +99,10 @@ class Clock:
             return self._date_by_meter(meter, s, now_ms)  # the first meter that dated us was the odd one
         return IGNORED
 
+    def meter_offset_s(self, meter):
+        """What the clock of that meter says minus what ours says; None when it was not read or is no date."""
+        return self._meter_offset_s[meter]
+
     def meter_error_s(self, meter):
         """How far the clock of that meter is from ours; None when it was not read or is no date."""
         offset_s = self._meter_offset_s[meter]

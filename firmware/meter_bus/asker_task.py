@@ -48,6 +48,17 @@ class Asker:
         await aio.sleep_ms(self._limits.quiet_between_exchanges_ms)
         return result
 
+    async def tell_time(self, local_s, model):
+        """The broadcast that sets the clocks of all meters at the rate of this model; nobody answers it."""
+        self._line.set_rate(model.baud)
+        self._line.discard_input()
+        self._protocol.begin_broadcast(local_s, model.preamble)
+        try:
+            await self._line.send(self._protocol.request, 0, self._protocol.request_end)
+        except WireFault:
+            pass  # what the clocks came to is read back in any case
+        await aio.sleep_ms(self._limits.quiet_between_exchanges_ms)
+
     async def _ask_once(self, question, index, meter, arg):
         protocol = self._protocol
         self._line.set_rate(meter.model.baud)

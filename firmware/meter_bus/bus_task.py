@@ -6,6 +6,7 @@ time-outs. What is learned goes to `sink` at once, synchronously: `on_reading(re
 Each turn asks it `wants_clock(meter)` and `wants_freeze(reading)`: numbers of daily freezes are asked for, and told by
 `on_freeze(reading, refused, at_local_s, registers)`, until it returns 0; relay orders go between them. Then, if it
 `wants_settlement(reading)`, the settlement-day register goes to `on_settlement(reading, number, clock_s, settles, registers)`.
+While no relay order is under way `time_to_set()` says which local time is told to all meters now, 0 = none.
 """
 
 from firmware.base import aio, questions, relay, ticks
@@ -68,11 +69,22 @@ class MeterBus:
             if self.held:
                 await aio.sleep_ms(HELD_WAIT_MS)
                 continue
+            if not len(self.lane):
+                await self._set_clocks(self._sink.time_to_set())
             meter = self.plan.next_meter(aio.now_ms())
             if meter != NO_METER:
                 await self._read(meter)
                 continue
             await self._idle()
+
+    async def _set_clocks(self, local_s):
+        """Tell the time, once at each rate that meters here have."""
+        bauds = []
+        for index in range(len(self._meters) if local_s else 0):
+            model = self._meters.model_of(index)
+            if model.baud not in bauds:
+                bauds.append(model.baud)
+                await self._asker.tell_time(local_s, model)
 
     async def _idle(self):
         now_ms = aio.now_ms()

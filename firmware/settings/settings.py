@@ -72,6 +72,7 @@ def parse_settings(source, models=None, usual=()):
     settings.baud = line.take("baud")
     if settings.baud not in BAUDS or type(settings.baud) is not int:
         raise BadInput("line.baud", "must be one of " + str(BAUDS) + ", got " + shown(settings.baud))
+    settings.sets_meter_clocks = line.take_flag("sets_meter_clocks", False)  # a utility's terminal on the same pair does it, too
     line.finish()
     overrides["poll_period_ms"] = fields.take_int("poll_period_s", 1, 86400) * 1000
     settings.utc_offset_min = fields.take_int("utc_offset_min", -840, 840)

@@ -4,6 +4,7 @@ from datetime import date
 from typing import Any
 
 from host_tools.board.console_client import Row
+from host_tools.journal_reader.meter_words import METER_EVENTS, meter_event
 from host_tools.journal_reader.words import FAULT, HELD_WHY, RESET, cause_of, when, word
 
 STANDING = {0: "sound", 1: "awaits comparison", 2: "awaits the head-end's state", 3: "journal corrupt"}
@@ -91,6 +92,8 @@ def flags(bits: int) -> str:
 
 def event(code: int, value: int) -> str:
     """One event in words, its value included."""
+    if code in METER_EVENTS:
+        return meter_event(code, value)
     if code == 200:
         return f"reading held: {word(HELD_WHY, value)}"
     if code == 201:

@@ -4,6 +4,7 @@ from datetime import date
 
 from host_tools.journal_reader import kinds
 from host_tools.journal_reader.account_row import parse_row
+from host_tools.journal_reader.meter_words import METER_EVENTS, meter_event
 from host_tools.journal_reader.record import Record
 from host_tools.journal_reader.supply_words import limit_in_words, relay_in_words, seen_in_words
 from host_tools.journal_reader.units import address, energy, money, price, when, word
@@ -231,6 +232,9 @@ def _document(r: Record) -> str:
 def _event(r: Record) -> str:
     if r.number("code") == SAFE_RESTORE:
         return f"account {r.account}: safe mode restored supply, proven {when(r.number('value'))}"
+    if r.number("code") in METER_EVENTS:
+        who = f"account {r.account}: " if r.account else ""
+        return who + meter_event(r.number("code"), r.number("value"))
     return ", ".join(f"{name} {value!r}" for name, value in r.fields.items())
 
 

@@ -20,6 +20,7 @@ from firmware.base.port import const
 from firmware.base.questions import DONE, NEED_DATA, REFUSED, SEND
 from firmware.meters.dlt645 import frame, relay, values
 
+SET_TIME = const(0x08)
 READ = const(0x11)
 FOLLOW_UP = const(0x12)
 READ_ADDRESS = const(0x13)
@@ -37,6 +38,7 @@ DATA_BYTES_MAX = const(1024)  # joined answer: five times the longest frame, mor
 FOLLOW_UPS_MAX = const(40)
 WILDCARD_DIGITS = const(0xAA)
 ANY_METER = b"\xaa\xaa\xaa\xaa\xaa\xaa"
+ALL_METERS = b"\x99\x99\x99\x99\x99\x99"
 
 
 class Exchange:
@@ -113,6 +115,15 @@ class Exchange:
         values.put_number(body, WRITE_HEAD_BYTES, width, value)
         self._di_bytes = 0  # its acknowledgement bears none
         self._start(address, WRITE, WRITE_HEAD_BYTES + width)
+
+    def start_time_broadcast(self, stamp):
+        """Tell all meters the time, `stamp` ss mm hh DD MM YY, in the editions of 2007 and of 1997 alike; none of them answers."""
+        require(values.stamp_at(stamp, 0) is not None, "the time that is told is not a date in BCD")
+        for i in range(values.STAMP_BYTES):
+            self._body[i] = stamp[i]
+        self._di_bytes = 0
+        self._start(ALL_METERS, SET_TIME, values.STAMP_BYTES)
+        self._waiting = False
 
     def start_nothing(self):
         """Nothing to send and nothing expected: whatever comes is late."""

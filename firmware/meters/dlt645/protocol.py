@@ -89,6 +89,13 @@ class Dlt645Protocol:
             self._part = NO_BLOCK
         self._ask()
 
+    def begin_broadcast(self, local_s, preamble):
+        """Encode what sets the clocks of all meters that hear it to `local_s`; nothing comes back."""
+        self._clear()
+        self.exchange.preamble = preamble
+        values.put_stamp(self._stamp, 0, local_s)
+        self.exchange.start_time_broadcast(self._stamp)
+
     def feed(self, buf, start, end):
         """Take what came: at most 256 bytes, then `next_event`."""
         self.exchange.feed(buf, start, end)

@@ -46,6 +46,9 @@ class Sink:
     def wants_clock(self, meter):
         return False
 
+    def time_to_set(self):
+        return 0
+
     def wants_freeze(self, reading):
         return 0
 

@@ -304,3 +304,14 @@ def test_a_read_allocates_nothing_from_request_to_answer():
     finally:
         heap_unlock()
     eq((event, value), (DONE, 123456))
+
+
+def test_the_time_is_told_to_all_meters_second_first_and_nothing_is_an_answer():
+    exchange = Exchange()
+    exchange.start_time_broadcast(bytes.fromhex("254010050617"))
+    told = "6899999999999968080658734338394A"  # the data of a frame seen in the field (dlt645.md 6.2), to the broadcast address
+    raw = bytes.fromhex(told)
+    eq(request(exchange), b"\xfe" * 4 + raw + bytes([sum(raw) & 0xFF, 0x16]))
+    eq(hear(exchange, sent(0x88, "")), NEED_DATA)
+    eq(hear(exchange, sent(0x88, "", b"\x99" * 6)), NEED_DATA)
+    raises(Broken, exchange.start_time_broadcast, bytes.fromhex("170605104025"))  # the other way round: hour 40

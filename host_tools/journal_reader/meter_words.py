@@ -1,0 +1,28 @@
+"""What meters tell besides energy and supply, in words: EVENT codes 7 to 9 of SPEC 2.
+
+A value of two numbers has the second in its low 32 bits.
+"""
+
+CLOCKS_SET, CLOCK_AFTER, CLOCK_FAR = 7, 8, 9
+METER_EVENTS = (CLOCKS_SET, CLOCK_AFTER, CLOCK_FAR)
+
+
+def two_values(value: int) -> tuple[int, int]:
+    """The two numbers of an EVENT that has two: the second is signed, of 32 bits."""
+    second = (value + 2**31) % 2**32 - 2**31
+    return (value - second) >> 32, second
+
+
+def off_by(seconds: int) -> str:
+    """A clock beside the true time."""
+    return f"{abs(seconds)} s {'ahead' if seconds > 0 else 'behind'}" if seconds else "right"
+
+
+def meter_event(code: int, value: int) -> str:
+    """What a meter tells besides energy and supply."""
+    if code == CLOCKS_SET:
+        return f"the time was told to all meters: {value} clocks are off"
+    if code == CLOCK_FAR:
+        return f"the meter's clock is {off_by(value)}: somebody has to set it"
+    before, after = two_values(value)
+    return f"the meter's clock was {off_by(before)} before the time was told, and is {off_by(after)}"
