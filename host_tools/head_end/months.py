@@ -9,9 +9,11 @@ is never rewritten.
 
 Corrections are found by their reference: the same command again, or another tariff that comes later still, issues the difference only.
 
+A meter with rate registers settles each of them, and its months are closed on all: the hours of its rates are the meter's own. Tariffs
+with bands are of meters with one register, and are taken as charged: what flowed in which hour that register does not tell.
+
 Trap avoided: registers start again; along a segment they are counted on from its beginning, so that one rollover in a month is no
-matter. Steps are counted anew along the month, so energy that fell into the wrong month moves through the right steps. Tariffs with
-bands are taken as charged: what flowed in which hour no settlement register tells.
+matter. Steps are counted anew along the months, so energy that fell into the wrong month moves through the right steps.
 """
 
 from collections.abc import Iterator
@@ -132,9 +134,10 @@ def months(db: Database, account: int, tariffs: dict[tuple[int, int], Tariff]) -
     found = []
     for way in ways(list(records_of(db, account)), rollovers(db, account)):
         since_s, since = way.began_s, dict.fromkeys(way.moved, 0)
+        position: Position | None = None
         for settled_s, places in sorted(way.marks):
             month = Month(account, address(way.segment.serial), "", since_s, settled_s)
-            _bill(month, way, since, places, tariffs)
+            position = _bill(month, way, since, places, tariffs, position)
             month.issued_ucu = -db.number(
                 "SELECT sum(amount_ucu) FROM credits WHERE account = ? AND substr(reference, 1, ?) = ? AND receipt != 'refused'",
                 account,
@@ -219,17 +222,28 @@ def ways(records: list[Record], known: dict[str, int]) -> Iterator[Way]:
         yield way
 
 
-def _bill(month: Month, way: Way, since: dict[int, int], until: dict[int, int], tariffs: dict[tuple[int, int], Tariff]) -> None:
+def _bill(
+    month: Month,
+    way: Way,
+    since: dict[int, int],
+    until: dict[int, int],
+    tariffs: dict[tuple[int, int], Tariff],
+    position: Position | None,
+) -> Position | None:
+    """Price the month from where the one before left the account in its step period (None: as the first charge says) -> where it is left.
+
+    A charge of several rates that ran over the settlement instant counts its rates one behind the other: what it says of a position
+    in the middle of one is without the shares of the others.
+    """
     offset_min = next((held.utc_offset_min for held in tariffs.values()), 0)
     last = datetime.fromtimestamp(month.settled_s - 1, timezone.utc) + timedelta(minutes=offset_min)
     month.name = f"{last.year:04d}-{last.month:02d}"
     for rate, low in since.items():
         if until[rate] < low:
             month.open = f"its register {rate} stands {energy(low - until[rate])} before the month's beginning"
-            return
+            return None
         if way.moved[rate] < until[rate]:
             month.open = f"register {rate} is charged {energy(until[rate] - way.moved[rate])} short of the settlement"
-    position: Position | None = None
     billed = dict.fromkeys(since, 0)
     for piece in way.pieces:
         rate = piece.record.number("rate")
@@ -248,6 +262,7 @@ def _bill(month: Month, way: Way, since: dict[int, int], until: dict[int, int], 
     for rate, passed in billed.items():
         if passed != until[rate] - since[rate] and not month.open:
             month.notes.append(f"{energy(until[rate] - since[rate] - passed)} of register {rate} were written off")
+    return position
 
 
 def _tell_bands(month: Month, pieces: list[Piece], until: dict[int, int], tariffs: dict[tuple[int, int], Tariff]) -> None:
