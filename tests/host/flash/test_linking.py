@@ -185,7 +185,7 @@ def test_the_rooms_pass_their_tests_linked(tmp_path):
         (tmp_path / name).symlink_to(checkout / name)
     environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{paths.micropython_library()}"}
     command = [sys.executable, "-m", "pytest", "--noconftest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--import-mode=importlib"]
-    command += ["--assert=plain"]  # room tests have none of their own
+    command += ["--assert=plain"]  # room tests say by themselves what they saw (tests/kit.py)
     command += ["--ignore=tests/rooms/base/test_rare.py"]  # it loads by its name a module that is linked here
     command += [f"--ignore=tests/rooms/hall/test_{name}.py" for name in LONG]
     ran = subprocess.run(
