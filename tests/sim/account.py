@@ -43,6 +43,7 @@ class Account:
     ratio: int = 1  # of the transformers before its meter
     next_account: int = 0  # who moved in behind it
     off: bool = False
+    limited: bool = False  # off by the load limit of its meter
     cut_order: int = 0
     cut_policy: int = 0  # the version by which it was decided
     episode: int = 0

@@ -9,6 +9,7 @@ import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from tests.sim import lifeline
 from tests.sim.flash import PowerLost
 from tests.sim.office import Office
 from tests.sim.options import policy_document, stream
@@ -72,6 +73,7 @@ class Actors:
             "jump": (12 * HOUR_MS, self._jump), "central_clock": (10 * HOUR_MS, self._central_clock),
             "long_offline": (10 * HOUR_MS, self._long_offline), "flash_fails": (10 * HOUR_MS, self._flash_fails),
             "exchange": (10 * HOUR_MS, self._exchange), "old_backup": (5 * HOUR_MS, self._old_backup),
+            "lifeline": (8 * HOUR_MS, self._lifeline),
         }  # fmt: skip
         for kind, (mean_ms, act) in rare.items():
             if kind in self.faults:
@@ -164,6 +166,8 @@ class Actors:
 
     def _policy(self) -> None:
         document = policy_document(self.stream("policies"), self.next_policy(), self.world.judge.local_day(self.world.true_s))
+        if lifeline.KIND in self.faults:
+            lifeline.give(self.stream(lifeline.KIND), document)
         self.world.know_policy(document)
         self.world.central.set_document("policy", document)
         self.world.note(f"policy version {self.policy_version}")
@@ -253,6 +257,15 @@ class Actors:
         if house.relay is not None:
             house.relay.keep_power = True
             self._for_a_while("keep_power", lambda: setattr(house.relay, "keep_power", False))
+
+    def _lifeline(self) -> None:
+        """A meter forgets its limit, or somebody else sets one."""
+        house = self._house("lifeline")
+        house.advance(self.world.loop.now_ms)
+        what = lifeline.disturb(self.stream("limits of others"), house)
+        if what and not self.world.healed:
+            self.world.disturb()
+            self.world.note(f"meter of {self.world.account_of(house)} {what}")
 
     def _jump(self) -> None:
         house, rng = self._house("jump"), self.stream("jump")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from host_tools.journal_reader import DEBT_ISSUER, AccountRow, Record, chain_after, kinds, parse_row
-from tests.sim import pots
+from tests.sim import lifeline, pots
 from tests.sim.account import (
     CUT,
     ELSEWHERE,
@@ -284,10 +284,10 @@ class Books:
         account, verdict = self.account(record.number("account")), record.number("verdict")
         self.counts["decision " + ("", "cut", "restore", "not permitted", "delayed", "withdrawn")[verdict]] += 1
         if verdict == CUT:
-            account.off, account.cut_order, account.wish_ms = True, record.number("order"), now_ms
+            account.off, account.limited, account.cut_order, account.wish_ms = True, False, record.number("order"), now_ms
             account.cut_policy = record.number("policy_version")
         elif verdict in (RESTORE, WITHDRAWN):
-            account.off, account.wish_ms = False, now_ms
+            account.off, account.limited, account.wish_ms = False, False, now_ms
         yield from ()
 
     def _order(self, record: Record, now_ms: int) -> Iterator[str]:
@@ -349,6 +349,6 @@ _FOLDS = {
     kinds.LEVEL: Books._level, kinds.SNAPSHOT_BEGIN: Books._snapshot_begin, kinds.SNAPSHOT_END: Books._snapshot_end,
     kinds.DECISION: Books._decision, kinds.ORDER: Books._order, kinds.FLAGS: Books._flags, kinds.BRAKE: Books._brake,
     kinds.DOCUMENT: Books._document, kinds.ACKED: Books._acked, kinds.SNAPSHOT_ROW: Books._snapshot_row,
-    kinds.CREDIT_LIMIT: pots.credit_limit,
+    kinds.CREDIT_LIMIT: pots.credit_limit, kinds.LIMIT: lifeline.fold,
     kinds.DEBT: pots.debt, kinds.RECOVERY: pots.recovery, kinds.MOVED: moved, kinds.CARRIED: carried,
 }  # fmt: skip

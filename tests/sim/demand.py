@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tests.sim import lifeline
 from tests.sim.judge import WRONG_CLOCKS
 from tests.sim.options import policy_document, stream
 from tests.sim.street import House
@@ -22,6 +23,7 @@ STEP_MS = 5 * MINUTE_MS
 HOURS_MAX = 5
 SLACK_MS = 40 * MINUTE_MS  # a reading, the way of a notice to the head-end and back, a relay that moves
 DEBT_UCU = 20_000_000
+LIFELINE_PAUSE_S = 3_600  # as shipped: so long nobody is cut whom somebody else limited
 METER_CLOCK_S = 21_600  # as shipped: so long a meter's clock that was wrong may veto
 PROTECTED, CARE, EXEMPT, HOLD, ORDERED_ON = 1, 2, 4, 8, 32
 
@@ -51,7 +53,7 @@ class Demand:
                 world.central.release_brake()
             for house in world.houses:
                 self._look(house)
-        self.cut = sum(1 for house in world.houses if house.relay is not None and house.relay.open)
+        self.cut = sum(1 for house in world.houses if _is_cut(house))
 
     def _last_policy(self) -> None:
         """At once, and everybody."""
@@ -62,6 +64,8 @@ class Demand:
         document["hours"] = [{"days": [1, 2, 3, 4, 5, 6, 7], "from": "00:00", "to": "24:00"}]
         document["notice"] = {"level": "5.00", "period_s": 60, "channels": ["head_end"]}
         document["throttle_per_hour"] = 100
+        if lifeline.KIND in world.options.faults:
+            lifeline.give(stream(world.options.seed, "last lifeline"), document)
         document["brake"] = {"accounts_max": 8, "share_percent": 100, "window_s": 3_600}
         world.know_policy(document)
         world.central.set_document("policy", document)
@@ -71,6 +75,8 @@ class Demand:
         clocks_s = options.limits.get("meter_clock_every_s", METER_CLOCK_S) if options.faults & WRONG_CLOCKS else 0
         notices_s = sum(step["period_s"] for step in policy["notices"])
         queue_s = len(self.world.houses) * 3_600 // policy["throttle_per_hour"]
+        if lifeline.KIND in options.faults:
+            clocks_s += LIFELINE_PAUSE_S
         return SLACK_MS + 1000 * (clocks_s + notices_s + queue_s + 2 * options.poll_period_s)
 
     def _may_be_cut(self, house: House) -> bool:
@@ -99,7 +105,7 @@ class Demand:
         world = self.world
         number = world.account_of(house)
         house.advance(world.loop.now_ms)
-        if house.relay is not None and house.relay.open or not self._holds(house):
+        if _is_cut(house) or not self._holds(house):
             self.since_ms.pop(number, None)
             return
         since_ms = self.since_ms.setdefault(number, world.loop.now_ms)
@@ -111,7 +117,7 @@ class Demand:
         """Somebody has light who must lose it, and there is time for it."""
         world, policy = self.world, self.world.policy_in_force()
         for house in world.houses:
-            if house.relay is None or house.relay.open or not self._may_be_cut(house):
+            if house.relay is None or _is_cut(house) or not self._may_be_cut(house):
                 continue
             since_ms = self.since_ms.get(world.account_of(house), self._next_hours_ms(policy, end_ms))
             if since_ms + self._patience_ms(policy) < end_ms:
@@ -126,3 +132,8 @@ class Demand:
             if world.judge.inside_hours(policy, at_s, at_s + 3_600):
                 return at_ms
         return end_ms
+
+
+def _is_cut(house: House) -> bool:
+    """By one means or the other."""
+    return house.relay is not None and house.relay.open or lifeline.in_force(house)

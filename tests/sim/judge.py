@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import cbor2
 
 from host_tools.journal_reader import JournalImage, Record, kinds
+from tests.sim import lifeline
 from tests.sim.account import CUT, ROLLOVER, notice_counts
 from tests.sim.books import Books
 from tests.sim.judge_cuts import BALANCE_AT_FLOOR, Condemned, CutJudge
@@ -226,15 +227,18 @@ class Judge(CutJudge):
                 self.condemn(f"account {number}: a notice is given outside its hours")
 
     def on_command(self, house: House, command: str, accepted: bool) -> None:
-        """A relay command reached a meter."""
+        """A relay command or a load limit reached a meter."""
         world = self.world
-        if world.dead or not accepted or command not in ("trip", "close", "permit close"):
+        if world.dead or not accepted or command not in ("trip", "close", "permit close", "limit"):
             return
         self.checks += 1
         number = world.account_of(house)
         account = self.books.account(number)
         world.note(lambda: f"meter of {number}: {command}")
-        if world.loop.now_ms - account.wish_ms < CHANGED_MIND_MS:
+        mind_changed = world.loop.now_ms - account.wish_ms < CHANGED_MIND_MS
+        if command == "limit":
+            lifeline.told(self, house, mind_changed)
+        if command == "limit" or mind_changed:
             return
         if (command == "trip") != account.off and not (command != "trip" and world.may_be_full()):
             self.condemn(f"account {number}: the relay is told to {command}, and the last wish is {'off' if account.off else 'on'}")
@@ -271,6 +275,8 @@ class Judge(CutJudge):
         relay = house.relay
         if relay is not None and relay.open and not relay.armed:
             self.condemn(f"account {number} has paid, {available} are available, and after {LIGHT_MS // 1000} s it is dark")
+        if lifeline.in_force(house):
+            self.condemn(f"account {number} has paid, {available} are available, and after {LIGHT_MS // 1000} s it is limited")
 
     # promises on the wire
 

@@ -30,10 +30,10 @@ from firmware.sync.dispatch import Dispatcher
 from firmware.sync.session import Session
 from firmware.tariff import pricing
 from firmware.tariff.book import TariffBook
-from tests.sim import mutants_moves, mutants_rich
+from tests.sim import mutants_lifeline, mutants_moves, mutants_rich
 from tests.sim.patching import MUTANTS, NEEDS, SEEDS_MAX, Mutant, Swap, applied, mutant, provoked
 
-__all__ = ("mutants_moves", "mutants_rich", "MUTANTS", "NEEDS", "SEEDS_MAX", "applied", "provoked")
+__all__ = ("mutants_lifeline", "mutants_moves", "mutants_rich", "MUTANTS", "NEEDS", "SEEDS_MAX", "applied", "provoked")
 
 def _always(answer: Any) -> Callable[..., Any]:
     return lambda *args, **named: answer

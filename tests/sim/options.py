@@ -10,6 +10,7 @@ import random
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.sim import lifeline
 from tests.sim.rich import UTC_OFFSET_MIN, date_text, shape_of
 
 KINDS = (
@@ -20,8 +21,9 @@ KINDS = (
     "flash_fails", "exchange",
     "ratios", "debts", "limits", "moves",
 )  # fmt: skip
-ASKED = ("old_backup",)  # in a run only when asked for: what it finds is not all mended yet
-MODELS = (("export_1p", "export_single"), ("button_1p", "export_button"), ("three_phase_tou", "three_phase_4rate"))
+ASKED = ("old_backup", "lifeline")  # in a run only when asked for: what the first finds is not all mended yet
+MODELS = (("export_1p", "export_single"), ("button_1p", "export_button"), ("three_phase_tou", "three_phase_4rate"), lifeline.MODEL)
+LIFELINE = 3
 RATIOS = (1, 2, 30, 400)  # of transformers: current times voltage
 MONDAY_S = 1_790_006_400 - 1_790_006_400 % 86_400 - 3 * 86_400
 
@@ -64,11 +66,12 @@ class Options:
     def shown(self) -> str:
         """One paragraph for people."""
         what = {
-            "meters": self.meters, "models": "".join("sbt"[model] for model in self.models), "poll_s": self.poll_period_s,
+            "meters": self.meters, "models": "".join("sbtl"[model] for model in self.models), "poll_s": self.poll_period_s,
             "unit": self.program_unit, "erase": self.erase_size, "journal_blocks": self.journal_blocks, "peak_w": self.peak_w,
             "price": self.price, "ratios": self.ratios or 1, "pays": self.pays, "tick_s": self.tick_s, "tick_ppm": self.tick_ppm,
         }  # fmt: skip
-        policy = {name: self.policy[name] for name in ("notice", "hours", "throttle_per_hour", "brake", "offline_right_s")}
+        shown = ("notice", "hours", "throttle_per_hour", "brake", "offline_right_s", "lifeline")
+        policy = {name: self.policy[name] for name in shown if name in self.policy}
         tariff = " ".join(f"{name}={value}" for name, value in self.shape.items()) or "plain"
         lines = [f"{what}", f"settles {self.settlement_days}, tariff {tariff}", f"policy {policy}", f"limits {self.limits}"]
         return "\n  ".join([*lines, f"faults {' '.join(sorted(self.faults)) or 'none'}"])
@@ -104,6 +107,9 @@ def draw(seed: int, days: float, without: frozenset[str] = frozenset(), meters: 
     if "ratios" in options.faults:
         ratios = stream(seed, "ratios")
         options.ratios = [ratios.choice(RATIOS) for _ in range(8)][: options.meters]
+    if lifeline.KIND in options.faults:
+        options.models = [model or LIFELINE for model in options.models]
+        lifeline.give(stream(seed, lifeline.KIND), options.policy)
     return options
 
 

@@ -22,6 +22,7 @@ NEEDS = {
     "old_publish_closes_connection": "half_open", "unit_tried_again": "flash_fails power", "segment_from_zero": "exchange",
     "closing_register_forgotten": "exchange", "debt_below_restore": "debts", "debt_taken_twice": "debts power", "ratio_ignored": "ratios",
     "limit_forgotten_by_snapshot": "limits", "balance_moves_in": "moves", "move_forgotten_by_restart": "moves power",
+    "limit_left_behind": "lifeline", "means_forgotten": "lifeline", "limit_rounded_down": "lifeline", "own_opening_found_off": "lifeline",
 }  # fmt: skip
 # What besides makes a world in which it does harm soon: fields of Options, of the policy (`policy`) and of the limits.
 _ALWAYS = {"hours": [{"days": [1, 2, 3, 4, 5, 6, 7], "from": "00:00", "to": "24:00"}]}

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, field
 
 from host_tools.head_end.reconcile import reconcile
+from tests.sim import lifeline
 from tests.sim.account import ROLLOVER
 from tests.sim.actors import HOUR_MS, Actors
 from tests.sim.demand import Demand
@@ -120,6 +121,8 @@ def _open_ends(world: World) -> str:
             return f"account {number} has a debt, and {books.account(number).paid} were paid and never looked at"
         if relay is not None and relay.open and not relay.armed:
             return f"account {number} has paid and is dark"
+        if lifeline.in_force(house):
+            return f"account {number} has paid and is limited"
     return ""
 
 

@@ -76,6 +76,7 @@ class House(Meter):
         self.moved: list[tuple[int, bool]] = []
         self.plan = plan
         self.on_command = on_command
+        self.limited_by_others = False  # which nobody can know before the next reading, and lifts at most once an hour
         self.jumped_cwh = 0  # by which somebody moved its register
         self.was_moved = False
         self.not_let_go_cwh = 0
@@ -95,6 +96,8 @@ class House(Meter):
             self.moved.append((now_ms, bool(detail["open"])))
         elif kind == "alarm":
             self.alarm_since_ms = now_ms if detail["on"] else None
+        elif kind == "load_limit":
+            self.on_command(self, "limit", True)
         elif kind == "relay_command":
             self.on_command(self, str(detail["command"]), bool(detail["accepted"]))
 

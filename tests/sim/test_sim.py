@@ -23,6 +23,19 @@ def test_the_same_seed_tells_the_same_story() -> None:
     assert first.notes == second.notes
 
 
+@pytest.mark.parametrize("seed", (600, 605))
+def test_a_calm_life_under_a_lifeline_limits_and_lifts(seed: int) -> None:
+    verdict = play(draw(seed, 0.3, frozenset(KINDS), 1, frozenset({"lifeline"})))
+    assert not verdict.sentence, "\n".join([verdict.sentence, *verdict.notes])
+    assert verdict.counts["LIMIT"] and verdict.counts["decision cut"] and verdict.counts["decision restore"]
+
+
+@pytest.mark.parametrize("name", ["limit_left_behind", "means_forgotten", "limit_rounded_down", "own_opening_found_off"])
+def test_a_bug_of_the_lifeline_is_condemned(name: str) -> None:
+    with applied(name):
+        assert any(play(draw(seed, 0.3, frozenset(KINDS), 1, frozenset({"lifeline"}))).sentence for seed in (600, 601, 605))
+
+
 def test_what_is_left_out_of_a_run_leaves_its_sizes_alone() -> None:
     whole, quiet = draw(7, 1.0), draw(7, 1.0, frozenset(KINDS))
     assert whole.faults and not quiet.faults

@@ -169,7 +169,8 @@ class World:
     def disturbed_since(self, house: House, since_ms: int) -> bool:
         noise = self.pair.noise
         noisy = noise.deaf or noise.drop or noise.flip or noise.truncate or noise.garbage or noise.late
-        return self.dead or self.flash.broken or house.silent or bool(noisy) or house.clock.state != "ok" or self._disturbed_ms >= since_ms
+        troubled = house.silent or house.clock.state != "ok" or house.limited_by_others
+        return self.dead or self.flash.broken or troubled or bool(noisy) or self._disturbed_ms >= since_ms
 
     def note(self, text: Callable[[], str] | str) -> None:
         self.notes.append((self.loop.now_ms, text))

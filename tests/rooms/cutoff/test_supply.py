@@ -173,6 +173,7 @@ def test_a_restart_knows_by_what_means_supply_is_off():
     eq(s.initial(f.OFF, 5, f.LIMITED, 6, 0, True), s.LIMIT_UNKNOWN)
     eq(s.initial(f.OFF, 5, f.LIMITED, 6, s.NOT_OBEYED, True), s.NOT_LIMITED)
     eq(s.initial(f.ON, 5, f.LIMITED, 4, 0), s.RESTORE_LOST)
+    eq(s.initial(f.ON, 5, f.LIMITED, 6, 0), s.RESTORE_LOST, "our own limit, that a restore has not lifted yet")
     eq(s.initial(f.ON, 5, f.LIMITED, 6, s.FOUND_LIMITED_FAULT), s.ON_UNKNOWN)
 
 

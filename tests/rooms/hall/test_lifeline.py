@@ -115,6 +115,23 @@ def test_a_limit_of_others_is_reported_and_lifted_and_not_hammered():
     world.run(script)
 
 
+def test_a_limit_that_cannot_be_read_is_no_news_of_anything():
+    world = limited_world()
+    meter = world.meters[0]
+
+    async def script(world):
+        world.credit(20 * COIN)
+        eq(await until(lambda: world.slot().state == s.ON), True)
+        meter.limit = None  # refused from now on
+        meter.status |= 0x10
+        await aio.sleep_ms(300_000)
+        eq((world.slot().state, world.row("seen"), world.row("fault"), limits(world)), (s.ON, facts.CLOSED, 0, []), "half a look")
+        meter.limit = NO_LIMIT
+        eq(await until(lambda: world.slot().state == s.FOUND_OFF), True)
+
+    world.run(script)
+
+
 def test_nobody_is_cut_while_others_limit_and_none_is_found_off_by_its_own_meter():
     world = limited_world()
     meter = world.meters[0]
