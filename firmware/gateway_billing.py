@@ -2,22 +2,21 @@
 
 A register is compared with the one last charged before anything is believed (design 4.9): backwards, further than the
 meter could have passed, another serial number or no value is held: no charge, no cut, an event. Rollover is no fault.
-
 Charges are journalled at local midnight, before every supply decision, and when the uncharged energy is worth more than
 a limit (design 4.7); in between the uncharged value is only subtracted from the balance, with the time of its reading.
 A day without energy is settled too, by a charge of nothing: the next one then begins on its own day.
-
 Energy belongs to the tariff of the local day on which its span began: that price was certainly valid then.
 
 Traps avoided: a clock that is not known dates nothing: energy then stays in the meter, which forgets nothing. A register
-that jumped is not believed because time passes and the jump becomes possible: it must come back, or a person lets it go. A rate
-that was seen only then is held where the meter's own total contradicts it.
-The end of a hold moves the date of the last charge, so what passed behind it is charged first, by its own day.
+that jumped is not believed because time passes and the jump becomes possible: it must come back, or a person lets it go. A rate that
+was seen only then is held where the meter's own total contradicts it. The end of a hold moves the date of the last charge, so what
+passed behind it is charged first, by its own day.
 """
 
 from firmware.base import days
 from firmware.base.port import const
 from firmware.base.reading import MARK_HELD, billed_registers
+from firmware.clock.clock import NETWORK
 from firmware.cutoff.conditions import FLAG_READING_HELD
 from firmware.gateway_books import HELD_TOO_FAR, may_cut, note
 from firmware.gateway_segment import CAUSE_SEGMENT_CLOSED, closing_lines, closing_reading
@@ -95,7 +94,11 @@ class Billing:
 
     def waits_for_date(self, slot, reading):
         """True when nothing can be said of this reading yet: how much could have passed since the last life is not known."""
-        return not reading.at_s and slot.reading is None and self.is_bound(slot)
+        if slot.reading is not None or not self.is_bound(slot):
+            return False
+        # by less our clock is behind the last charge when a midnight passed while freezes were read
+        behind_s = self._ledger.accounts.get(slot.row, "charged_at_s") - reading.at_s - self._limits.plausible_slack_s
+        return not reading.at_s or behind_s > 0 and reading.quality < NETWORK
 
     def _suspect_rate(self, slot, reading):
         """The first register that passed more than the meter could, -1 when there is none."""
@@ -225,8 +228,7 @@ class Billing:
             self._close_segment(slot)
         if self._bills_on(slot):
             return self.why_held(slot, reading) if self._go_on(slot) else HELD_OTHER_SERIAL
-        registers = [0 if value is None else value for value in reading.registers]
-        values = (slot.account, reading.serial, reading.rates) + tuple(registers)
+        values = (slot.account, reading.serial, reading.rates) + tuple([0 if value is None else value for value in reading.registers])
         if slot.ratio != 1:
             values += (slot.ratio, reading.at_s)
         return 0 if note(self._ledger, kinds.SEGMENT, values) else HELD_OTHER_SERIAL
@@ -254,8 +256,7 @@ class Billing:
             self._write_off_lines(slot.account, serial, lines)
             return
         self._close_days(slot, serial, since_s)
-        priced = []
-        ratio = accounts.ratio_of(slot.row)
+        priced, ratio = [], accounts.ratio_of(slot.row)
         before, after = [0] * REGISTERS, [0] * REGISTERS
         for rate, from_cwh, to_cwh in lines:
             price = tariff.price_of(rate)

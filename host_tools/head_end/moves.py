@@ -61,8 +61,12 @@ def move_in(db: Database, account_text: str, new_text: str, name: str, flags: in
                 flags,
                 account,
             )
-            db.run("INSERT INTO account_tariffs VALUES (?, ?)", new, known["tariff"])
-            db.run("INSERT INTO account_ratios SELECT ?, meter, ratio FROM account_ratios WHERE account = ?", new, account)
+        elif known["gateway_id"] != (db.row("SELECT gateway_id FROM accounts WHERE account = ?", new) or known)["gateway_id"]:
+            # it was refused where the account lived before: who moves in does so where it lives now
+            db.run("UPDATE accounts SET gateway_id = ? WHERE account = ?", known["gateway_id"], new)
+            db.run("UPDATE stays SET gateway_id = ? WHERE account = ? AND place = 1", known["gateway_id"], new)
+        db.run("INSERT OR IGNORE INTO account_tariffs VALUES (?, ?)", new, known["tariff"])
+        db.run("INSERT OR IGNORE INTO account_ratios SELECT ?, meter, ratio FROM account_ratios WHERE account = ?", new, account)
         number = number_order(db, account, MOVE_IN, _document(new, flags, reason), now_s)
         db.run("INSERT OR REPLACE INTO moves VALUES (?, ?, ?)", new, account, number)
     return {"answer": "created", **answer, "number": number}

@@ -14,6 +14,7 @@
     books.py     a second fold of the records                   judge*.py    truth against records, promises and relays
     account.py   one account of it                              office.py    debts, credit limits, who moves out and in
     pots.py      its debts and credit limits                    moving.py    its accounts that move
+    far.py       another gateway, to which accounts go
     rich.py      tariffs read by a clock of our own             place.py     where an account stands under them
     story.py     faults, healing, demanded convergence          mutants*.py  deliberate bugs for the judges (patching.py)
     cell.py      one account for exhaustive.py

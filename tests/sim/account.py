@@ -11,7 +11,7 @@ from tests.sim.rich import Rich
 ROLLOVER = 100_000_000
 CUT, RESTORE, WITHDRAWN = 1, 2, 5
 UNBOUND = bytes(6)
-REFUSED_FULL = 4
+REFUSED_FULL, REFUSED_ELSEWHERE = 4, 6
 DELIVERED = 2
 MOVED_OUT, ELSEWHERE = 1 << 10, 1 << 11  # flags
 ROW_FLAGS = 0x2F | MOVED_OUT | ELSEWHERE  # of those that every record of them tells

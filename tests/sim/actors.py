@@ -216,7 +216,7 @@ class Actors:
         """An installer puts another meter in the place of one, and writes it into the settings, while the board is off."""
         world = self.world
         house = self._house("exchange")
-        if not world.dead and not house.held:
+        if not world.dead and not house.held and world.account_of(house) not in self.office.carried:
             world.exchange(house)
             raise PowerLost
 
@@ -268,12 +268,13 @@ class Actors:
             self.world.note(f"meter of {self.world.account_of(house)} {what}")
 
     def _jump(self) -> None:
-        house, rng = self._house("jump"), self.stream("jump")
+        world, house, rng = self.world, self._house("jump"), self.stream("jump")
         house.advance(self.world.loop.now_ms)
         # an order that names no register lets go what is held when it comes: not before it did may another jump follow
-        if not house.held and not self.world.central.lets_go(self.world.account_of(house)):
+        number = world.account_of(house)
+        if number not in self.office.carried and not house.held and not world.central.lets_go(number):
             house.jump(rng.choice((-100_000, 200_000)))
-            self.world.note(f"the register of {self.world.account_of(house)} jumps")
+            world.note(f"the register of {number} jumps")
             self._for_a_while("jump", lambda: self._let_go(house))
 
     def _let_go(self, house: House) -> None:

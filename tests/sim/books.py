@@ -16,6 +16,7 @@ from tests.sim.account import (
     CUT,
     ELSEWHERE,
     MOVED_OUT,
+    REFUSED_ELSEWHERE,
     REFUSED_FULL,
     RESTORE,
     ROLLOVER,
@@ -25,7 +26,7 @@ from tests.sim.account import (
     Version,
     notice_counts,
 )  # fmt: skip
-from tests.sim.moving import NOT_ELSEWHERE, Truth, adds_up, carried, differs, moved
+from tests.sim.moving import CARRIES, NOT_ELSEWHERE, Truth, adds_up, carried, differs, moved
 from tests.sim.place import FIXED_FEE, MINIMUM, MORE_FOLLOWS
 
 
@@ -175,7 +176,8 @@ class Books:
 
     def _credit_refused(self, record: Record, now_ms: int) -> Iterator[str]:
         self.refused.add((record.number("account"), record.number("issuer"), record.number("number")))
-        if record.number("reason") != REFUSED_FULL:
+        elsewhere = record.number("reason") == REFUSED_ELSEWHERE and self.account(record.number("account")).flags & ELSEWHERE
+        if record.number("reason") != REFUSED_FULL and not elsewhere:
             yield f"a credit that was issued by right is refused for reason {record.number('reason')}"
 
     def _charge(self, record: Record, now_ms: int) -> Iterator[str]:
@@ -294,7 +296,8 @@ class Books:
         account, number = record.number("account"), record.number("number")
         if account:
             known = self.account(account)
-            if number <= known.order:
+            behind_carried = record.number("order") in CARRIES and number == known.order and (account, number) not in self.orders
+            if number <= known.order and not behind_carried:  # CARRIED has consumed the number of its order
                 yield f"order {number} has a second verdict"
             known.order = number
             self.orders[account, number] = record

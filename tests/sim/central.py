@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import cbor2
 
-from host_tools.head_end import commands, debts, limits, moves, openings, state
+from host_tools.head_end import commands, debts, limits, moves, openings, state, transfers
 from host_tools.head_end.database import Database
 from host_tools.head_end.errors import BadInput
 from host_tools.head_end.garbage import Garbage
@@ -44,6 +45,7 @@ class Central:
         self._waiting: dict[str, Heard] = {}
         self._answering = False
         self._poll_ms = -1
+        self.another: dict[str, Callable[[str, bytes], None]] = {}  # topics of gateways that are not at this broker
         self.said_ms: dict[bytes, int] = {}  # payload -> when, the last time
         broker.heard = self.heard
 
@@ -90,6 +92,10 @@ class Central:
     # to gateways
 
     def _say(self, parcel: Parcel) -> None:
+        for prefix, hear in self.another.items():
+            if parcel.topic.startswith(prefix):
+                hear(parcel.topic, parcel.payload)
+                return
         self.said_ms[parcel.payload] = self.loop.now_ms
         self.broker.publish(parcel.topic, parcel.payload)
 
@@ -180,6 +186,10 @@ class Central:
         self.look_soon()
         return str(answer["answer"])
 
+    def transfer(self, account: int, gateway: str) -> None:
+        transfers.transfer(self.db, str(account), gateway, "simulated", False, self.now_s)
+        self.look_soon()
+
     def release_brake(self) -> dict[str, Any]:
         answer = commands.release_brake(self.db, self.gateway, self.now_s)
         self.look_soon()
@@ -214,6 +224,10 @@ class Central:
     def lets_go(self, account: int) -> bool:
         """An order about its held reading is on its way."""
         return self.number("SELECT count(*) FROM orders WHERE account = ? AND code = 10 AND state = 'pending'", account) > 0
+
+    def under_way(self, account: int) -> bool:
+        """An order that carries it is not answered yet."""
+        return self.number("SELECT count(*) FROM orders WHERE account = ? AND code IN (14, 15) AND state = 'pending'", account) > 0
 
     def settled(self, sequence: int) -> bool:
         """It holds all records up to `sequence`, and everything that it sent has its receipt."""

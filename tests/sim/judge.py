@@ -298,8 +298,8 @@ class Judge(CutJudge):
             refused = (body[1], body[2], body[3]) in self.books.refused
             if number < body[3] and not refused and not world.may_be_full():
                 self.condemn(f"credit {body[3]} of issuer {body[2]} for account {body[1]} is acknowledged, and {number} is on flash")
-        elif body[1] in (5, 6):
-            pass  # their number is a version; the record of a document tells
+        elif body[1] in (5, 6, 14, 15):
+            pass  # their number is a version, the record of a document tells; who is carried perhaps not yet
         elif body[2] and self.books.account(body[2]).order < body[3] and not world.may_be_full():
             self.condemn(f"order {body[3]} for account {body[2]} is acknowledged and has no verdict")
 

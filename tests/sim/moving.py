@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tests.sim.books import Books
 
 GIVEN = 1  # CARRIED what
+CARRIES = (14, 15)  # orders
 NOT_ELSEWHERE = (kinds.CREDIT, kinds.CHARGE, kinds.HELD, kinds.EPISODE, kinds.NOTICE, kinds.DECISION, kinds.RECOVERY, kinds.MOVED)
 
 
@@ -66,7 +67,7 @@ def carried(books: Books, record: Record, now_ms: int) -> Iterator[str]:
         if debt != (ours.debt or (0, 0, 0)):
             yield f"it is given with the debt {debt}, and it is {ours.debt}"
         books.truth.under_way[number] = ours
-        books.accounts[number] = Account(flags=ELSEWHERE, order=record.number("order"))
+        books.accounts[number] = Account(flags=ELSEWHERE, order=record.number("order"), wish_ms=now_ms)
         return
     if number not in books.truth.under_way or not books.account(number).flags & ELSEWHERE:
         yield f"account {number} is taken, and nobody gave it"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from firmware.cutoff import decide
 from firmware.gateway_slot import Slots
 from firmware.gateway_supply import SupplyDesk
-from firmware.ledger.account_row import ISSUERS
+from firmware.ledger import carrying
+from firmware.ledger.account_row import ISSUERS, ROW
 from firmware.ledger.account_table import AccountTable
 from firmware.ledger.accounts import Accounts
 from firmware.tariff import charging, pricing
@@ -72,3 +74,49 @@ def balance_moves_in(swap: Swap) -> None:
 @mutant("after a restart a meter is that of the account in the settings again")
 def move_forgotten_by_restart(swap: Swap) -> None:
     swap(Slots, "follow", lambda slots, followers: None)
+
+
+def _taken(swap: Swap, spoil: Callable[[bytearray], None]) -> None:
+    """Rows that come from another gateway are folded spoiled."""
+    plain = carrying.take
+
+    def take(accounts: Any, values: Any, sequence: int) -> None:
+        row = bytearray(values[7])
+        if values[1] != carrying.GIVEN:
+            spoil(row)
+        plain(accounts, (*values[:7], bytes(row)), sequence)
+
+    swap(carrying, "take", take)
+
+
+@mutant("who comes from another gateway begins its step period anew")
+def transfer_forgets_used(swap: Swap) -> None:
+    def spoil(row: bytearray) -> None:
+        row[ROW.size + 6 : ROW.size + 10] = bytes(4)
+
+    _taken(swap, spoil)
+
+
+@mutant("who comes from another gateway was never charged")
+def transfer_forgets_total(swap: Swap) -> None:
+    _taken(swap, lambda row: ROW.set(row, 0, "total_charged_ucu", 0))
+
+
+@mutant("who comes from another gateway is charged from where its segment began")
+def transfer_charges_again(swap: Swap) -> None:
+    def spoil(row: bytearray) -> None:
+        for rate in range(5):
+            ROW.set(row, 0, f"charged_{rate}", ROW.get(row, 0, f"from_{rate}"))
+
+    _taken(swap, spoil)
+
+
+@mutant("an account that was given away is judged and charged on")
+def given_and_kept(swap: Swap) -> None:
+    plain = carrying.take
+
+    def take(accounts: Any, values: Any, sequence: int) -> None:
+        if values[1] != carrying.GIVEN:
+            plain(accounts, values, sequence)
+
+    swap(carrying, "take", take)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from host_tools.head_end.errors import BadInput
 from tests.sim.account import MOVED_OUT
+from tests.sim.far import NAME, Far
 
 if TYPE_CHECKING:
     from tests.sim.actors import Actors
@@ -28,6 +29,8 @@ class Office:
         self.world, self.actors = world, actors
         self.moving: dict[int, int] = {}
         self._newest = NEW_FIRST - 1
+        self.carried: set[int] = set()  # who goes to another gateway, is there, or comes back
+        self._far: Far | None = None
 
     def begin(self) -> None:
         means = {"debts": (4 * HOUR_MS, self._debt), "limits": (4 * HOUR_MS, self._limit), "moves": (8 * HOUR_MS, self._move)}
@@ -36,6 +39,10 @@ class Office:
                 self.actors.often(kind, mean_ms // self.world.options.often.get(kind, 1), act)
         if "moves" in self.world.options.faults:
             self.actors.often("moves again", AGAIN_MS, self._move_again)
+        if "transfers" in self.world.options.faults and "old_backup" not in self.world.options.faults:
+            self._far = Far(self.world, self._on_carried)
+            self.actors.often("transfers", 6 * HOUR_MS // self.world.options.often.get("transfers", 1), self._transfer)
+            self.actors.often("transfers again", AGAIN_MS, self._back_again)
         for kind, act in (("debts", self._debt), ("limits", self._limit)):  # old customers have one from the beginning
             if kind in self.world.options.faults:
                 for house in self.world.houses:
@@ -71,7 +78,7 @@ class Office:
         truth, how = world.judge.books.truth, rng.choice(("out", "out and in", "in", "in"))
         if len(world.houses) + self._newest - NEW_FIRST + 1 >= PLACES_MAX:
             return
-        if account in self.moving or world.judge.books.account(account).flags & MOVED_OUT:
+        if account in self.moving or account in self.carried or world.judge.books.account(account).flags & MOVED_OUT:
             return
         truth.leaves.add(account)
         try:
@@ -99,6 +106,9 @@ class Office:
             if new in world.tenants:
                 del self.moving[account]
                 continue
+            if world.healed and world.judge.books.account(account).held and not world.central.lets_go(account):
+                world.judge.books.released.add(account)  # the release before came when nothing had been read yet
+                world.central.order(account, "release-held", None, [])
             if world.is_over and not world.central.knows(new):
                 del self.moving[account]  # too late
                 continue
@@ -109,3 +119,54 @@ class Office:
                         self.actors.pay(new, 5_000_000)
             except BadInput:
                 continue  # its moving out is on its way
+
+    # to another gateway and back
+
+    def _transfer(self) -> None:
+        """The meter of an account will be wired to another gateway; what its orders and its held readings say must be settled before."""
+        world, account = self.world, self._one("transfers")
+        house = world.house_of(account)
+        assert self._far is not None and house is not None
+        bound = world.judge.books.account(account).serial == house.wire_address
+        if account in self.carried or house.held or not bound or world.central.away or world.central.lets_go(account):
+            return
+        self._far.expect(account)
+        try:
+            world.central.transfer(account, NAME)
+        except BadInput:
+            return
+        world.judge.books.truth.carried.add(account)
+        self.carried.add(account)
+        world.note(f"account {account} is to go to another gateway")
+
+    def _on_carried(self, account: int, given: bool) -> None:
+        """The meter is wired where its account is."""
+        world, house = self.world, self.world.house_of(account)
+        assert house is not None
+        if given:
+            world.pair.houses[house.wire_address] = house
+            world.note(f"the other gateway gives account {account} back")
+            return
+        world.pair.houses.pop(house.wire_address, None)
+        world.note(f"the other gateway takes account {account}")
+        stay_ms = self.actors.stream("transfers").choice((5 * MINUTE_MS, 2 * HOUR_MS, 9 * HOUR_MS))
+        world.loop.after(1 if world.healed else stay_ms, lambda: self._back(account))
+
+    def _back(self, account: int) -> None:
+        world = self.world
+        if self._far is not None and account in self._far.rows and not world.central.away:
+            try:
+                world.central.transfer(account, world.gateway)
+                world.note(f"account {account} is to come back")
+            except BadInput:
+                pass  # something is on its way: later
+
+    def _back_again(self) -> None:
+        """Whoever is here again may leave again; when all is well everybody comes back."""
+        books = self.world.judge.books
+        for account in sorted(self.carried):
+            at_home = account not in self._far.rows and books.account(account).lives_here  # type: ignore[union-attr]
+            if at_home and not self.world.central.under_way(account):
+                self.carried.discard(account)
+            elif self.world.healed:
+                self._back(account)

@@ -19,7 +19,7 @@ KINDS = (
     "keep_power", "two_issuers", "echo", "old_messages",
     "jump", "central_clock", "long_offline",
     "flash_fails", "exchange",
-    "ratios", "debts", "limits", "moves",
+    "ratios", "debts", "limits", "moves", "transfers",
 )  # fmt: skip
 ASKED = ("old_backup", "lifeline")  # in a run only when asked for: what the first finds is not all mended yet
 MODELS = (("export_1p", "export_single"), ("button_1p", "export_button"), ("three_phase_tou", "three_phase_4rate"), lifeline.MODEL)

@@ -23,6 +23,8 @@ NEEDS = {
     "closing_register_forgotten": "exchange", "debt_below_restore": "debts", "debt_taken_twice": "debts power", "ratio_ignored": "ratios",
     "limit_forgotten_by_snapshot": "limits", "balance_moves_in": "moves", "move_forgotten_by_restart": "moves power",
     "limit_left_behind": "lifeline", "means_forgotten": "lifeline", "limit_rounded_down": "lifeline", "own_opening_found_off": "lifeline",
+    "transfer_forgets_used": "transfers", "transfer_forgets_total": "transfers", "transfer_charges_again": "transfers",
+    "given_and_kept": "transfers",
 }  # fmt: skip
 # What besides makes a world in which it does harm soon: fields of Options, of the policy (`policy`) and of the limits.
 _ALWAYS = {"hours": [{"days": [1, 2, 3, 4, 5, 6, 7], "from": "00:00", "to": "24:00"}]}
@@ -46,6 +48,9 @@ PROVOKES: dict[str, dict[str, Any]] = {
     "segment_from_zero": {"often": {"exchange": 6}}, "closing_register_forgotten": {"often": {"exchange": 6}},
 }  # fmt: skip
 PROVOKES["balance_moves_in"] = PROVOKES["move_forgotten_by_restart"] = {"often": {"moves": 4, "power": 4}}
+for _name in ("transfer_forgets_total", "transfer_charges_again", "given_and_kept"):
+    PROVOKES[_name] = {"often": {"transfers": 6}}
+PROVOKES["transfer_forgets_used"] = {"often": {"transfers": 6}, "rich": True}
 PROVOKES["month_of_another_day"] = {"without": "rtc_lost rtc_wrong central_clock meter_clock meter_clock_lost"}
 for _name in ("step_position_forgotten", "band_edge_ignored", "fee_of_a_day_twice", "fee_of_a_day_left_out"):
     PROVOKES[_name] = {"rich": True}

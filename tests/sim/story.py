@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from host_tools.head_end.reconcile import reconcile
 from tests.sim import lifeline
-from tests.sim.account import ROLLOVER
+from tests.sim.account import ELSEWHERE, ROLLOVER
 from tests.sim.actors import HOUR_MS, Actors
 from tests.sim.demand import Demand
 from tests.sim.flash import Violation
@@ -82,7 +82,8 @@ def _live(world: World) -> None:
         due = (world.judge.due_ucu(number) or 0) + world.judge.books.under_way_ucu(number)
         for account in (number, actors.office.moving.get(number)):
             if account and world.central.knows(account):
-                actors.pay(account, PLENTY_UCU + max(0, -due) + 40 * 100 * world.options.price * 4)
+                owed = max((rule[0] for rule in world.judge.books.truth.debts.get(account, [])), default=0)
+                actors.pay(account, PLENTY_UCU + owed + max(0, -due) + 40 * 100 * world.options.price * 4)
     _settle(world, actors)
     _compare(world)
 
@@ -117,7 +118,9 @@ def _open_ends(world: World) -> str:
     for house in world.houses:
         house.advance(world.loop.now_ms)
         number, relay = world.account_of(house), house.relay
-        if books.account(number).paid and books.account(number).lives_here:
+        if books.account(number).flags & ELSEWHERE:
+            return f"account {number} is at another gateway, or on its way"
+        if books.account(number).paid and books.account(number).lives_here and not books.account(number).held:
             return f"account {number} has a debt, and {books.account(number).paid} were paid and never looked at"
         if relay is not None and relay.open and not relay.armed:
             return f"account {number} has paid and is dark"

@@ -318,3 +318,21 @@ def test_charges_are_held_against_the_readings_of_the_gateway_that_made_them(pai
     reading = pair.b.readings_of([[1, 1001, at_s, 3, 0, [100_590], None, 0]])
     assert ingest(pair.db, pair.b.topic("up/readings"), reading, NOW_S) is not None
     assert any("the reading of that instant says 1005.90" in one for one in pair.books.differences())
+
+
+def test_who_moves_in_where_the_account_lives_by_now_is_paid_there(pair):
+    """The order was refused at the gateway before, and the account went to another one."""
+    assert pair.books.run("move-in", "1001", "7001", "--reason", "x") == 0
+    order = pair.order(pair.a, 13)
+    assert order is not None
+    pair.verdict(pair.a, order, 4)
+    pair.tell(pair.a)
+    pair.whole_way()
+    commands.top_up(pair.db, "7001", "5.00", "new-1", NOW_S)
+    assert pair.books.run("move-in", "1001", "7001", "--reason", "x") == 0
+    order = pair.order(pair.b, 13)
+    assert order is not None and not pair.sent(pair.a, "credits") and not pair.sent(pair.b, "credits")
+    pair.verdict(pair.b, order)
+    pair.tell(pair.b)
+    assert [credit[1] for credit in pair.sent(pair.b, "credits")] == [7001]
+    assert stays.gateways(pair.db, 7001) == [(2, 0)]

@@ -246,6 +246,33 @@ def test_a_jump_is_not_believed_because_a_restart_found_no_clock():
     alone(world, second)
 
 
+def test_a_clock_of_the_board_that_is_behind_the_last_charge_holds_nobody():
+    """After a power cut its battery is empty: the meter passed what it could, and all is charged when the head-end tells the time."""
+    world = World()
+
+    def first(world):
+        read(world, START_S, 1_000)
+
+    alone(world, first)
+    world.rtc.at_s = START_S - 400 * DAY_S
+
+    def second(world):
+        gateway = world.gateway
+        for register_cwh, quality, at_s in ((1_900, 2, START_S - 400 * DAY_S), (1_000_000, 2, START_S - 400 * DAY_S + 60)):
+            reading = Reading(0, world.slot().serial)
+            reading.at_s, reading.quality, reading.rates, reading.status_word = at_s, quality, 0, 0
+            reading.registers[0] = register_cwh
+            gateway.clock._set(quality, at_s, gateway._ticks_ms(), 0)
+            gateway.on_reading(reading)
+            eq((reading.marks & MARK_HELD, world.slot().reading), (0, None), "nothing can be said of it yet")
+        eq(read(world, START_S + 3_600, 1_900).marks & MARK_HELD, 0)
+        eq((world.row("flags") & 16, records(world, kinds.HELD)), (0, []))
+        read(world, START_S + DAY_S, 1_950)
+
+    alone(world, second)
+    eq(charged(world), 950 * 5_500)
+
+
 def test_a_register_that_went_back_is_held_however_long_the_clock_says_that_it_took():
     """A clock that is ahead by years makes almost a whole turn of the register possible."""
     world = World()
