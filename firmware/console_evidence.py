@@ -8,6 +8,7 @@ from array import array
 
 from firmware.cutoff import conditions, decide
 from firmware.diagnostics import event_ring as events
+from firmware.gateway_meters import EVENT_COVER, EVENT_TERMINAL_COVER
 from firmware.ledger import record, record_kinds
 
 _FOLLOW = (
@@ -59,7 +60,8 @@ def follows(raw, account):
 def event_of(kind, values):
     """(code, account, value) of a record that belongs in the ring of events, else None."""
     if kind == record_kinds.EVENT:
-        return values
+        covers = values[0] == EVENT_COVER or values[0] == EVENT_TERMINAL_COVER
+        return None if covers and values[2] >> 32 == values[2] & 0xFFFFFFFF else values  # a count that is merely noted
     if kind == record_kinds.HELD:
         return events.HELD, values[0], values[2]
     if kind == record_kinds.FAULT:

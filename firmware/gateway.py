@@ -69,7 +69,7 @@ class Gateway:
         self.slots = Slots(site.settings, site.models)
         self._edges = EdgeWatch(site.tariffs, self.slots, ask)
         self.meter_care = MeterCare(self, site, ask)
-        self.time_to_set = self.meter_care.time_to_set
+        self.time_to_set, self.wants_count, self.on_count = self.meter_care.doors()
         memories = (throttle, brake, self.supply.causes, self.head_end, self.supply.notices.use, self.orders.awaited, self.meter_care)
         self._replay = Replay(memories, self.slots)  # only until begin()
         self.on_replayed = self._replay.on_record
@@ -88,6 +88,7 @@ class Gateway:
             self._replay.remind(slot)
             self.supply.begin(slot, self._replay.override_of(slot.account))
             self.orders.on_credit(slot)
+            self.meter_care.begin(slot)
         self.orders.say_kept(self._replay.document)
         self._replay = self.on_replayed = None
         self.billing.begin(self.slots)

@@ -61,6 +61,7 @@ class Replay:
             self._on_held(values)
         elif kind in (kinds.SEGMENT, kinds.CARRIED):
             self._jumps.pop(values[0], None)
+            self._meter_care.on_segment(values[0])
         elif kind == kinds.CREDIT:
             self._on_credit(values[0])
         elif kind in (kinds.EPISODE, kinds.CREDIT_LIMIT):

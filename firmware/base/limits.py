@@ -81,6 +81,8 @@ class Limits:
     meter_clock_every_s = 21_600  # each meter is asked for its clock so often: a veto must not wait for a relay order
     meter_clock_doubt_s = 600  # and so often while ours is unknown or waits for a second source
     meter_clock_worth_s = 30  # meters whose clocks are further off are worth a broadcast; ours must be sure to a third of it
+    cover_counts_first_s = 3_600  # after a start the meters' covers are the last thing that anybody asks for
+    cover_counts_every_s = 86_400
     care_accounts_max = 64  # care customers whose days left are estimated, 90 bytes each; others are visited with the first warning
     supply_retry_s = 60  # a relay whose state is not known is asked again
     supply_retry_slow_s = 3_600  # a relay that does not give supply back is ordered again

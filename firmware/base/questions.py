@@ -6,7 +6,7 @@ A protocol object offers, for one question at a time:
 next part of the question), DONE (results are on the object) or REFUSED (`error_word`); it raises WireFault when the
 meter itself answers nonsense.
 Results: `registers` [5] cwh or None, `status_word`, `clock_s` (the meter's local time as seconds, None when invalid),
-`power_w` or None, `relay_word`; `limit_w` (NO_LIMIT = none is set, None = no value); `freeze_s` local seconds of a freeze,
+`power_w` or None, `relay_word`; `count` or None; `limit_w` (NO_LIMIT = none is set, None = no value); `freeze_s` local seconds of a freeze,
 None = there is none; `settles` (day, hour) of the month at which settlement registers are kept, None = unset. A register of a
 freeze or a settlement may be None, too.
 """
@@ -23,6 +23,10 @@ READ_IDENTITY = const(7)
 READ_SETTLEMENT = const(8)  # arg: how many settlement days back
 READ_LIMIT = const(9)
 WRITE_LIMIT = const(10)  # arg: W, or base/relay.NO_LIMIT
+READ_COUNT = const(11)  # arg: COVER, TERMINAL_COVER: how often it was opened
+
+COVER = const(1)  # bits of a model's `covers`
+TERMINAL_COVER = const(2)
 
 NEED_DATA = const(0)
 SEND = const(1)

@@ -6,7 +6,8 @@ time-outs. What is learned goes to `sink` at once, synchronously: `on_reading(re
 Each turn asks it `wants_clock(meter)` and `wants_freeze(reading)`: numbers of daily freezes are asked for, and told by
 `on_freeze(reading, refused, at_local_s, registers)`, until it returns 0; relay orders go between them. Then, if it
 `wants_settlement(reading)`, the settlement-day register goes to `on_settlement(reading, number, clock_s, settles, registers)`.
-While no relay order is under way `time_to_set()` says which local time is told to all meters now, 0 = none.
+Behind all of it come counts, which it wants by `wants_count(meter)` and is told by `on_count(meter, which, count or None)` until that
+returns 0. While no relay order is under way `time_to_set()` says which local time is told to all meters now, 0 = none.
 """
 
 from firmware.base import aio, questions, relay, ticks
@@ -165,6 +166,16 @@ class MeterBus:
         self.plan.answered(index, aio.now_ms())
         if self._sink.on_reading(reading):
             self.plan.ask_in(index, aio.now_ms(), self._limits.freeze_retry_ms)
+        await self._read_counts(index, meter)
+
+    async def _read_counts(self, index, meter):
+        """What nobody waits for: behind all else of the turn, and after every relay order."""
+        which = self._sink.wants_count(index)
+        while which and not self.held and self.lane.next_due(aio.now_ms()) is None:
+            result = await self._asker.ask(questions.READ_COUNT, index, meter, which, 1)
+            if result not in (ANSWERED, REFUSED):
+                return
+            which = self._sink.on_count(index, which, self._protocol.count)
 
     async def _read_limit(self, index, meter, reading):
         """The load limit in force, and the power where there is one: whether it is obeyed shows in nothing else."""

@@ -32,7 +32,8 @@ class Model:
     """One kind of meter. Attributes are the fields of its file, see model_document.py; besides:
 
     `modulus_cwh` where the billing register starts again; `close_code_n1` the close code as a number;
-    `is_1997`; `purse_kept` True when the meter keeps credit itself; `limit_di` 0 where it has no load limit.
+    `is_1997`; `covers` whose openings it counts, bits of base/questions;
+    `purse_kept` True when the meter keeps credit itself; `limit_di` 0 where it has no load limit.
     """
 
     limit_di = 0

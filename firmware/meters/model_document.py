@@ -3,6 +3,7 @@
 from firmware.base.document import Fields
 from firmware.base.faults import BadInput
 from firmware.base.port import const
+from firmware.base.questions import COVER, TERMINAL_COVER
 from firmware.meters.model import (
     COMBINED,
     FORWARD_ACTIVE,
@@ -64,6 +65,8 @@ def _take_registers(fields, model):
     if combined and model.daily_freezes:
         raise BadInput("daily_freezes", "must be 0: freezes hold no combined register")
     model.settlements = fields.take_int("settlements", 0, 12, 0)  # settlement-day registers kept
+    model.covers = COVER if fields.take_flag("cover_count", False) else 0
+    model.covers |= TERMINAL_COVER if fields.take_flag("terminal_cover_count", False) else 0
     model.phases = fields.take_int("phases", 1, 3)
     if model.phases == 2:
         raise BadInput("phases", "must be 1 or 3, got 2")
@@ -122,6 +125,8 @@ def _check_1997(model):
         ("daily_freezes", model.daily_freezes > 0),
         ("settlements", model.settlements > 0),
         ("status_bytes", model.status_bytes > 0),
+        ("cover_count", model.covers & COVER > 0),
+        ("terminal_cover_count", model.covers & TERMINAL_COVER > 0),
         ("billing_register", model.billing_register == COMBINED),
     ):
         if wrong:

@@ -73,7 +73,11 @@ def parser() -> argparse.ArgumentParser:
     verb("gateways", "List gateways, how far their books are held, and what is missing.")
     verb("accounts", "List accounts as the gateways' records have them.")
     verb("visits", "List who is to be visited before a cut, the most urgent first.")
-    for name, text in (("readings", "List the last readings."), ("journal", "List the last records in plain words.")):
+    for name, text in (
+        ("readings", "List the last readings."),
+        ("journal", "List the last records in plain words."),
+        ("meter-events", "List covers that were opened, and clocks of meters that are off or were set, the newest first."),
+    ):
         listing = verb(name, text)
         listing.add_argument("account", nargs="?", help="of this account only")
         listing.add_argument("--limit", type=_rows, default=1000, help="at most so many (default 1000)")

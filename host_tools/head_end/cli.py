@@ -18,6 +18,7 @@ from host_tools.head_end import (
     customers_cli,
     evidence_cli,
     lists,
+    meter_events,
     months,
     registers,
     safe_mode,
@@ -122,6 +123,12 @@ def _readings(db: Database, given: argparse.Namespace) -> int:
 def _journal(db: Database, given: argparse.Namespace) -> int:
     columns = ("gateway", "sequence", "at_s", "kind", "words")
     show.show_rows(lists.journal(db, _account(db, given.account), given.limit), columns, given.json, "journal")
+    return 0
+
+
+def _meter_events(db: Database, given: argparse.Namespace) -> int:
+    rows = meter_events.listed(db, _account(db, given.account), given.limit)
+    show.show_rows(rows, ("at_s", "gateway", "account", "meter", "words"), given.json, "meter events")
     return 0
 
 
@@ -317,6 +324,7 @@ _COMMANDS = {
     "visits": _visits,
     "readings": _readings,
     "journal": _journal,
+    "meter-events": _meter_events,
     "topup": _top_up,
     "order": _order,
     "report": _report,

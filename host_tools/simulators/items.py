@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 BAUD_BITS = {600: 0x02, 1200: 0x04, 2400: 0x08, 4800: 0x10, 9600: 0x20, 19200: 0x40}
 ALL = 0xFF
 COMBINED, FORWARD, REVERSE = 0, 1, 2
+COVERS = (0x0D, 0x0E)  # of the meter, of its terminals
 
 
 def read_item(meter: Meter, di: int) -> bytes | None:
@@ -162,8 +163,10 @@ def _freeze(meter: Meter, kind: int, column: int, number: int) -> bytes | None:
 
 
 def _event(meter: Meter, kind: int, sub: int, item: int) -> bytes | None:
-    """03: counters that never moved here."""
-    counts = {0x3000, 0x3001, 0x3002, 0x3003, 0x3004, 0x300D, 0x300E, 0x1100}
+    """03: how often covers were opened, and counters that never moved here."""
+    if kind == 0x30 and sub in COVERS and item == 0:
+        return bcd(meter.covers_opened[COVERS.index(sub)] % 1_000_000, 3)
+    counts = {0x3000, 0x3001, 0x3002, 0x3003, 0x3004, 0x1100}
     if kind == 0x30 and sub in (1, 2, 3):
         return bcd(0, 3) if item == 0 else None
     return bcd(0, 3) if item == 0 and (kind << 8 | sub) in counts else None

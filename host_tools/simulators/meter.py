@@ -90,6 +90,7 @@ class Meter:
         self.rest_di = b""
         self.baud_after_reply: int | None = None
         self.time_set_day: int | None = None
+        self.covers_opened = [0, 0]  # of the meter, of its terminals
 
     def _logged(self, now_ms: int, kind: str, detail: dict[str, object]) -> None:
         self._log(now_ms, self.address, kind, detail)
@@ -167,6 +168,10 @@ class Meter:
         self.clock.set_offset(self.now_ms, offset_s)
         if self.clock.local_ms(self.now_ms) // DAY_MS > before:
             self._freeze_day()
+
+    def open_cover(self, terminal: bool = False) -> None:
+        """Somebody opens it, for whatever reason."""
+        self.covers_opened[terminal] += 1
 
     # -- what it shows ------------------------------------------------------
 

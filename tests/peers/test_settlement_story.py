@@ -56,6 +56,10 @@ class SimulatedMeter:
         self.ms += passed_ms
         self.meter.advance(self.ms)
 
+    def hear_time(self, control: int, data: bytes) -> None:
+        """A broadcast."""
+        assert self.meter.answer(Frame("999999999999", control, data), self.ms) is None
+
     def answer(self, control: int, data: bytes) -> bytes | None:
         reply = self.meter.answer(Frame(self.address[::-1].hex(), control, data), self.ms)
         return None if reply is None else encode(reply)

@@ -27,6 +27,8 @@ DI_POWER = const(0x02030000)
 DI_DATE = const(0x04000101)
 DI_TIME = const(0x04000102)
 DI_CLOCK = const(0x0400010C)
+DI_COVER_OPENED = const(0x03300D00)
+DI_TERMINAL_OPENED = const(0x03300E00)
 DI_ADDRESS = const(0x04000401)
 DI_NUMBER = const(0x04000402)
 DI_STATUS_3 = const(0x04000503)
@@ -51,7 +53,8 @@ class Dlt645Protocol:
     `registers` [total, rate 1 ... 4] cwh or None; `rates` how many rate registers came; `status_word` or None;
     `clock_s` meter-local seconds or None; `power_w` magnitude or None; `relay_word` 0 when the meter sent none;
     `freeze_s` when the freeze was taken, meter-local, None when there is no such record; `settles` (day, hour) or None:
-    settlement registers bear no date, this is when they are taken; `identity` 6 bytes or None; `limit_w` or NO_LIMIT or None;
+    settlement registers bear no date, this is when they are taken; `count` or None; `identity` 6 bytes or None;
+    `limit_w` or NO_LIMIT or None;
     `error_word` with `error_width` (1 or 2 bytes) after REFUSED.
     """
 
@@ -133,6 +136,8 @@ class Dlt645Protocol:
             return 1 <= self._arg <= model.daily_freezes
         if question == questions.READ_SETTLEMENT:
             return 1 <= self._arg <= model.settlements
+        if question == questions.READ_COUNT:
+            return model.covers & self._arg > 0
         require(question == questions.READ_CLOCK, "unknown question")
         return True
 
@@ -180,6 +185,8 @@ class Dlt645Protocol:
             return self._meter.model.limit_di
         if question == questions.READ_FREEZE:
             return (DI_FREEZE_FORWARD if part else DI_FREEZE_TIME) | self._arg
+        if question == questions.READ_COUNT:
+            return DI_COVER_OPENED if self._arg == questions.COVER else DI_TERMINAL_OPENED
         if question == questions.READ_SETTLEMENT:
             return self._di_energy(part == BLOCK_ASKED, part - 1) | self._arg if part else DI_SETTLES
         return DI_ADDRESS if part else DI_NUMBER
@@ -232,10 +239,8 @@ class Dlt645Protocol:
             self.status_word = values.word_at(self.exchange.data, 0)
         elif question == questions.READ_CLOCK:
             return self._on_clock()
-        elif question == questions.READ_LOAD:
-            self._expect(3)
-            power = self.exchange.number(0, 3, True)  # 0.1 W
-            self.power_w = None if power is None else abs(power) // 10
+        elif question == questions.READ_LOAD or question == questions.READ_COUNT:
+            self._on_number(question)
         elif question == questions.READ_LIMIT:
             self._on_limit()
         elif question == questions.READ_FREEZE:
@@ -304,6 +309,15 @@ class Dlt645Protocol:
         if self._date_s is not None and second is not None:
             self.clock_s = self._date_s + second
         return DONE
+
+    def _on_number(self, question):
+        """Power, or a count: three bytes both."""
+        self._expect(3)
+        number = self.exchange.number(0, 3, question == questions.READ_LOAD)
+        if question == questions.READ_COUNT:
+            self.count = number
+        else:
+            self.power_w = None if number is None else abs(number) // 10  # it is in 0.1 W
 
     def _on_limit(self):
         """Of the customer behind transformers; one that is set is never told as none, however high."""
@@ -374,6 +388,7 @@ class Dlt645Protocol:
         self.limit_w = None
         self.freeze_s = None
         self.settles = None
+        self.count = None
         self.identity = None
         self.error_word = 0
         self.error_width = 0

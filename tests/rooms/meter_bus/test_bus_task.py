@@ -49,6 +49,9 @@ class Sink:
     def time_to_set(self):
         return 0
 
+    def wants_count(self, meter):
+        return 0
+
     def wants_freeze(self, reading):
         return 0
 

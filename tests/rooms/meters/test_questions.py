@@ -236,6 +236,15 @@ def test_a_meter_without_a_settlement_day_has_no_settlement_register():
     eq((event, protocol.settles), (REFUSED, None))
 
 
+def test_how_often_covers_were_opened_is_a_number_or_no_value():
+    for which, di in ((questions.COVER, "000D3003"), (questions.TERMINAL_COVER, "000E3003")):
+        for data, count in (("270000", 27), ("999999", 999999), ("FFFFFF", None), ("1A0000", None)):
+            event, protocol = ask(questions.READ_COUNT, meter("three_phase_tou"), which, (0x11, di, sent(0x91, di + data)))
+            eq((event, protocol.count), (DONE, count), data)
+    event, protocol = ask(questions.READ_COUNT, meter("three_phase_tou"), questions.COVER, (0x11, "000D3003", sent(0xD1, "02")))
+    eq((event, protocol.count), (REFUSED, None))
+
+
 def test_identity_is_the_meter_number_or_else_the_address():
     number = (0x11, "02040004", sent(0x91, "02040004" + "665544332211"))
     event, protocol = ask(questions.READ_IDENTITY, meter("export_1p"), None, number)
@@ -342,6 +351,8 @@ def test_what_a_model_does_not_offer_sends_nothing_and_is_refused():
             ("export_1p", questions.READ_FREEZE, 63),
             ("legacy_1997", questions.READ_SETTLEMENT, 1),
             ("export_1p", questions.READ_SETTLEMENT, 13),
+            ("export_1p", questions.READ_COUNT, questions.COVER),
+            ("legacy_1997", questions.READ_COUNT, questions.TERMINAL_COVER),
             ("export_1p", questions.READ_LIMIT, None),
             ("export_1p", questions.WRITE_LIMIT, 500),
             ("legacy_1997", questions.READ_LIMIT, None),
