@@ -48,6 +48,7 @@ class FakeMeter:
         self.clock_s = 0  # local seconds at virtual time zero
         self.limit = None  # steps of its load limit; None = it has no such register
         self.keeps_limit = False  # acknowledges a write of it, and changes nothing
+        self.deaf_to_writes = False  # takes it, answers nothing
         self.writes = []  # steps written, in order
         self.freezes = None  # daily freezes (local seconds, register), newest first; None = the meter has none
         self.freeze_items = {}  # data identifier -> bytes or None: what is told instead
@@ -182,7 +183,7 @@ class FakeMeter:
             return frame(self.address, 0xD4, b"\x04")
         if not self.keeps_limit:
             self.limit = steps
-        return None if self.deaf_to_relay else frame(self.address, 0x94, b"")
+        return None if self.deaf_to_writes else frame(self.address, 0x94, b"")
 
     def _relay(self, data):
         order = data[8]

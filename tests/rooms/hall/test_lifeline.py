@@ -115,6 +115,21 @@ def test_a_limit_of_others_is_reported_and_lifted_and_not_hammered():
     world.run(script)
 
 
+def test_a_write_whose_answer_is_lost_is_looked_at_and_not_sent_again():
+    world = limited_world()
+    meter = world.meters[0]
+    meter.deaf_to_writes = True
+
+    async def script(world):
+        await until_limited(world)
+        eq((meter.writes, relay_records(world)), ([50], [(6, 1, 500), (6, 4, 0), (6, 5, 500)]))
+        world.credit(20 * COIN)
+        eq(await until(lambda: world.slot().state == s.ON), True)
+        eq(meter.writes, [50, NO_LIMIT])
+
+    world.run(script)
+
+
 def test_a_limit_that_cannot_be_read_is_no_news_of_anything():
     world = limited_world()
     meter = world.meters[0]

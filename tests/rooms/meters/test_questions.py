@@ -326,6 +326,10 @@ def test_the_bytes_of_a_write_made_by_hand():
     reply = bytes.fromhex("fefefefe681290785634126894001a16")
     protocol.feed(reply, 0, len(reply))
     eq(protocol.next_event(), DONE)
+    protocol.begin(questions.WRITE_LIMIT, meter("lifeline_1p"), 500)
+    reply = sent(0x94, "0100")
+    protocol.feed(reply, 0, len(reply))
+    raises(WireFault, protocol.next_event)
 
 
 def test_what_a_model_does_not_offer_sends_nothing_and_is_refused():
