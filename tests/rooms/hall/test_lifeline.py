@@ -130,6 +130,29 @@ def test_a_write_whose_answer_is_lost_is_looked_at_and_not_sent_again():
     world.run(script)
 
 
+def test_no_limit_leaves_whose_decision_is_not_durable():
+    world = limited_world()
+    meter = world.meters[0]
+
+    async def script(world):
+        desk = world.gateway.supply
+        plain = desk.send
+
+        def send(slot, action):
+            if action == relay.LIMIT:
+                world.region.fail_next = "program"
+            plain(slot, action)
+
+        desk.send = send
+        world.gateway.head_end.last_contact_s = world.rtc.at_s
+        world.credit(-COIN)
+        eq(await until(lambda: not world.gateway.ledger.sound), True, "flash did not fail")
+        await aio.sleep_ms(120_000)
+        eq((meter.writes, meter.limit), ([], NO_LIMIT))
+
+    world.run(script)
+
+
 def test_a_limit_that_cannot_be_read_is_no_news_of_anything():
     world = limited_world()
     meter = world.meters[0]
