@@ -11,6 +11,7 @@ from typing import Any
 
 from firmware.base import aio, questions, relay, ticks
 from firmware.base.limits import Limits
+from firmware.meter_bus.limit_sequence import LimitSequence
 from firmware.meter_bus.relay_sequence import AFTER, FINISHED, UNSURE, RelaySequence
 from firmware.meters import model as models
 from firmware.meters.dlt645 import items
@@ -40,6 +41,13 @@ CANNOT = {
 }
 
 
+def limit_words(limit_w: int | None) -> str:
+    """A load limit that was read."""
+    if limit_w is None:
+        return "the meter does not tell"
+    return "none" if limit_w == relay.NO_LIMIT else f"{limit_w} W"
+
+
 def why_not(model: models.Model) -> str | None:
     """Why no order may go to a meter of this model; None when one may."""
     return CANNOT.get(models.enforceable(model, None))
@@ -62,7 +70,10 @@ class Order:
         self._load_w: int | None = None
         # one of its own, because what is allowed changes once something was sent
         self._limits = Limits(relay_silences_max=SILENCES_BEFORE)
-        self._sequence = RelaySequence(0, ACTIONS[action], talk.meter.model, self._limits, self._note, aio.now_ms())
+        self._lift: relay.Outcome | None = None  # how the load limit of such a meter ended
+        which = (0, ACTIONS[action], talk.meter.model, self._limits, self._note, aio.now_ms())
+        lifts = talk.meter.model.limit_di and action == "restore"
+        self._sequence = LimitSequence(*which, 0) if lifts else RelaySequence(*which)
 
     async def carry_out(self) -> tuple[str, str, int]:
         """-> (result, sentence, exit status)."""
@@ -108,14 +119,19 @@ class Order:
             self.sent += 1
             self._limits.relay_silences_max = Limits.relay_silences_max
             self._tell_order(arg[1])
-        attempts = 1 if question == questions.SEND_RELAY or sequence.failing() else None
+        elif question == questions.WRITE_LIMIT:
+            arg = sequence.argument()
+            self.sent += 1
+            self._tell("order", "lift the load limit")
+        attempts = 1 if question in (questions.SEND_RELAY, questions.WRITE_LIMIT) or sequence.failing() else None
         result = await self._talk.ask(question, arg, attempts)
         now_ms = aio.now_ms()
         protocol = self._talk.protocol
         if result == ANSWERED:
             self._answered(question, now_ms)
             return
-        names = {questions.READ_CLOCK: "clock", questions.READ_STATUS: "status", questions.SEND_RELAY: "meter"}
+        names = {questions.READ_CLOCK: "clock", questions.READ_STATUS: "status", questions.SEND_RELAY: "meter",
+                 questions.WRITE_LIMIT: "meter", questions.READ_LIMIT: "limit"}  # fmt: skip
         self._tell(names.get(question, "load"), self._talk.why(result))
         if result in (REFUSED, NOT_OFFERED):
             self._width = protocol.error_width or 1
@@ -135,6 +151,12 @@ class Order:
             said = acknowledged(protocol.relay_word)
             self._tell("meter", "takes the order" + (f": {said}" if said else ""), word=protocol.relay_word)
             sequence.on_relay_word(protocol.relay_word, now_ms)
+        elif question == questions.READ_LIMIT:
+            self._tell("limit", limit_words(protocol.limit_w), limit_w=protocol.limit_w)
+            sequence.on_limit(protocol.limit_w, now_ms)
+        elif question == questions.WRITE_LIMIT:
+            self._tell("meter", "takes it")
+            sequence.on_written(now_ms)
         else:
             self._load_w = protocol.power_w
             self._tell("load", "the meter does not tell" if protocol.power_w is None else f"{protocol.power_w} W", power_w=protocol.power_w)
@@ -176,6 +198,8 @@ class Order:
 
     def _note(self, outcome: relay.Outcome) -> None:
         self._last = outcome
+        if outcome.action == relay.LIFT:
+            self._lift = outcome
 
     def _stop(self, result: str, sentence: str) -> None:
         self._stopped = (result, sentence)
@@ -192,6 +216,9 @@ class Order:
             return "gave up", self._failed("nothing was learned"), 1
         if outcome.phase == relay.VERIFIED:
             return "done", self._done(outcome.detail), 0
+        if self._lift is not None and self._lift.phase in relay.FAILED_PHASES:
+            said = "refused to give up" if self._lift.phase == relay.REFUSED else "keeps"
+            return "limited", f"the meter {said} its load limit: whoever set it must lift it", 1
         if outcome.phase == relay.REFUSED:
             said = refusal(outcome.word, self._width)
             return "refused", f"the meter refused to {self.action}: {said}; do not try other passwords, it may lock", 1
@@ -213,6 +240,8 @@ class Order:
         return result, self._failed(sentence), 1
 
     def _done(self, detail: int) -> str:
+        if self._lift is not None and detail != relay.WAITS_FOR_BUTTON:
+            return "done: the load limit is lifted, and supply is on by the meter's own status word"
         if detail == relay.ALREADY_SO:
             return f"nothing was sent: by its status word the relay is {'open' if self.action == 'cut' else 'closed'} already"
         if detail == relay.WAITS_FOR_BUTTON:

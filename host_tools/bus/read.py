@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from firmware.base import questions
+from firmware.base import questions, relay
 from firmware.base.decimal_text import format_decimal
 from firmware.meters.dlt645 import items
 from firmware.meters.model import COMBINED
@@ -53,7 +53,7 @@ async def read(talk: Talk, wall: Wall, teller: Teller, wanted: list[int], place:
     named = "unknown model, asked as for the richest" if model.name == UNKNOWN else f"model {model.name}"
     teller.line(f"meter {address}, {named}, {place}")
     answers: list[Answer] = []
-    for asking in (_registers, _status, _clock, _power, _number):
+    for asking in (_registers, _status, _clock, _power, *([_limit] if model.limit_di else []), _number):
         answers += await _told(teller, asking(talk, wall))
         if answers[0].state in ("silent", "malformed"):
             break  # who does not give its register will not give the rest; its time-outs would only add up
@@ -123,6 +123,16 @@ async def _power(talk: Talk, _wall: Wall) -> list[Answer]:
     result = await talk.ask(questions.READ_LOAD)
     words = "" if result == ANSWERED else talk.why(result)
     return [Answer("active power", STATES[result], talk.protocol.power_w, "W", words, needed=False)]
+
+
+async def _limit(talk: Talk, _wall: Wall) -> list[Answer]:
+    result = await talk.ask(questions.READ_LIMIT)
+    if result != ANSWERED:
+        return [Answer("load limit", STATES[result], words=talk.why(result), needed=False)]
+    limit_w = talk.protocol.limit_w
+    if limit_w in (None, relay.NO_LIMIT):
+        return [Answer("load limit", STATES[result], words="none" if limit_w else "the meter does not tell", needed=False)]
+    return [Answer("load limit", STATES[result], limit_w, "W", "the meter switches off above it", needed=False)]
 
 
 async def _number(talk: Talk, _wall: Wall) -> list[Answer]:

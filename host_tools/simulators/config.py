@@ -106,6 +106,7 @@ class LimitCfg(Strict):
     none: Annotated[int, Field(ge=0)] = 999_999
     react_ms: Annotated[int, Field(ge=0)] = 2_000  # how long more may flow
     off_s: Annotated[int, Field(ge=1)] = 60  # how long the relay then stays open
+    initial: Annotated[int, Field(ge=0)] | None = None  # steps that somebody wrote before; none when not given
     refuses: bool = False  # a write, as with a wrong password
     keeps: bool = False  # a write is acknowledged and changes nothing
 

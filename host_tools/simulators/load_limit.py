@@ -21,7 +21,7 @@ class LoadLimit:
     def __init__(self, cfg: LimitCfg, relay: Relay, log: Log) -> None:
         self.cfg = cfg
         self.di = int(cfg.di, 16)
-        self.steps = cfg.none
+        self.steps = cfg.none if cfg.initial is None else cfg.initial
         self.writes = 0
         self.acts_at_ms: int | None = None
         self._relay = relay

@@ -105,3 +105,12 @@ def test_a_full_disk_is_told(folder):
         given = command("read", A, "--port", line.path, "--model", model_file(folder))
         run = subprocess.run(given, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
     assert (run.returncode, run.stderr) == (2, "output: the answer cannot be written: No space left on device\n")
+
+
+@pytest.mark.slow
+@waits
+def test_a_load_limit_is_shown_where_the_model_has_one(folder):
+    with Bench({"address": A, "load": 300, "model": "lifeline", "load_limit": {"initial": 50}}) as line:
+        run = bus("read", A, "--port", line.path, "--model", "lifeline_1p")
+    shown = [" ".join(row.split()) for row in run.stdout.splitlines()]
+    assert run.returncode == 0 and "load limit 500 W the meter switches off above it" in shown, shown

@@ -20,6 +20,7 @@ from tests.host.bus.bench import RELAY, A, Act, Answer, Bench, model_file, plain
 
 SECRET = "739154"
 OPEN = {"initially_open": True}
+LIMITED: dict[str, object] = {"load": 300, "load_limit": {"initial": 50}}
 
 
 @dataclass
@@ -127,6 +128,9 @@ SCENES = {
     "wrong_clock_restore": Scene("restore", OPEN, {"clock": {"offset_s": -3600}}),
     "invalid_clock": Scene("cut", meter={"clock": {"state": "invalid"}}),
     "silent": Scene("cut", meter={"silent": True}),
+    "limited": Scene("restore", {"initially_open": True}, LIMITED, model_name="lifeline_1p", arguments=("--json",)),
+    "limit_only": Scene("restore", meter=LIMITED, model_name="lifeline_1p"),
+    "limit_kept": Scene("restore", meter={"load_limit": {"initial": 50, "refuses": True}}, model_name="lifeline_1p"),
     "lost_answer": Scene("restore", OPEN, act=lose_first_answer),
     "lost_order": Scene("restore", OPEN, act=lose_first_order),
     "dead": Scene("restore", OPEN, act=dead_after_order, arguments=("--wait", "3")),
@@ -194,6 +198,15 @@ def test_a_restore_closes_and_what_is_so_already_is_left_alone(played):
     assert (restore.status, restore.opened, restore.orders) == (0, False, ["close: acknowledged 0001"])
     assert (already.status, already.orders) == (0, []) and already.last.startswith("nothing was sent: by its status word the relay is open")
     assert (button.status, button.opened) == (0, True) and "waits for its button" in button.last
+
+
+@scenes("limited", "limit_only", "limit_kept")
+def test_a_restore_lifts_the_load_limit_and_says_so(played):
+    both, only, kept = played("limited"), played("limit_only"), played("limit_kept")
+    assert (both.status, both.opened, both.orders) == (0, False, ["close: acknowledged 0001"])
+    assert [step["step"] for step in json.loads(both.out)["steps"]][:4] == ["limit", "order", "meter", "limit"]
+    assert (only.status, only.orders) == (0, []) and only.last.startswith("done: the load limit is lifted")
+    assert (kept.status, kept.last) == (1, "the meter refused to give up its load limit: whoever set it must lift it")
 
 
 @scenes("wrong_password")
