@@ -14,7 +14,7 @@ import cbor2
 
 from host_tools.journal_reader import JournalImage, Record, kinds
 from tests.sim import lifeline
-from tests.sim.account import CUT, ROLLOVER, notice_counts
+from tests.sim.account import CUT, ROLLOVER, UNBOUND, notice_counts
 from tests.sim.books import Books
 from tests.sim.judge_cuts import BALANCE_AT_FLOOR, Condemned, CutJudge
 from tests.sim.moving import GIVEN
@@ -74,7 +74,7 @@ class Judge(CutJudge):
         """By a credit, or a credit limit."""
         number = record.number("account")
         self._owe_light(number)
-        if not self._is_due(number):
+        if self.due_ucu(number) is not None and not self._is_due(number):
             self.forgiven.discard(number)
             self.due_ms.pop(number, None)
 
@@ -112,6 +112,8 @@ class Judge(CutJudge):
         if oldest > 1 and oldest - 1 > self.books.acked:
             self.condemn(f"records up to {oldest - 1} are pruned, and the head-end is known to hold only {self.books.acked}")
         self.on_durable([record for record in image.records if record.sequence > self.books.sequence])
+        for number in filter(self._is_due, self.books.accounts):  # the gateway counts it from its first look, a full journal does not tell
+            self.due_ms.setdefault(number, self.world.loop.now_ms)
 
     # money
 
@@ -188,8 +190,7 @@ class Judge(CutJudge):
             self.condemn(f"account {record.account}: its month is told again and again")
 
     def due_ucu(self, number: int) -> int | None:
-        """The true available balance: credits that are durable, minus all energy that has flowed, at the dearest price in question. It is
-        held against the amounts of the policy, so a credit limit stands for as much."""
+        """Durable credits and the credit limit, minus all energy that has flowed, at the dearest price in question."""
         account, house = self.books.account(number), self.world.house_of(number)
         if house is None or account.serial != house.wire_address or not account.lives_here:
             return None
@@ -205,7 +206,9 @@ class Judge(CutJudge):
         return account.balance_ucu + account.limit_ucu - worth
 
     def _is_due(self, number: int) -> bool:
-        available = self.due_ucu(number)
+        account, available = self.books.account(number), self.due_ucu(number)
+        if available is None and account.lives_here and account.serial != UNBOUND:  # another meter by now: what the old one passed
+            available = account.balance_ucu + account.limit_ucu
         return available is not None and available <= self.world.policy_in_force()["floor"]
 
     # supply

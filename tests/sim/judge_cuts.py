@@ -29,7 +29,7 @@ class CutJudge:
     world: World
     books: Books
     cuts_ms: list[int]
-    cut_accounts: dict[int, int]  # account -> true time of its last cut
+    cut_accounts: dict[int, int]  # account -> when it became due, of those that were cut
     due_ms: dict[int, int]  # account -> when it was first found due, of those that are
     forgiven: set[int]  # due when somebody released the brake: they count when they are due anew
 
@@ -72,7 +72,7 @@ class CutJudge:
         self._cut_timing(record, account, house, policy, overridden)
         self.cuts_ms.append(now_ms)
         if record.number("reason") == BALANCE_AT_FLOOR and number not in self.forgiven:
-            self.cut_accounts[number] = now_ms  # who is cut by order alone is not due
+            self.cut_accounts[number] = self.due_ms.get(number, now_ms)  # who is cut by order alone is not due
 
     def _cut_timing(self, record: Record, account: Account, house: House, policy: dict[str, Any], overridden: frozenset[str]) -> None:
         now_ms, world = self.world.loop.now_ms, self.world
@@ -92,12 +92,12 @@ class CutJudge:
         if self.books.brake:
             self.condemn(f"{who} with the brake closed")
         window_ms = (policy["brake"]["window_s"] - 2 * error_s) * 1000
-        since_ms = {number: min(at, self.due_ms.get(number, at)) for number, at in self.cut_accounts.items()}  # it became due, and was cut
-        due = {number for number, at in since_ms.items() if now_ms - at < window_ms} - {record.account}
+        since_ms = self.cut_accounts | {record.number("account"): self.due_ms.get(record.number("account"), now_ms)}
+        due = [number for number, at in since_ms.items() if now_ms - at < window_ms]
         share = policy["brake"]["share_percent"] * len(world.houses) // 100
         most = max(policy["brake"]["accounts_max"], share)
-        if record.number("reason") == BALANCE_AT_FLOOR and record.account not in self.forgiven and len(due) + 1 > most:
-            self.condemn(f"{who}, the {len(due) + 1}th account in the brake's window, and the brake is open")
+        if record.number("reason") == BALANCE_AT_FLOOR and record.account not in self.forgiven and len(due) > most:
+            self.condemn(f"{who}, the {len(due)}th account in the brake's window, and the brake is open")
         if "offline" not in overridden and now_ms - world.word_ms > (policy["offline_right_s"] + error_s) * 1000:
             self.condemn(f"{who} {(now_ms - world.word_ms) // 1000} s after the head-end's last word")
         if record.number("order"):

@@ -80,6 +80,7 @@ def provoked(name: str, options: Options) -> Options:
             options.models = (options.models + [0] * value)[: options.meters]
             options.flags = (options.flags + [dict.fromkeys(options.flags[0], False)] * value)[: options.meters]
             options.settlement_days = (options.settlement_days * value)[: options.meters]
+            options.ratios = options.ratios and (options.ratios + [1] * value)[: options.meters]
         elif field == "without":
             options.faults = options.faults - set(value.split())
         elif field == "rich":
