@@ -21,6 +21,7 @@ DAY_S = 86_400
 ERASE_SIZE, UNIT = 1024, 32
 JOURNAL_BLOCKS, READINGS_BLOCKS = 20, 4
 FLAGS_ORDER, REPORT_ORDER, DEBT_ORDER = 9, 11, 16
+GIVE_ORDER, TAKE_ORDER, GIVEN, TAKEN = 14, 15, 1, 2
 UNTIL_S = START_S + 30 * DAY_S
 MIDNIGHT_S = (START_S + UTC_OFFSET_MIN * 60) // DAY_S * DAY_S + DAY_S - UTC_OFFSET_MIN * 60
 SETTLES = (22, 0)  # the day and hour of a month that ends in the story
@@ -155,6 +156,36 @@ STEPS = (
     acknowledge,
     lambda world: credit(world, EXEMPT, 3, 8, 29),
     lambda world: everybody_read(world, MIDNIGHT_S + 1_200, 1_100),
+)
+
+
+def given(world):
+    """The head-end has the account with exemption and debt given to another gateway."""
+    world.gateway.head_end.standing = 0
+    order(world, EXEMPT, GIVE_ORDER, 3, bytes(cbor.encode({1: 0, 2: 0, 3: "new pole"})))
+
+
+def taken(world):
+    """It comes back as it left."""
+    world.gateway.head_end.standing = 0
+    raw = [raw for raw in records(world, kinds.CARRIED) if values_of(raw, 0, len(raw))[1] == GIVEN][-1]
+    until_s, owed_ucu, share, most_ucu, row = values_of(raw, 0, len(raw))[3:]
+    document = {1: TAKEN, 2: row, 3: until_s, 4: owed_ucu, 5: share, 6: most_ucu, 7: "new pole"}
+    order(world, EXEMPT, TAKE_ORDER, 4, bytes(cbor.encode(document)))
+
+
+CARRIED_STEPS = (
+    lambda world: credit(world, EXEMPT, 1, 20, 20),
+    lambda world: read(world, EXEMPT, START_S + 60, 1_000),
+    exempt,
+    in_debt,
+    lambda world: read(world, EXEMPT, START_S + 900, 1_500),
+    given,
+    acknowledge,
+    taken,
+    lambda world: read(world, EXEMPT, START_S + 1_800, 1_900),
+    lambda world: credit(world, EXEMPT, 2, 8, 28),
+    lambda world: read(world, EXEMPT, START_S + 1_900, 1_900),
 )
 
 

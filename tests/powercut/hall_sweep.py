@@ -1,6 +1,7 @@
 """Cut the story of the hall at every flash operation, and once more in the life that recovers; one line of JSON.
 
 usage: micropython -m tests.powercut.hall_sweep once [MUTANT]
+       micropython -m tests.powercut.hall_sweep carried [MUTANT]  a shorter story, of an account that is given away and comes back
        micropython -m tests.powercut.hall_sweep twice EVERY      the recovery from one of EVERY images is cut, too
 
 Each program is cut at its first, a middle and its last byte, each erase likewise, each sync before it is done; two images each:
@@ -98,6 +99,8 @@ def main(how, choice=None):
     fake_board.ROOT = "hall_sweep_" + how + "_" + (choice or "")  # several run at once
     every = int(choice) if how == "twice" else 0
     first_step = 0
+    if how == "carried":
+        story.STEPS = story.CARRIED_STEPS
     if choice and not every:
         breaks, first_step = MUTANTS[choice]
         breaks()
@@ -190,6 +193,34 @@ def _credit_not_looked_at():
     Ledger.open = open_and_forget
 
 
+def _carried_without_its_debt():
+    """An account that comes from another gateway has its debt until the next restart."""
+    from firmware.ledger import accounts
+
+    carry = accounts._carry
+
+    def carry_less(table, values, sequence):
+        carry(table, values, sequence)
+        if not table.lives:
+            table.debts.pop(values[0], None)
+
+    opened = accounts.Accounts.__init__
+
+    def open_dead(self, capacity):
+        opened(self, capacity)
+        self.lives = False
+
+    from firmware.gateway import Gateway
+
+    begun = Gateway.begin
+
+    def begin(self, *arguments):
+        self.ledger.accounts.lives = True
+        begun(self, *arguments)
+
+    accounts._carry, accounts.Accounts.__init__, Gateway.begin = carry_less, open_dead, begin
+
+
 # what is broken, and the step before which it shows in nothing
 MUTANTS = {
     "no_commit": (_credit_before_its_record, 1),
@@ -197,6 +228,7 @@ MUTANTS = {
     "emergency": (_emergency_each_life, 7),
     "kept": (_not_kept_behind_snapshot, 11),
     "recovery": (_credit_not_looked_at, 14),
+    "debt": (_carried_without_its_debt, 7),
 }
 
 

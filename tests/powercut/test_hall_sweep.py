@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 SWEEP = "-X heapsize=40M -m tests.powercut.hall_sweep"
+CARRIED_OPERATIONS, CARRIED_IMAGES = 37, 145
 OPERATIONS, IMAGES, AGAIN = 115, 480, 100  # a tenth less than measured, which tells a story that lost a chapter
 
 
@@ -35,6 +36,13 @@ def test_a_second_cut_in_the_life_that_recovers_loses_and_repeats_nothing(told, 
     assert told[-1]["again"] >= AGAIN
 
 
-@jobs("once no_commit", "once visit", "once kept", "once emergency", "once recovery")
+@jobs("carried")
+def test_an_account_that_is_carried_away_and_back_is_whole_wherever_the_power_goes(told, capsys):
+    shown(capsys, told[-1])
+    assert told[-1]["found"] == []
+    assert told[-1]["operations"] >= CARRIED_OPERATIONS and told[-1]["images"] >= CARRIED_IMAGES
+
+
+@jobs("carried debt", "once no_commit", "once visit", "once kept", "once emergency", "once recovery")
 def test_a_hall_that_forgets_is_found(told):
     assert told[-1]["found"]
