@@ -42,6 +42,7 @@ SLOW_PLACES = (
     "rooms/hall/test_credit_limit.py", "rooms/hall/test_held_orders.py", "rooms/hall/test_ratios.py", "rooms/hall/test_restored.py",
     "rooms/hall/test_rates_and_total.py",
     "host/head_end/test_head_end_transfers.py", "host/head_end/test_head_end_limits.py", "peers/test_credit_limit_story.py",
+    "rooms/hall/test_lifeline.py", "rooms/hall/test_lifeline_moves.py",
     "rooms/hal/test_line_uart.py", "rooms/hal/test_bare_boards.py", "rooms/diagnostics/test_console_maintenance.py",
     "rooms/base/test_aio.py", "host/head_end/test_head_end_verify_journal.py", "host/head_end/test_head_end_mutations.py",
     "host/bus/test_bus_sniff.py", "host/bus/test_bus_port.py", "peers/test_dlt645_peer.py", "peers/test_dlt645_properties.py",

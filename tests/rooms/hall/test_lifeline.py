@@ -73,11 +73,11 @@ def test_a_meter_that_loses_its_limit_gets_it_again_with_evidence_and_less_and_l
         eq(await until(lambda: world.slot().state == s.LIMITED), True)
         eq([values[1] for values in told(world, kinds.SEEN)], [1, 4, 1, 4])
         sequence = world.gateway.ledger.sequence
-        for _ in range(240):
+        for _ in range(90):
             meter.limit = 30 if world.slot().state == s.LIMITED else meter.limit  # whatever is written
             await aio.sleep_ms(60_000)
         used = world.gateway.ledger.sequence - sequence
-        eq(used < 120, True, "%d records in four hours" % used)
+        eq(used < 70, True, "%d records in an hour and a half" % used)
         eq(world.row("wish"), facts.OFF)
 
     world.run(script)
