@@ -71,14 +71,14 @@ def segment_from_zero(swap: Swap) -> None:
 
 @mutant("the energy up to the closing register of a meter is charged twice")
 def closing_register_forgotten(swap: Swap) -> None:
-    plain = Billing._closing
+    plain = Billing.closing
 
     def closing(billing: Any, row: int, slot: Any) -> Any:
         lines, marks, at_s = plain(billing, row, slot)
         accounts = billing._ledger.accounts
         return [(rate, accounts.get(row, f"from_{rate}"), end) for rate, _, end in lines], marks, at_s
 
-    swap(Billing, "_closing", closing)
+    swap(Billing, "closing", closing)
 
 
 @mutant("a unit at which the medium failed is programmed again (a fault that this simulation found)")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.sim.__main__ import command, main
-from tests.sim.mutants import applied
+from tests.sim.mutants import MUTANTS, applied
 from tests.sim.options import KINDS, draw
 from tests.sim.story import play
 
@@ -46,6 +46,12 @@ def test_what_is_left_out_of_a_run_leaves_its_sizes_alone() -> None:
 def test_a_deliberate_bug_is_condemned(name: str) -> None:
     with applied(name):
         assert any(play(draw(seed, 0.1)).sentence for seed in range(500, 505))
+
+
+def test_each_deliberate_bug_still_finds_what_it_replaces() -> None:
+    for name in MUTANTS:
+        with applied(name):
+            pass
 
 
 def test_a_failure_prints_seed_options_events_and_how_to_repeat_it(capsys: pytest.CaptureFixture[str]) -> None:
