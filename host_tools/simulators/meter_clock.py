@@ -71,6 +71,10 @@ class MeterClock:
     def set_offset(self, now_ms: int, offset_s: int) -> None:
         self.set_local(now_ms, self.true_local_ms(now_ms) + offset_s * 1000)
 
+    def set_drift(self, now_ms: int, drift_ppm: int) -> None:
+        """From now on it runs so much too fast."""
+        self._base_ms, self._base_local, self._drift = now_ms, self.local_ms(now_ms), drift_ppm
+
     def set_state(self, now_ms: int, state: ClockState) -> None:
         """`lost`: restarts at 2000-01-01 00:00:00. `invalid`: shows digits that are no date. `ok`: true again."""
         if state == "lost":

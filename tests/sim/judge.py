@@ -29,9 +29,10 @@ LIGHT_MS = 150_000  # from a payment on flash to a closed relay, in calm: stated
 QUALITY_RTC = 2
 FOUND_OFF = 3
 CLOCK_RIGHT_S = 120
+HOUR_QUIET_S = 595
 ESTIMATED = 1
 MONTHS_TOLD_MAX = 2  # the day of its closing and the one behind it; and again in each life
-WRONG_CLOCKS = {"rtc_lost", "rtc_wrong", "central_clock", "meter_clock", "meter_clock_lost"}
+WRONG_CLOCKS = {"rtc_lost", "rtc_wrong", "central_clock", "meter_clock", "meter_clock_lost", "time_told"}
 
 
 class Judge(CutJudge):
@@ -45,6 +46,7 @@ class Judge(CutJudge):
         self.due_ms: dict[int, int] = {}
         self.forgiven: set[int] = set()
         self.checks = 0
+        self.days_told: set[int] = set()  # local days on which meters were told the time
         self.months: Counter[tuple[int, int]] = Counter()
         self._obliged: dict[int, int] = {}  # account -> since when light is owed
 
@@ -287,6 +289,17 @@ class Judge(CutJudge):
         """The gateway may act by it before its PUBACK leaves. A word is as old as it is, however long the broker kept it."""
         if topic.endswith("/acks"):
             self.world.word_ms = max(self.world.word_ms, self.world.central.said_ms[payload])
+
+    def on_time(self, local_ms: int) -> None:
+        """The meters are told the time: once a day, far from every full hour. Books that were lost know of no day."""
+        self.checks += 1
+        day, second = divmod(local_ms // 1000, 86_400)
+        if not HOUR_QUIET_S <= second % 3_600 <= 3_600 - HOUR_QUIET_S:
+            self.condemn(f"the meters are told the time {second % 3_600} s behind a full hour")
+        if day in self.days_told and not self.world.options.faults & {"old_backup", "central_clock"}:
+            self.condemn(f"the meters are told the time twice on day {day}")
+        self.days_told.add(day)
+        self.world.note(f"the meters are told the time, {local_ms // 1000}")
 
     def on_puback(self, topic: str, payload: bytes) -> None:
         """The PUBACK of a message of the head-end has left: its verdict must be durable."""

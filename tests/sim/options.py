@@ -21,7 +21,7 @@ KINDS = (
     "flash_fails", "exchange",
     "ratios", "debts", "limits", "moves", "transfers",
 )  # fmt: skip
-ASKED = ("old_backup", "lifeline")  # in a run only when asked for: what the first finds is not all mended yet
+ASKED = ("old_backup", "lifeline", "time_told")  # in a run only when asked for: what the first finds is not all mended yet
 MODELS = (("export_1p", "export_single"), ("button_1p", "export_button"), ("three_phase_tou", "three_phase_4rate"), lifeline.MODEL)
 LIFELINE = 3
 RATIOS = (1, 2, 30, 400)  # of transformers: current times voltage

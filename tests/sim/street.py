@@ -16,8 +16,9 @@ from itertools import count
 
 from firmware.base import aio
 from host_tools.simulators.config import MeterCfg
-from host_tools.simulators.frames import Frame, encode
+from host_tools.simulators.frames import BROADCAST, Frame, encode
 from host_tools.simulators.meter import Meter
+from host_tools.simulators.meter_clock import read_stamp6
 from tests.sim.loop import Loop
 
 BYTE_BITS = 11
@@ -90,6 +91,11 @@ class House(Meter):
         self.since_ms = now_ms
         self.start_cwh = cfg.forward_cwh
         self.wire_address = bytes.fromhex(self.address)[::-1]
+
+    def drift(self, rng: random.Random, now_ms: int) -> None:
+        """Its clock is off, and goes on drifting."""
+        self.clock.set_drift(now_ms, rng.choice((-400, -20, 20, 400)))
+        self.set_clock(rng.choice((0, 45, -60, 200, -280, 400)))
 
     def _note(self, now_ms: int, address: str, kind: str, detail: dict[str, object]) -> None:
         if kind == "relay_moved":
@@ -170,6 +176,7 @@ class Pair:
         self.houses = {house.wire_address: house for house in houses}  # whoever hears a request
         self.echo = False
         self.requests = 0
+        self.on_time: Callable[[int], None] = lambda local_ms: None  # a broadcast told the time
         self._loop = loop
         self._rng = rng
         self._baud = 2400
@@ -209,6 +216,9 @@ class Pair:
         return length
 
     def _ask(self, body: bytes) -> None:
+        if body[1:7] == b"\x99" * 6:
+            self._broadcast(Frame(BROADCAST, body[8], bytes((byte - 0x33) & 0xFF for byte in body[10:-2])))
+            return
         house = self.houses.get(body[1:7])
         if house is None or sum(body[:-2]) & 0xFF != body[-2]:
             return
@@ -234,6 +244,11 @@ class Pair:
         if self._strikes(noise.late):
             delay_ms += self._rng.randrange(700, 3_000)
         self._coming(delay_ms, wire)
+
+    def _broadcast(self, told: Frame) -> None:
+        self.on_time(read_stamp6(told.data))
+        for house in self.houses.values():
+            house.answer(told, self._loop.now_ms)
 
     def _coming(self, delay_ms: int, data: bytes) -> None:
         heappush(self._incoming, (self._loop.now_ms + delay_ms + self._wire_ms(len(data)), next(self._order), data))

@@ -94,6 +94,11 @@ class World:
         self.given_flags: dict[int, int] = {}  # of those who moved in
         self.houses = [self._house(index, 0) for index in range(options.meters)]
         self.pair = Pair(self.loop, self.houses, stream(options.seed, "line"))
+        self.pair.on_time = self.judge.on_time
+        if "time_told" in options.faults:
+            rng = stream(options.seed, "time_told")
+            for house in self.houses:
+                house.drift(rng, 0)
         self.flash.tap = self._on_durable
         self.broker.on_puback = self.judge.on_puback
         self.broker.on_delivered = self.judge.on_delivered
@@ -222,7 +227,8 @@ class World:
         places = PLACES_MAX if "moves" in options.faults else 8
         limits = {"accounts_max": places, "task_silence_max_ms": SILENCE_MS_MAX, **options.limits}
         settings = {
-            "gateway": self.gateway, "uplink": {"host": "127.0.0.1", "port": 1, "keep_alive_s": 60}, "line": {"baud": 2400},
+            "gateway": self.gateway, "uplink": {"host": "127.0.0.1", "port": 1, "keep_alive_s": 60},
+            "line": {"baud": 2400, "sets_meter_clocks": "time_told" in options.faults},
             "poll_period_s": options.poll_period_s, "utc_offset_min": UTC_OFFSET_MIN, "meters": rows, "limits": limits,
         }  # fmt: skip
         (self.folder / "settings.json").write_text(json.dumps(settings))

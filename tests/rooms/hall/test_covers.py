@@ -95,6 +95,12 @@ def test_what_the_meter_before_counted_is_not_taken_for_this_ones():
     eq(covers(world)[2:], [(EVENT_COVER, 9, 9), (EVENT_TERMINAL_COVER, 9, 9)])
     lives(world, 150)
     eq(len(covers(world)), 4)
+    meter.address = meter.address[:5] + b"\x23"
+    world._write_files(*world._files)
+    opened(world, 12, 12)
+    lives(world, 50)  # charging begins on it, and its covers are not asked for yet
+    lives(world, 150)
+    eq(covers(world)[4:], [(EVENT_COVER, 12, 12), (EVENT_TERMINAL_COVER, 12, 12)])
 
 
 def test_a_model_without_counts_is_asked_for_none_and_each_day_is_one_question():
