@@ -55,7 +55,7 @@ def lives(world, for_s, uncertainty_ms=100):
 
 
 def test_a_clock_that_is_off_is_set_once_and_read_back():
-    world = world_at(14 * HOUR_S + 900, [45, -200, 10])
+    world = world_at(14 * HOUR_S + 900, [45, -200, 10], limits={"meter_clock_every_s": 21_600})
 
     async def script(world):
         network(world)
