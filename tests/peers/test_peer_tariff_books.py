@@ -73,6 +73,8 @@ def live(world: World, rows: list[tuple[int, int]], rates: int) -> None:
             reading.registers[0] = register
             for rate in range(1, rates + 1):
                 reading.registers[rate] = register // (rate + 1)
+            if rates:
+                reading.registers[0] = sum(reading.registers[1 : rates + 1])
             world.gateway.on_reading(reading)
             world.gateway.ledger.on_tick()
 
