@@ -41,6 +41,7 @@ class Judge(CutJudge):
     def __init__(self, world: World) -> None:
         self.world = world
         self.books = Books(offset_s=world.offset_s)
+        self.late_ms = 0  # by which a record was written before it is judged
         self.cuts_ms: list[int] = []
         self.cut_accounts: dict[int, int] = {}
         self.due_ms: dict[int, int] = {}
@@ -113,7 +114,9 @@ class Judge(CutJudge):
             self.condemn(f"records before {oldest} are pruned without a snapshot")
         if oldest > 1 and oldest - 1 > self.books.acked:
             self.condemn(f"records up to {oldest - 1} are pruned, and the head-end is known to hold only {self.books.acked}")
+        self.late_ms = self.world.loop.now_ms - self.world.dark_ms  # nothing was written without power
         self.on_durable([record for record in image.records if record.sequence > self.books.sequence])
+        self.late_ms = 0
         for number in filter(self._is_due, self.books.accounts):  # the gateway counts it from its first look, a full journal does not tell
             self.due_ms.setdefault(number, self.world.loop.now_ms)
 

@@ -28,6 +28,7 @@ class CutJudge:
 
     world: World
     books: Books
+    late_ms: int  # by which a record was written before it is judged
     cuts_ms: list[int]
     cut_accounts: dict[int, int]  # account -> when it became due, of those that were cut
     due_ms: dict[int, int]  # account -> when it was first found due, of those that are
@@ -75,14 +76,15 @@ class CutJudge:
             self.cut_accounts[number] = self.due_ms.get(number, now_ms)  # who is cut by order alone is not due
 
     def _cut_timing(self, record: Record, account: Account, house: House, policy: dict[str, Any], overridden: frozenset[str]) -> None:
-        now_ms, world = self.world.loop.now_ms, self.world
+        now_ms, world = self.world.loop.now_ms - self.late_ms, self.world
+        true_s = world.true_s - self.late_ms // 1000
         who = f"account {record.account} is cut"
         error_s = policy["clock_error_max_s"]
-        if abs(record.at_s - world.true_s) > error_s + 1:
-            self.condemn(f"{who} at {record.at_s} by its clock, and it is {world.true_s}")
+        if abs(record.at_s - true_s) > error_s + 1:
+            self.condemn(f"{who} at {record.at_s} by its clock, and it is {true_s}")
         if "fresh" not in overridden and (house.answered_ms < 0 or now_ms - house.answered_ms > (policy["reading_fresh_s"] + 5) * 1000):
             self.condemn(f"{who} by a reading of {(now_ms - house.answered_ms) // 1000} s ago")
-        if "hours" not in overridden and not self.inside_hours(policy, world.true_s, world.true_s + world.relay_valid_s):
+        if "hours" not in overridden and not self.inside_hours(policy, true_s, true_s + world.relay_valid_s):
             self.condemn(f"{who} outside allowed hours")
         if "notice" not in overridden:
             self._cut_notice(who, account, policy)
@@ -104,7 +106,7 @@ class CutJudge:
             said = self.books.orders.get((record.number("account"), record.number("order")))
             if said is None or said.number("verdict") != 1 or said.number("order") != 1:
                 self.condemn(f"{who} by order {record.number('order')}, which was not accepted")
-            elif world.true_s > said.number("expires_at_s") + error_s + 1:
+            elif true_s > said.number("expires_at_s") + error_s + 1:
                 self.condemn(f"{who} by order {record.number('order')}, which has expired")
 
     def _cut_notice(self, who: str, account: Account, policy: dict[str, Any]) -> None:

@@ -68,6 +68,7 @@ class World:
         self.notes: deque[tuple[int, Callable[[], str] | str]] = deque(maxlen=NOTES_MAX)
         self.folder = Path(tempfile.mkdtemp(prefix="lamplighter-sim-", dir=FOLDER))
         self.rtc = Rtc(self)
+        self.dark_ms = 0  # when the power went, the last time
         self.boots = 0
         self.dead = True
         self.is_over = False
@@ -290,6 +291,7 @@ class World:
     def power_off(self) -> None:
         """The board is without power from this instant."""
         self.dead = True
+        self.dark_ms = self.loop.now_ms
         self.firmware = self._life = None
         self.flash.power_lost()
         self.broker.power_lost()
