@@ -87,7 +87,9 @@ class Books:
                 yield f"sequence {record.sequence}: {sentence}"
 
     def _is_again(self, record: Record) -> bool:
-        """What a suspicion said before, kept behind a snapshot: no news."""
+        """What is kept behind a snapshot because its rows do not tell it - debts, ends of exemptions, suspicions: no news."""
+        if record.kind in (kinds.DEBT, kinds.EXEMPT):
+            return not record.number("order")
         if record.kind not in (kinds.SUSPECT, kinds.THROUGH):
             return False
         suspect = record.kind == kinds.SUSPECT
