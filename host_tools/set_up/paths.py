@@ -9,6 +9,7 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = CHECKOUT / ".venv"
 MOSQUITTO_USUAL = "/usr/sbin/mosquitto"  # not on a user's PATH on Debian
+COMPILER_HEAP = "heapsize=32M"  # of mpy-cross: its own two megabytes are too few for what is linked; the bytes that come out are the same
 
 
 class NotSetUp(Exception):

@@ -30,6 +30,7 @@ RELEASED = "1744675200"  # the day of MicroPython 1.25.0, in seconds: the date t
 FLAGS = ("-mcpu=cortex-m0plus", "-mthumb")
 ROM_FLAGS = ("-Os", "-Wall", "-Wextra", "-Werror", "-ffreestanding", "-nostartfiles", "-nodefaultlibs")
 SETTINGS = ("-DPICO_NO_PICOTOOL=1", "-DCMAKE_BUILD_TYPE=MinSizeRel")
+COMPILER = f'#!/bin/sh\nexec "${{0%/*}}/tree/mpy-cross/build/mpy-cross" -X {paths.COMPILER_HEAP} "$@"\n'  # the tree's; its flags are the port's
 REPORT = "the runtime of the RP2040 could not be built; report this with the log"
 
 
@@ -60,7 +61,7 @@ def _sources_place() -> Path:
 
 def _workshop_place() -> Path:
     """The build folder, kept: from one application to the next only what is frozen in changes."""
-    parts = (machine_key(), micropython.sources().name, _sources_place().name, RELEASED, str(wiring.FLASH), *FLAGS, *SETTINGS)
+    parts = (machine_key(), micropython.sources().name, _sources_place().name, RELEASED, str(wiring.FLASH), *FLAGS, *SETTINGS, COMPILER)
     return CACHE / f"rp2040-build-{key_of(*parts, *_contents(BOARD, 'image'))}"
 
 
@@ -140,7 +141,8 @@ def _build_runtime(scratch: Path, mpy_cross: Path, application: dict[str, bytes]
         _configure(workshop, mpy_cross)
         (workshop / "configured").touch()
     _renew(workshop / "application", application)
-    run("rp2040-build", ["cmake", "--build", str(workshop / "build"), f"-j{os.cpu_count() or 1}"], REPORT, env=_environment(mpy_cross))
+    environment = {**_environment(mpy_cross), "MICROPY_MPYCROSS": str(workshop / "mpy-cross")}
+    run("rp2040-build", ["cmake", "--build", str(workshop / "build"), f"-j{os.cpu_count() or 1}"], REPORT, env=environment)
     image = (workshop / "build" / "firmware.bin").read_bytes()
     room = _parts()["runtime"][1]
     if len(image) > room:
@@ -159,6 +161,8 @@ def _configure(workshop: Path, mpy_cross: Path) -> None:
     shutil.copytree(BOARD / "image", board / "image")
     shutil.copytree(BOARD / "image" / "no_cxx", no_cxx)
     run("rp2040-archive", ["arm-none-eabi-ar", "rc", str(no_cxx / "libstdc++.a")], REPORT)
+    (workshop / "mpy-cross").write_text(COMPILER)
+    (workshop / "mpy-cross").chmod(0o755)
     base = sum(_parts()["runtime"])
     flags = " ".join((*FLAGS, f"-ffile-prefix-map={workshop}=."))
     settings = {
