@@ -30,7 +30,7 @@ RELEASED = "1744675200"  # the day of MicroPython 1.25.0, in seconds: the date t
 FLAGS = ("-mcpu=cortex-m0plus", "-mthumb")
 ROM_FLAGS = ("-Os", "-Wall", "-Wextra", "-Werror", "-ffreestanding", "-nostartfiles", "-nodefaultlibs")
 SETTINGS = ("-DPICO_NO_PICOTOOL=1", "-DCMAKE_BUILD_TYPE=MinSizeRel")
-COMPILER = f'#!/bin/sh\nexec "${{0%/*}}/tree/mpy-cross/build/mpy-cross" -X {paths.COMPILER_HEAP} "$@"\n'  # the tree's; its flags are the port's
+COMPILER = f'#!/bin/sh\nexec "${{0%/*}}/tree/mpy-cross/build/mpy-cross" -X {paths.COMPILER_HEAP} "$@"\n'  # the tree's own
 REPORT = "the runtime of the RP2040 could not be built; report this with the log"
 
 
