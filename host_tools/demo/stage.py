@@ -14,6 +14,7 @@ from host_tools.demo.proof import Proof, prove
 from host_tools.demo.scenery import GATEWAY, Scenery
 from host_tools.demo.tap import Tap
 from host_tools.demo.wire_log import WireLog
+from host_tools.emulator.machine import WAITS
 from host_tools.set_up import paths
 from host_tools.simulators.client import AsyncSiteClient, SiteClient, SiteEvent, SiteState
 
@@ -155,6 +156,7 @@ class Stage:
 
     def complaints(self) -> dict[str, list[str]]:
         """What a process says only when it stumbled: the gateway anything but JSON, the others a traceback."""
+        gateway = [line for line in self.children.errors_of("gateway") if WAITS not in line]
         others = {name: [line for line in self.children.errors_of(name) if "Traceback" in line or "Error: " in line]
                   for name in ("head-end", "meters", "broker")}
-        return {"gateway": self.console.other + self.children.errors_of("gateway"), **others}
+        return {"gateway": self.console.other + gateway, **others}

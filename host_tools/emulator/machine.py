@@ -14,11 +14,12 @@ from host_tools.emulator.flash_file import SIZE, FlashFile
 from host_tools.emulator.power import CUT_EXIT, PowerSwitch
 from host_tools.set_up import paths
 
-__all__ = ["CONSOLE", "CUT_EXIT", "LINE", "LINE_2", "MODEM", "SOCKET", "Machine", "command"]
+__all__ = ["CONSOLE", "CUT_EXIT", "LINE", "LINE_2", "MODEM", "SOCKET", "WAITS", "Machine", "command"]
 
 CONSOLE, LINE, MODEM, LINE_2 = 0, 1, 2, 3
 UARTS = 5
 SOCKET = "socket:"
+WAITS = "QEMU waiting for connection"  # what it says on stderr of a socket at which nobody listens yet
 
 
 def command(flash: Path, ways: Mapping[int, str], options: Mapping[str, int], extra: tuple[str, ...] = ()) -> list[str]:
