@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from typing import TYPE_CHECKING, Any
 
 from host_tools.journal_reader import Record
@@ -23,7 +24,7 @@ class Condemned(BaseException):
     """The firmware did wrong; no handler in it may catch this."""
 
 
-class CutJudge:
+class CutJudge(abc.ABC):
     """What Judge is besides."""
 
     world: World
@@ -37,8 +38,9 @@ class CutJudge:
     def condemn(self, sentence: str) -> None:
         raise Condemned(sentence)
 
+    @abc.abstractmethod
     def due_ucu(self, number: int) -> int | None:
-        raise NotImplementedError
+        """The available balance as it truly is, None when nobody can say."""
 
     def local_day(self, at_s: int) -> int:
         return self.books.local_day(at_s)
