@@ -21,6 +21,7 @@ from host_tools.flash.texts import compiled_texts
 from host_tools.set_up import paths
 
 ANSWER_S = 60
+PATIENCE_MS = ANSWER_S * 1000  # a board gives up a console without room after 20 ms, and a busy host leaves a test longer than that
 TESTS_ON_BOARD = ("fake_board.py", "fake_site.py", "hall_kit.py", "kit.py", "nor_ram.py", "boards/on_board/*.py", "peers/sync_device.py")
 
 
@@ -134,7 +135,7 @@ class Prompt:
 
 
 class BoardAtPrompt:
-    """A board whose application is importable and not running; `start()` -> Prompt of that life."""
+    """A board whose application is importable and not running; `start()` -> Prompt of that life, which loses nothing."""
 
     def __init__(self, folder: Path, image: bytes, extra: tuple[str, ...] = (), **options: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -142,7 +143,7 @@ class BoardAtPrompt:
         self.flash.write("files", files_at_prompt())
         self.flash.write("slot_a", image)
         self._console = folder / "console.sock"
-        self.machine = Machine(self.flash, {CONSOLE: f"{SOCKET}{self._console}"}, options, extra)
+        self.machine = Machine(self.flash, {CONSOLE: f"{SOCKET}{self._console}"}, {"patience_ms": PATIENCE_MS, **options}, extra)
         self.prompt: Prompt | None = None
 
     def start(self, **options: int) -> Prompt:
