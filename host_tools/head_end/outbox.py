@@ -201,7 +201,9 @@ def listed(db: Database, limit: int) -> list[Row]:
 def _shown(row: sqlite3.Row) -> Row:
     data = json.loads(row["data"])
     told = [f"{key[:-4]} {money(value)}" for key, value in data.items() if key.endswith("_ucu")]
-    held = row["state"] == "waiting" and row["due_at_s"]
+    fault = row["fault"]
+    if fault is None and row["state"] == "waiting" and row["due_at_s"]:
+        fault = f"try {row['tries']} has no end yet" if row["tries"] else f"held until {when(row['due_at_s'])}"
     return {
         "number": row["id"],
         "account": row["account"],
@@ -214,7 +216,7 @@ def _shown(row: sqlite3.Row) -> Row:
         "address": row["address"],
         "language": row["language"],
         "text": row["text"] or ", ".join(told),
-        "fault": row["fault"] or (f"held until {when(row['due_at_s'])}" if held else None),
+        "fault": fault,
         "due_at_s": row["due_at_s"] or None,
         "name": row["name"],
         "data": data,
