@@ -6,6 +6,7 @@ import gc
 import time
 from dataclasses import dataclass, field
 
+from host_tools.head_end.amounts import AMOUNT_MAX_UCU
 from host_tools.head_end.reconcile import reconcile
 from tests.sim import lifeline
 from tests.sim.account import ELSEWHERE, ROLLOVER
@@ -20,7 +21,7 @@ from tests.sim.world import World, installed, seldom
 
 SETTLE_MS_MAX = 5 * HOUR_MS
 QUIET_MS = 30 * 60_000  # convergence must last: nothing new is journalled but acknowledgements and readings
-PLENTY_UCU = 20_000_000
+PLENTY_UCU = 10_000 * 1_000_000  # five hours of 12 kW and a month's fees in the dearest tariff, for a meter behind no transformer
 # Readings of two lives may bear one second; a tariff that comes late applies from the first unsettled day (design 4.10), and
 # the head-end names what was charged before.
 # A register that somebody moved, and readings that a wrong clock dated, do not lie in their order: it is right to name them.
@@ -77,13 +78,15 @@ def _live(world: World) -> None:
     demand.cuts()
     world.judge.books.counts["dark at the end"] += demand.cut
     world.is_over = True
+    plenty_ucu = PLENTY_UCU * max(world.options.ratios, default=1)
     for house in world.houses:
         number = world.account_of(house)
         due = (world.judge.due_ucu(number) or 0) + world.judge.books.under_way_ucu(number)
         for account in (number, actors.office.moving.get(number)):
             if account and world.central.knows(account):
                 owed = max((rule[0] for rule in world.judge.books.truth.debts.get(account, [])), default=0)
-                actors.pay(account, PLENTY_UCU + owed + max(0, -due) + 40 * 100 * world.options.price * 4)
+                # a register that was set back and is held for ever looks as if it had rolled over: no payment is as large as that
+                actors.pay(account, min(plenty_ucu + owed + max(0, -due), AMOUNT_MAX_UCU))
     _settle(world, actors)
     _compare(world)
 
