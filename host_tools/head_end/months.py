@@ -36,7 +36,7 @@ PREFIX = "settlement:"  # of the references of corrections
 REGISTER_PREFIX = "register:"  # and of those by a register that people told
 CORRECTIONS = (PREFIX, REGISTER_PREFIX)
 DAY_S = 86_400
-ESTIMATED = 1  # CHARGE marks
+ESTIMATED, MORE_FOLLOWS = 1, 4  # CHARGE marks
 
 
 @dataclass
@@ -196,15 +196,8 @@ def ways(records: list[Record], known: dict[str, int]) -> Iterator[Way]:
             if way is not None:
                 way.ended_s = record.at_s
                 yield way
-            way, began_s, ended_s = None, record.at_s, record.at_s
-            if record.kind == kinds.SEGMENT and record.octets("serial") != bytes(6):
-                registers = record.fields["from_cwh"]
-                assert isinstance(registers, list)
-                used = [0] if not record.number("rates") else list(range(1, min(record.number("rates"), RATES_MAX) + 1))
-                segment = Segment(record.octets("serial"), record.at_s, {rate: registers[rate] for rate in used})
-                segment.rollover = known.get(address(segment.serial), segment.rollover)
-                segment.ratio = ratio_behind(record, 1)
-                way = Way(segment, record.at_s, moved=dict.fromkeys(used, 0))
+            way = _begun(record, known)
+            began_s = ended_s = way.began_s if way is not None else record.at_s
         elif way is None or record.kind not in (kinds.CHARGE, kinds.HELD, kinds.MONTH) or record.octets("serial") != way.segment.serial:
             continue
         elif record.kind == kinds.MONTH:
@@ -214,12 +207,30 @@ def ways(records: list[Record], known: dict[str, int]) -> Iterator[Way]:
         elif record.kind == kinds.HELD:
             if record.number("why") == 0:
                 way.pass_over(record)
+                began_s = ended_s = record.at_s  # what comes behind it begins then
         elif record.number("cause") not in NO_ENERGY:
-            if record.number("reading_at_s") != ended_s:  # else one more register of the same span
-                began_s, ended_s = ended_s, record.number("reading_at_s")
-            way.add(record, began_s)
+            read_s = record.number("reading_at_s")
+            if read_s != ended_s:  # else one more register of the same span
+                began_s = ended_s
+            way.add(record, began_s or read_s)
+            if not record.number("marks") & MORE_FOLLOWS:
+                ended_s = read_s
     if way is not None:
         yield way
+
+
+def _begun(record: Record, known: dict[str, int]) -> Way | None:
+    """The segment that begins with this record, if it is of a meter."""
+    if record.kind != kinds.SEGMENT or record.octets("serial") == bytes(6):
+        return None
+    registers = record.fields["from_cwh"]
+    assert isinstance(registers, list)
+    used = [0] if not record.number("rates") else list(range(1, min(record.number("rates"), RATES_MAX) + 1))
+    began_s = record.number("since_s") if "since_s" in record.fields else record.at_s
+    segment = Segment(record.octets("serial"), began_s, {rate: registers[rate] for rate in used})
+    segment.rollover = known.get(address(segment.serial), segment.rollover)
+    segment.ratio = ratio_behind(record, 1)
+    return Way(segment, began_s, moved=dict.fromkeys(used, 0))
 
 
 def _bill(
@@ -294,10 +305,12 @@ def _price(
     charged = tariffs.get((piece.record.number("tariff"), piece.record.number("version")))
     rate, ratio = piece.record.number("rate"), piece.ratio
     if ruling is None or charged is None or ruling.bands or charged.bands or not Rules(ruling).has_price(rate):
-        return digits * piece.unit_ucu, piece.position_at(piece.start + digits)
+        told = piece.position_at(piece.start + digits)
+        return digits * piece.unit_ucu, position if told == NOWHERE else told
     rules = Rules(ruling)
     lines = rules.lines(rate, rules.local(began_s).date(), (began_s, began_s), digits, ratio, position)
-    return sum(line.amount_ucu for line in lines), lines[-1].position if lines else position
+    counts = lines and not rules.is_plain  # energy at a plain price is in no step period, as at the gateway
+    return sum(line.amount_ucu for line in lines), lines[-1].position if counts else position
 
 
 def is_plain(tariff: Tariff | None) -> bool:

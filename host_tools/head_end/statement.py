@@ -10,7 +10,7 @@ Trap avoided: the charge that ends a day bears the midnight behind it.
 
 import re
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 
 from host_tools.head_end import stays
 from host_tools.head_end.commands import known_account
@@ -147,7 +147,8 @@ def _days(db: Database, account: int, records: list[Record]) -> list[Line]:
         elif record.kind == kinds.CHARGE:
             ended_s = record.number("reading_at_s") or record.at_s
             rollover = turns.get(address(record.octets("serial")), ROLLOVER)
-            _charge(_line(found, ended_s - 1, offset_min), record, rollover, ratio)
+            filed = _day(found, date(1970, 1, 1) + timedelta(days=record.number("day"))) if "day" in record.fields else None
+            _charge(filed or _line(found, ended_s - 1, offset_min), record, rollover, ratio)
         elif record.kind == kinds.RECOVERY:
             _line(found, record.at_s, offset_min).debt_ucu += record.number("amount_ucu")
             totals[DEBT_ISSUER] = (record.number("move"), -record.number("moved_ucu"))
@@ -179,8 +180,11 @@ def _charge(line: Line, record: Record, rollover: int, ratio: int) -> None:
 
 
 def _line(found: dict[str, Line], at_s: int, offset_min: int) -> Line:
-    day = (datetime.fromtimestamp(at_s, timezone.utc) + timedelta(minutes=offset_min)).date().isoformat()
-    return found.setdefault(day, Line(day))
+    return _day(found, (datetime.fromtimestamp(at_s, timezone.utc) + timedelta(minutes=offset_min)).date())
+
+
+def _day(found: dict[str, Line], day: date) -> Line:
+    return found.setdefault(day.isoformat(), Line(day.isoformat()))
 
 
 def _offset_min(db: Database, account: int) -> int:
