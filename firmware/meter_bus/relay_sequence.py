@@ -101,7 +101,8 @@ class RelaySequence:
         self._valid_until_s = None
         if clock_s is not None:
             left_s = ticks.diff(self._end_ms, now_ms) // 1000
-            self._valid_until_s = clock_s + (left_s if self.action == relay.CUT else self._limits.relay_valid_s)
+            valid_s = left_s if self.action == relay.CUT else self._limits.relay_valid_s
+            self._valid_until_s = min(clock_s + valid_s, END_OF_CLOCK_S)
         if clock_s is None and self.action == relay.CUT:
             self._finish(relay.GIVEN_UP, 0, relay.BAD_METER_CLOCK)
         elif self.state == CLOCK:

@@ -168,6 +168,13 @@ def test_the_valid_until_of_a_cut_never_lies_beyond_what_was_judged():
     eq(restore.argument(), (relay.RESTORE, CLOCK_S + 300))
 
 
+def test_a_meter_whose_clock_stands_at_its_last_minute_breaks_nothing():
+    for action in (relay.RESTORE, relay.CUT):
+        sequence, _ = begin(action)
+        sequence.on_clock(sequence_of.END_OF_CLOCK_S - 60, 0)
+        eq(sequence.argument(), (action, sequence_of.END_OF_CLOCK_S), "its year 2100 has no digits")
+
+
 def test_a_cut_that_did_not_leave_in_time_leaves_no_more():
     for sent in (False, True):
         cut, told = begin(relay.CUT)
