@@ -304,12 +304,8 @@ class SupplyDesk:
             self._record_limit(slot, action, outcome)
         elif action == supply.FAULT_OF_OUTCOME:
             note(self._ledger, kinds.FAULT, (slot.account, supply.fault_of(outcome), outcome.word))
-        elif action == supply.FAULT_FOUND_OFF:
-            note(self._ledger, kinds.FAULT, (slot.account, supply.FOUND_OFF_FAULT, 0))
-        elif action == supply.FAULT_NOT_OBEYED:
-            note(self._ledger, kinds.FAULT, (slot.account, supply.NOT_OBEYED, 0))
-        elif action == supply.CLEAR_FAULT:
-            note(self._ledger, kinds.FAULT, (slot.account, supply.NO_FAULT, 0))
+        elif action in (supply.FAULT_FOUND_OFF, supply.FAULT_NOT_OBEYED, supply.CLEAR_FAULT, supply.FAULT_TRIP_HANGS):
+            note(self._ledger, kinds.FAULT, (slot.account, supply.FAULT_CODES[action], 0))
         return True
 
     def _record_wish(self, slot, action, case):

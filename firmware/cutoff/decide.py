@@ -28,7 +28,7 @@ CREDIT_DURING_CUT = const(5)
 
 QUALITY_RTC = const(2)
 STANDING_FIRST_BAD = const(2)  # SPEC 5.3 field 12: awaiting state, journal corrupt
-_FAULTS_NOT_ENFORCEABLE = (4, 6, 8, 9)  # SPEC 2 kind 24: keep-power, refused, own purse, utility key
+_FAULTS_NOT_ENFORCEABLE = (4, 6, 8, 9, 11)  # SPEC 2 kind 24: keep-power, refused, own purse, utility key, a trip that hangs
 _FAULT_METER_CLOCK = const(5)
 
 

@@ -22,6 +22,7 @@ Why it is so: an unknown relay permits only a status read. A lost cut that is fo
 and judged anew: the hours may have ended since. A lost restore that is found open is sent again, because our own wish put
 the customer in the dark. A relay that opens by itself (FOUND_OFF, ARMED -> open) is reported and left alone: its own
 protection may hold it, and hammering it proves nothing. A trip that is pending against the wish is cancelled by a close.
+So is one that hangs in the meter beyond its delay, or is found so after a restart: nobody judged the hour at which it would come.
 A limit is judged as a cut is. A meter that lost it while its state was known gets it again; after a restart it is withdrawn and judged
 anew like a lost cut. A relay that the meter itself opens above its limit is the meter's business. A limit of others is reported and
 lifted: unlike an open relay no protection sets one. ORDER_RESTORE lifts the limit first, wherever the meter can have one.
@@ -66,7 +67,8 @@ RETRY = const(10)  # `retry_after_s` has passed in this state
 LIMIT_DECIDED = const(11)  # a cut, by the load limit
 SAW_LIMITED = const(12)  # as it is wished, or any limit while ON is wished
 SAW_UNLIMITED = const(13)  # none, or another one, while OFF is wished by it
-EVENTS = const(14)
+TRIP_HANGS = const(14)  # a cut that did not come, and may still come
+EVENTS = const(15)
 
 WISH_OFF = const(1)  # journal DECISION cut
 WISH_ON = const(2)  # journal DECISION restore
@@ -82,6 +84,7 @@ ORDER_LIMIT = const(11)
 WISH_LIMIT = const(12)  # journal DECISION cut, and LIMIT: by what means
 LIMIT_LOST = const(13)  # journal LIMIT: it is not as wished any more
 FAULT_FOUND_LIMITED = const(14)  # journal LIMIT and FAULT
+FAULT_TRIP_HANGS = const(15)
 
 NO_FAULT = const(0)  # SPEC 2 kind 24
 NOT_OBEYED = const(1)
@@ -92,6 +95,8 @@ METER_CLOCK = const(5)
 REFUSED = const(6)
 OWN_PURSE = const(8)
 FOUND_LIMITED_FAULT = const(10)
+TRIP_HANGS_FAULT = const(11)
+FAULT_CODES = b"\0\0\0\0\0\0\0\0\3\1\0\0\0\0\0\x0b"  # of the actions that journal one
 
 BIT_RELAY_OPEN = const(0x10)  # dlt645: status word 3
 BIT_COMMAND_OPEN = const(0x40)
@@ -100,31 +105,31 @@ _NONE = ()
 
 # One row a state, one cell an event: the letter of the state that follows, then those of the actions in their order; "-" = no such
 # pair. C WISH_OFF, R WISH_ON, W WITHDRAW, c ORDER_CUT, r ORDER_RESTORE, s READ_STATUS, o FAULT_OF_OUTCOME, f FAULT_FOUND_OFF,
-# n FAULT_NOT_OBEYED, x CLEAR_FAULT, l ORDER_LIMIT, K WISH_LIMIT, e LIMIT_LOST, g FAULT_FOUND_LIMITED. It is text, for a board keeps
-# that in flash: as tuples it filled three kilobytes of the heap.
-_ACTIONS = " CRWcrsofnxlKeg"
+# n FAULT_NOT_OBEYED, x CLEAR_FAULT, l ORDER_LIMIT, K WISH_LIMIT, e LIMIT_LOST, g FAULT_FOUND_LIMITED, h FAULT_TRIP_HANGS. It is text,
+# for a board keeps that in flash: as tuples it filled three kilobytes of the heap.
+_ACTIONS = " CRWcrsofnxlKegh"
 _FIRST_STATE = const(0x41)
 _NO_PAIR = const(0x2D)
 _BLANK = const(0x20)
 _CELL = const(5)
 _TABLE = (
-    # CUT  REST CLSD PEND OPEN ARMD LOST REFU DISA LOAD RTRY LIMD LMTD UNLM
-    b"-    HRr  B    Hr   Cf   J    -    -    -    -    As   -    Pgr  -    "  # A ON_UNKNOWN
-    b"DCc  HRr  -    Hr   Cf   J    -    -    -    -    -    LKl  Pgr  -    "  # B ON
-    b"-    HRxr Bx   Hxr  -    Jx   -    -    -    -    -    -    Pgr  -    "  # C FOUND_OFF
-    b"-    HRr  -    -    F    F    E    IoWs Gn   -    Es   -    -    -    "  # D CUTTING
-    b"-    HRr  HWr  -    F    F    -    -    -    -    Es   -    -    -    "  # E OFF_UNKNOWN
-    b"-    HRr  Gn   Gn   -    -    -    -    -    Fo   -    -    -    -    "  # F OFF
-    b"-    HRxr -    -    Fx   Fx   -    -    -    -    -    -    -    -    "  # G NOT_OFF
-    b"-    -    B    -    -    J    I    Ko   Kn   -    Is   -    -    -    "  # H RESTORING
-    b"-    HRr  B    Hr   Hr   J    -    -    -    -    Is   -    Hr   -    "  # I RESTORE_LOST
-    b"-    -    B    Hr   Kf   -    -    -    -    -    -    -    Pgr  -    "  # J ARMED
-    b"-    HRr  Bx   Hr   -    Jx   -    -    -    -    Hr   -    -    -    "  # K NOT_ON
-    b"-    HRr  -    -    -    -    N    IoWs On   -    Ns   -    M    -    "  # L LIMITING
-    b"-    HRr  -    -    -    -    -    -    -    Mo   -    -    -    Lel  "  # M LIMITED
-    b"-    HRr  -    -    -    -    -    -    -    -    Ns   -    M    HWr  "  # N LIMIT_UNKNOWN
-    b"-    HRxr -    -    -    -    -    -    -    -    -    -    Mx   -    "  # O NOT_LIMITED
-    b"-    HRxr Bx   Hxr  -    Jx   -    Ko   Kn   -    Pr   -    -    -    "  # P FOUND_LIMITED
+    # CUT  REST CLSD PEND OPEN ARMD LOST REFU DISA LOAD RTRY LIMD LMTD UNLM HANG
+    b"-    HRr  B    Hr   Cf   J    -    -    -    -    As   -    Pgr  -    -    "  # A ON_UNKNOWN
+    b"DCc  HRr  -    Hr   Cf   J    -    -    -    -    -    LKl  Pgr  -    -    "  # B ON
+    b"-    HRxr Bx   Hxr  -    Jx   -    -    -    -    -    -    Pgr  -    -    "  # C FOUND_OFF
+    b"-    HRr  -    -    F    F    E    IoWs Gn   -    Es   -    -    -    HhWr "  # D CUTTING
+    b"-    HRr  HWr  HWr  F    F    -    -    -    -    Es   -    -    -    -    "  # E OFF_UNKNOWN
+    b"-    HRr  Gn   Gn   -    -    -    -    -    Fo   -    -    -    -    -    "  # F OFF
+    b"-    HRxr -    -    Fx   Fx   -    -    -    -    -    -    -    -    -    "  # G NOT_OFF
+    b"-    -    B    -    -    J    I    Ko   Kn   -    Is   -    -    -    -    "  # H RESTORING
+    b"-    HRr  B    Hr   Hr   J    -    -    -    -    Is   -    Hr   -    -    "  # I RESTORE_LOST
+    b"-    -    B    Hr   Kf   -    -    -    -    -    -    -    Pgr  -    -    "  # J ARMED
+    b"-    HRr  Bx   Hr   -    Jx   -    -    -    -    Hr   -    -    -    -    "  # K NOT_ON
+    b"-    HRr  -    -    -    -    N    IoWs On   -    Ns   -    M    -    -    "  # L LIMITING
+    b"-    HRr  -    -    -    -    -    -    -    Mo   -    -    -    Lel  -    "  # M LIMITED
+    b"-    HRr  -    -    -    -    -    -    -    -    Ns   -    M    HWr  -    "  # N LIMIT_UNKNOWN
+    b"-    HRxr -    -    -    -    -    -    -    -    -    -    Mx   -    -    "  # O NOT_LIMITED
+    b"-    HRxr Bx   Hxr  -    Jx   -    Ko   Kn   -    Pr   -    -    -    -    "  # P FOUND_LIMITED
 )
 
 
@@ -196,7 +201,10 @@ def event_of(outcome, model):
     if outcome.phase == relay.REFUSED:
         return ORDER_REFUSED
     if outcome.phase == relay.DISAGREES:
-        return LOAD_AFTER_CUT if outcome.detail == relay.LOAD_AFTER_CUT else ORDER_DISAGREES
+        if outcome.detail == relay.LOAD_AFTER_CUT:
+            return LOAD_AFTER_CUT
+        hangs = outcome.action == relay.CUT and (outcome.word & BIT_COMMAND_OPEN or not model.command_bit)
+        return TRIP_HANGS if hangs else ORDER_DISAGREES
     if outcome.phase == relay.GIVEN_UP and outcome.detail != relay.SUPERSEDED:
         return ORDER_REFUSED if fault_of(outcome) else ORDER_LOST
     return None

@@ -94,6 +94,7 @@ FAULT = {
     8: "own purse",
     9: "utility key",
     10: "load limit of others",
+    11: "trip did not come in time, called off",
 }
 CAUSES = {1: "tariff", 2: "policy", 3: "corrections", 4: "cut orders"}  # what may make too many due; 3 has lower credit limits, too
 CUT_ORDERS = 4

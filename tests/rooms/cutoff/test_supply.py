@@ -25,8 +25,8 @@ LEGAL = (
     (s.ON_UNKNOWN, (s.SAW_CLOSED, s.SAW_PENDING, s.SAW_OPEN, s.SAW_ARMED, s.RESTORE_DECIDED, s.RETRY, s.SAW_LIMITED)),
     (s.ON, (s.CUT_DECIDED, s.RESTORE_DECIDED, s.LIMIT_DECIDED, s.SAW_PENDING, s.SAW_OPEN, s.SAW_ARMED, s.SAW_LIMITED)),
     (s.FOUND_OFF, (s.SAW_CLOSED, s.SAW_PENDING, s.SAW_ARMED, s.RESTORE_DECIDED, s.SAW_LIMITED)),
-    (s.CUTTING, (s.SAW_OPEN, s.SAW_ARMED, s.ORDER_LOST, s.ORDER_REFUSED, s.ORDER_DISAGREES, s.RESTORE_DECIDED, s.RETRY)),
-    (s.OFF_UNKNOWN, (s.SAW_OPEN, s.SAW_ARMED, s.SAW_CLOSED, s.RESTORE_DECIDED, s.RETRY)),
+    (s.CUTTING, (s.SAW_OPEN, s.SAW_ARMED, s.ORDER_LOST, s.ORDER_REFUSED, s.ORDER_DISAGREES, s.RESTORE_DECIDED, s.RETRY, s.TRIP_HANGS)),
+    (s.OFF_UNKNOWN, (s.SAW_OPEN, s.SAW_ARMED, s.SAW_CLOSED, s.SAW_PENDING, s.RESTORE_DECIDED, s.RETRY)),
     (s.OFF, (s.SAW_CLOSED, s.SAW_PENDING, s.LOAD_AFTER_CUT, s.RESTORE_DECIDED)),
     (s.NOT_OFF, (s.SAW_OPEN, s.SAW_ARMED, s.RESTORE_DECIDED)),
     (s.RESTORING, (s.SAW_CLOSED, s.SAW_ARMED, s.ORDER_LOST, s.ORDER_REFUSED, s.ORDER_DISAGREES, s.RETRY)),
@@ -71,7 +71,8 @@ def test_states_and_actions_of_the_table_are_known_ones():
     for after, actions in TABLE.values():
         eq(0 <= after < s.STATES, True)
         for action in actions:
-            eq(s.WISH_OFF <= action <= s.FAULT_FOUND_LIMITED, True)
+            eq(s.WISH_OFF <= action <= s.FAULT_TRIP_HANGS, True)
+    eq(len(s.FAULT_CODES), s.FAULT_TRIP_HANGS + 1)
 
 
 def test_a_cut_is_ordered_only_from_a_relay_seen_closed():
@@ -200,6 +201,15 @@ def test_a_trip_pending_against_the_wish_is_cancelled():
         eq(s.ORDER_RESTORE in s.step(state, s.SAW_PENDING)[1], True, str(state))
 
 
+def test_a_trip_that_may_come_at_an_hour_that_nobody_judged_is_called_off():
+    eq(run(s.CUTTING, s.SAW_PENDING), (s.CUTTING, []), "within its delay it is as it should be")
+    withdrawn = [s.WITHDRAW, s.ORDER_RESTORE]
+    eq(run(s.CUTTING, s.TRIP_HANGS, s.SAW_CLOSED), (s.ON, [s.FAULT_TRIP_HANGS] + withdrawn))
+    eq(run(s.OFF_UNKNOWN, s.SAW_PENDING, s.SAW_CLOSED), (s.ON, withdrawn), "found so after a restart")
+    outcome = relay.Outcome(0, relay.CUT, relay.DISAGREES, 0, 0)
+    eq(s.event_of(outcome, Model(command_bit=False)), s.TRIP_HANGS, "where it cannot be seen")
+
+
 def test_the_customer_presses_the_button():
     eq(run(s.OFF, s.RESTORE_DECIDED, s.SAW_ARMED, s.SAW_ARMED, s.SAW_CLOSED), (s.ON, [s.WISH_ON, s.ORDER_RESTORE]))
     eq(run(s.ARMED, s.SAW_OPEN), (s.NOT_ON, [s.FAULT_FOUND_OFF]))
@@ -239,6 +249,8 @@ def test_outcomes_become_events():
             (relay.CUT, relay.VERIFIED, 0x50, 0, s.SAW_OPEN, 0),
             (relay.CUT, relay.REFUSED, 4, 0, s.ORDER_REFUSED, 6),
             (relay.CUT, relay.DISAGREES, 0, 0, s.ORDER_DISAGREES, 1),
+            (relay.CUT, relay.DISAGREES, 0xC0, 0, s.TRIP_HANGS, 1),
+            (relay.RESTORE, relay.DISAGREES, 0x40, 0, s.ORDER_DISAGREES, 1),
             (relay.CUT, relay.DISAGREES, 900, relay.LOAD_AFTER_CUT, s.LOAD_AFTER_CUT, 2),
             (relay.CUT, relay.GIVEN_UP, 0, relay.SILENT, s.ORDER_LOST, 0),
             (relay.CUT, relay.GIVEN_UP, 0, relay.MALFORMED, s.ORDER_LOST, 0),

@@ -216,6 +216,36 @@ def test_a_trip_that_the_meters_own_purse_prepares_is_not_cancelled_by_us():
         eq((world.meters[0].orders.count(CLOSE), world.slot().state), (0, supply.ON), model)
 
 
+def test_a_trip_that_waits_in_the_meter_beyond_its_delay_is_called_off_and_a_person_looks():
+    """Its own parameters may let it wait for a small current, and that comes at night."""
+    world = World()
+    meter = world.meters[0]
+    plain = meter._relay
+
+    def hanging(data):
+        reply = plain(data)
+        if data[8] == TRIP:
+            meter.status &= ~0x10
+        return reply
+
+    meter._relay = hanging
+
+    async def script(world):
+        in_contact(world)
+        world.credit(-COIN)
+        await until(lambda: meter.orders.count(TRIP) == 1)
+        eq(await until(lambda: meter.orders.count(CLOSE) == 1, 900_000), True, "it comes when nobody has judged")
+        await aio.sleep_ms(600_000)
+        in_contact(world)
+        await aio.sleep_ms(60_000)
+        eq((world.slot().state, world.row("fault"), meter.status & 0x40), (supply.ON, supply.TRIP_HANGS_FAULT, 0))
+        eq(meter.orders.count(TRIP), 1, "a meter that cannot do it is not pressed")
+        world.gateway.on_order(4, world.slot().account, 1, 0, 0, 0, None)
+        eq(await until(lambda: meter.orders.count(TRIP) == 2, 60_000), True, "somebody looked at it")
+
+    world.run(script)
+
+
 # readings that do not come
 
 
