@@ -38,6 +38,8 @@ class Image:
 class Sweep:
     """`images` of one life, told from `first` on for `steps` steps."""
 
+    make_image = Image
+
     def __init__(self, world):
         self.world = world
         self.images = []
@@ -73,7 +75,7 @@ class Sweep:
             if unit >= 0 and (all_of_it or not is_blank(flash, unit * region.program_unit, (unit + 1) * region.program_unit)):
                 programmed[unit] = 1
             if flash != self._last:
-                self.images.append(Image(self.world, self.step, flash, programmed))
+                self.images.append(self.make_image(self.world, self.step, flash, programmed))
             self._last = flash
 
 
