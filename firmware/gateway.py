@@ -82,6 +82,7 @@ class Gateway:
     def begin(self, boot_count, firmware_version, reset_cause):
         """After the journal was replayed: a row for each slot, and a status read for each relay."""
         note(self.ledger, kinds.BOOT, (boot_count, reset_cause, firmware_version))
+        self.head_end.last_contact_s = self.ledger.outbox.held_at_s()
         self.slots.follow(self.ledger.accounts.followers)
         for slot in self.slots:
             slot.row = self._row_of(slot)

@@ -1,10 +1,9 @@
 """What the hall remembers of earlier lives beside the account rows: found in the journal while it is replayed (part of the hall).
 
-Throttle, brake, the offline right to cut, what care customers used; of an account the jump for which it is held, what the
+Throttle, brake, standing with the head-end, what care customers used; of an account the jump for which it is held, what the
 order of its present cut overrode, which payment holds it on, and how far the clock was set forward since its notice.
 
-Traps avoided: each restart holds a jumped register anew, so the first record counts; a debt that was paid counts anew; what
-may be the replay of an old message proves no contact.
+Traps avoided: each restart holds a jumped register anew, so the first record counts; a debt that was paid counts anew.
 """
 
 from firmware.base import days
@@ -19,7 +18,7 @@ EVENT_STANDING = const(5)  # value: standing with the head-end (SPEC 5.3 field 1
 STANDING_AWAITS_COMPARISON = const(1)
 STANDING_AWAITS_STATE = const(2)
 _REMEMBERED = (
-    kinds.CREDIT, kinds.ACKED, kinds.DECISION, kinds.HELD, kinds.EPISODE, kinds.NOTICE, kinds.EVENT, kinds.SEGMENT, kinds.CLOCK,
+    kinds.CREDIT, kinds.DECISION, kinds.HELD, kinds.EPISODE, kinds.NOTICE, kinds.EVENT, kinds.SEGMENT, kinds.CLOCK,
     kinds.BRAKE, kinds.SNAPSHOT_BEGIN, kinds.DOCUMENT, kinds.EPOCH, kinds.FLAGS, kinds.SUSPECT, kinds.THROUGH, kinds.ORDER, kinds.CARRIED,
     kinds.CREDIT_LIMIT,
 )  # fmt: skip
@@ -91,8 +90,6 @@ class Replay:
             self._overrides[account] &= ~conditions.MONEY  # the order did not know of this payment
 
     def _on_head_end(self, kind, values, at_s):
-        if kind == kinds.ACKED and at_s:  # a credit or document may have waited at the broker for days
-            self._head_end.last_contact_s = at_s
         if kind == kinds.EVENT:
             self._meter_care.on_replayed(values, at_s)
         if kind == kinds.EVENT and values[0] == EVENT_STANDING and values[2] >= STANDING_AWAITS_STATE:

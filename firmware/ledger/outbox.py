@@ -5,6 +5,7 @@ cursor backwards; a resend is a read from an older sequence and changes nothing 
 """
 
 from firmware.ledger.account_row import REGISTERS
+from firmware.ledger.record import HEAD
 
 
 class Outbox:
@@ -43,6 +44,12 @@ class Outbox:
             self.acked_epoch = epoch
         if self.acked_readings < readings:
             self.acked_readings = readings
+
+    def held_at_s(self):
+        """When the last record that the head-end holds was written: so late it certainly spoke, however long its word was on the
+        way; 0 = not known."""
+        step = self._journal.read_step(self.acked_sequence, 1)
+        return HEAD.get(step[3][0], 0, "at_s") if step is not None and step[1] == self.acked_sequence else 0
 
     def _rates_of(self, account):
         row = self._accounts.row_of(account)

@@ -348,6 +348,11 @@ def test_a_document_is_not_in_force_before_the_journal_can_say_so():
     world.run(script)
 
 
+def _ack(ledger, sequence):
+    """Authentic, and perhaps of days ago."""
+    return Ack([ledger.epoch, sequence, ledger.journal.chain_at(sequence), bytes(8), 0, START_S, None, 0, None, None])
+
+
 def test_only_a_word_that_cannot_be_a_replay_extends_the_right_to_cut():
     world = World()
 
@@ -358,7 +363,7 @@ def test_only_a_word_that_cannot_be_a_replay_extends_the_right_to_cut():
         gateway.on_credit(world.slot().account, 1, 5, COIN, COIN, START_S)
         gateway.on_credit(world.slot().account, 1, 5, COIN, 2 * COIN, START_S)
         ledger = gateway.ledger
-        old = Ack([ledger.epoch, 1, ledger.journal.chain_at(1), bytes(8), 0, START_S, None, 0, None, None])
+        old = _ack(ledger, 1)
         gateway.on_acks(old)
         gateway.on_acks(old)
         eq(gateway.head_end.last_contact_s, 0, "all of it may have waited at the broker for days")
@@ -367,3 +372,25 @@ def test_only_a_word_that_cannot_be_a_replay_extends_the_right_to_cut():
         eq(gateway.head_end.last_contact_s >= START_S + 59, True)
 
     world.run(script)
+
+
+def test_a_word_that_waited_for_days_extends_the_right_to_cut_over_no_restart():
+    world = World()
+    waits = []
+
+    def first(world):
+        ledger = world.gateway.ledger
+        eq(world.gateway.head_end.last_contact_s, 0)
+        waits.append(_ack(ledger, ledger.sequence))
+
+    def second(world):
+        world.gateway.on_acks(waits[0])
+        eq((world.gateway.head_end.last_contact_s, len(told(world, kinds.ACKED))), (0, 1))
+
+    alone(world, first)
+    world.rtc.at_s += 3 * 86_400
+    alone(world, second)
+    alone(world, lambda world: eq(world.gateway.head_end.last_contact_s, START_S, "so late it spoke, and not when its word came"))
+    world.rtc.at_s += 86_400
+    alone(world, lambda world: world.gateway.on_acks(_ack(world.gateway.ledger, world.gateway.ledger.sequence)))
+    alone(world, lambda world: eq(world.gateway.head_end.last_contact_s >= START_S + 4 * 86_400, True, "it knew what was new"))
