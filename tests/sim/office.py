@@ -106,8 +106,10 @@ class Office:
             if new in world.tenants:
                 del self.moving[account]
                 continue
-            if world.healed and world.judge.books.account(account).held and not world.central.lets_go(account):
+            house = world.house_of(account)
+            if world.healed and house and world.judge.books.account(account).held and not world.central.lets_go(account):
                 world.judge.books.released.add(account)  # the release before came when nothing had been read yet
+                house.held = False
                 world.central.order(account, "release-held", None, [])
             if world.is_over and not world.central.knows(new):
                 del self.moving[account]  # too late
