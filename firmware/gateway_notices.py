@@ -11,9 +11,10 @@ episode counts for nothing; an exemption ends by a clock that is known, or not a
 from firmware.base import days, relay
 from firmware.base.port import const
 from firmware.cutoff import conditions, decide, episode, orders
+from firmware.cutoff.facts import ON
 from firmware.cutoff.policy import CHANNEL_ALARM, CHANNEL_HEAD_END
 from firmware.cutoff.use import DailyUse
-from firmware.gateway_books import may_cut, note
+from firmware.gateway_books import may_cut, note, settle
 from firmware.ledger import record_kinds as kinds
 
 VISIT_ORDERED = const(1)  # VISIT what
@@ -144,6 +145,17 @@ class NoticeDesk:
         self.begin_anew(slot, view)
         self._refresh(slot, view, policy)
         return True
+
+    def on_policy(self, slots, before, now):
+        """A version that is about to be in force cuts at a higher floor: who was not due yet was warned of another one."""
+        if before is None or now.floor_ucu - before.floor_ucu <= min(0, now.emergency_ucu - before.emergency_ucu):
+            return
+        for slot in slots:
+            if slot.policy == now.policy:
+                view, _ = self._desk.facts_of(slot)
+                if view.wish == ON and not decide.is_due(view, before):
+                    self.begin_anew(slot, view)
+        settle(self._ledger)  # before its file, as a power cut may come between the two
 
     def begin_anew(self, slot, view):
         """What was said until now warned of nothing: an open episode ends, and the next one has all its notices."""

@@ -208,7 +208,11 @@ class OrderDesk:
         elif order == orders.RELEASE_HELD:
             self._gateway.billing.write_off(slot, slot.last_heard)
             flags &= ~conditions.FLAG_READING_HELD
-        if flags != self._ledger.accounts.get(slot.row, "flags"):
+        before = self._ledger.accounts.get(slot.row, "flags")
+        if before & ~flags & (conditions.FLAG_PROTECTED | conditions.FLAG_EXEMPT):
+            self._gateway.supply.notices.begin_anew(slot, view)  # as where an exemption ends by itself
+            flags &= self._ledger.accounts.get(slot.row, "flags") | FLAGS_BY_ORDER
+        if flags != before:
             self._ledger.record(kinds.FLAGS, (slot.account, flags, number))
         if until_s is not None and until_s != self._ledger.accounts.exempt_until.get(slot.account, (0,))[0]:
             self._ledger.record(kinds.EXEMPT, (slot.account, until_s, number))  # behind its flag: torn apart it has no end
@@ -252,6 +256,7 @@ class OrderDesk:
             causes.on_tariff(book.in_force(identity, parsed.effective_day), parsed)
         else:
             causes.on_policy(book.newest(identity), parsed)
+            self._gateway.supply.notices.on_policy(self._gateway.slots, book.newest(identity), parsed)
         try:
             self._documents.store("tariff" if what == WHAT_TARIFF else "policy", identity, parsed.version, document)
         except StorageFault:

@@ -140,6 +140,28 @@ def test_a_medical_exemption_ends_on_its_day_and_the_notices_begin_anew():
     world.run(second)
 
 
+def test_who_is_protected_no_more_is_warned_anew():
+    world = World(power_w=0)
+
+    async def script(world):
+        in_contact(world)
+        world.credit(-COIN)
+        eq(order(world, FLAGS_ORDER, 1, bytes([0xA1, 1, conditions.FLAG_PROTECTED])), (1, 0))
+        await read(world)
+        await aio.sleep_ms(50_000)
+        eq((world.row("notice_level"), world.row("episode")), (1, 1))
+        eq(order(world, FLAGS_ORDER, 2, bytes([0xA1, 1, conditions.FLAG_PROTECTED | conditions.FLAG_CARE])), (1, 0))
+        eq((world.row("notice_level"), world.row("episode")), (1, 1), "it still protects")
+        eq(order(world, FLAGS_ORDER, 3, bytes([0xA1, 1, 0])), (1, 0))
+        ended_s = world.rtc.at_s
+        in_contact(world)
+        eq(await until(lambda: world.row("seen") == supply.OPEN, 60_000), True, "never cut")
+        eq((world.row("episode"), world.row("flags")), (2, 0))
+        eq(ended_s <= world.row("notice_at_s") <= world.row("wish_at_s") - 10, True, "that notice warned of nothing")
+
+    world.run(script)
+
+
 def test_an_exemption_does_not_end_by_a_clock_that_nobody_knows():
     world = World(power_w=0)
     alone(world, lambda world: exempt_until(world, 1, world.rtc.at_s + 10))

@@ -1,5 +1,7 @@
 """Warnings through the whole firmware: levels in sequence, a rise in between, payments and the alarm, reports that come back."""
 
+import json
+
 from firmware.base import aio
 from firmware.cutoff import supply
 from firmware.ledger import record_kinds as kinds
@@ -139,5 +141,32 @@ def test_what_the_head_end_holds_late_is_no_notice_of_a_level_that_was_left():
         held(world)
         world.credit(-20 * COIN)
         eq((world.row("episode"), world.row("notice_level")), (2, 0))
+
+    world.run(script)
+
+
+def test_who_was_warned_of_one_floor_is_warned_of_a_higher_one_before_it_cuts():
+    """Two coins left, and told that nothing is to be paid: a new version of the policy puts the floor above them."""
+    world = World(meters=2, policies=[policy(floor="-5.00", reading_fresh_s=90)], power_w=0, poll_period_s=20)
+
+    def version(number, **changes):
+        document = json.dumps(policy(version=number, restore="5.00", reading_fresh_s=90, **changes)).encode()
+        world.gateway.on_order(6, 0, number, 0, 0, 0, document)
+
+    async def script(world):
+        await begin(world, 2 * COIN)
+        world.credit(-3 * COIN, 1)
+        eq(await until(lambda: world.row("notice_level") == 1 and world.row("notice_level", 1) == 1), True)
+        version(2, floor="-5.00")
+        eq((world.row("episode"), world.row("notice_level")), (1, 1), "nothing is asked for that was not before")
+        version(3, floor="0.00")
+        eq((world.row("episode"), world.row("episode", 1)), (2, 2), "neither was due at the floor of which they were warned")
+        await until(lambda: world.row("seen", 1) == supply.OPEN)
+        version(4, floor="3.00")
+        risen_s = world.rtc.at_s
+        eq((world.row("episode"), world.row("episode", 1)), (3, 2), "who is off needs no warning")
+        in_contact(world)
+        eq(await until(lambda: world.row("seen") == supply.OPEN), True, "never cut")
+        eq(risen_s <= world.row("notice_at_s") <= world.row("wish_at_s") - 10, True, "cut by surprise")
 
     world.run(script)
