@@ -4,7 +4,8 @@ The lines of one reading are several records; all but the last say that more fol
 last one: what a power cut left out is charged again from where the register stands, over the same time.
 
 A day is closed when all energy up to its end is charged: then comes its fixed fee, and with the last day of a billing month
-what that comes short of the minimum. The minimum comes first: a power cut between the two finds nothing missing any more.
+what that comes short of the minimum. The minimum comes first: a power cut between the two finds nothing missing any more. A month that
+was not counted whole, for its tariff was a plain price for a while or began its months on another day, owes none.
 
 Trap avoided: fees of a long silence are as many records as days; a journal without room takes those that fit, the rest comes with
 a later charge, for the first day that is not closed stands in the books.
@@ -61,14 +62,27 @@ class RichCharges:
     def _close_day(self, slot, serial, until_s, tariff, day):
         """Minimum and fee of one day -> False without room."""
         _, month_day, _, _, charged_ucu = self._ledger.accounts.positions.get(slot.row)
-        if month_day != tariff.calendar.month_begin(day):
+        begin = tariff.calendar.month_begin(day)
+        if month_day < begin:
             charged_ucu = 0  # nothing was charged in this month yet
+        elif month_day > begin:
+            charged_ucu = fees.MONTH_OPEN  # months began on another day when it was counted
         fee_ucu = fees.fee_of_day_floor_ucu(tariff, day)
         short_ucu = fees.minimum_due_ucu(tariff, day, charged_ucu + fee_ucu)
+        if short_ucu and self._was_plain(slot.tariff, begin, day):
+            short_ucu = 0
         for amount_ucu, cause in ((short_ucu, CAUSE_MINIMUM), (fee_ucu, CAUSE_FEE)):
             if amount_ucu and not self._charge_day(slot, serial, until_s, tariff, day, amount_ucu, cause):
                 return False
         return True
+
+    def _was_plain(self, tariff_id, begin, end):
+        """True when a plain price ruled on one of these days: nobody counted what it asked."""
+        for day in range(begin, end):
+            tariff = self._tariffs.in_force(tariff_id, day)
+            if tariff is not None and tariff.is_plain():
+                return True
+        return False
 
     def _charge_day(self, slot, serial, until_s, tariff, day, amount_ucu, cause):
         accounts = self._ledger.accounts

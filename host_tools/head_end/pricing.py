@@ -7,6 +7,7 @@ Trap avoided: this must not repeat the firmware's mistakes, so it is written fro
 dates, bands are looked for in the rows of the document, and a charge is the difference of two sums from nothing.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone
 
@@ -39,6 +40,7 @@ class Rules:
     def __init__(self, tariff: Tariff) -> None:
         self.tariff = tariff
         self.zone = timezone(timedelta(minutes=tariff.utc_offset_min))
+        self.plain_on: Callable[[date], bool] = lambda day: False  # True where a plain price of the same tariff ruled
         self.steps_over_year = tariff.steps is not None and tariff.steps.over == "year"
         self._days: dict[tuple[str, str], list[str]] = {}  # bands of the quarters of a day, by its kind and season
 
@@ -71,6 +73,11 @@ class Rules:
 
     def next_month(self, day: date) -> date:
         return self.month_of(self.month_of(day) + timedelta(days=31))
+
+    def counts(self, month: date) -> bool:
+        """True when a month that began on this day is one of this tariff's, and no plain price ruled on any of its days."""
+        days = (self.next_month(month) - month).days
+        return self.month_of(month) == month and not any(self.plain_on(month + timedelta(days=ahead)) for ahead in range(days))
 
     def period_of(self, day: date) -> date:
         """The day on which the step period of this day began: its month where there are no steps."""

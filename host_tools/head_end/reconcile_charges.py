@@ -28,6 +28,7 @@ class Standing:
         self.month: date | None = None
         self.month_ucu = 0
         self._whole = False
+        self._plain_day: date | None = None  # of the last charge at a plain price
         self._group: tuple[int, int] | None = None  # (instant of the reading, register) of lines that are not complete
         self._digits: dict[str, int] = {}
 
@@ -49,6 +50,10 @@ class Standing:
         return None if ours == theirs else f"snapshot has the position {_shown(theirs)}, computed is {_shown(ours)}"
 
     # energy
+
+    def plain(self, rules: Rules, began_s: int) -> None:
+        """Energy at a price that is all: it is counted in no month and no step period."""
+        self._plain_day = rules.local(began_s).date()
 
     def energy(self, record: Record, rules: Rules, began_s: int, passed: tuple[int, int]) -> tuple[int, list[str]]:
         """`passed`: digits of the register, and the ratio to energy -> (our price of this line, differences)."""
@@ -141,9 +146,12 @@ class Standing:
 
     def _short(self, rules: Rules, day: date, fee_ucu: int) -> int:
         """What a whole month that ends with this day comes short of its minimum."""
-        if rules.next_month(day) != day + DAY or not self._whole and self.month is not None and self.month == rules.month_of(day):
+        month = rules.month_of(day)
+        if rules.next_month(day) != day + DAY or self.month is not None and (self.month > month or self.month == month and not self._whole):
             return 0
-        charged_ucu = self.month_ucu if self.month == rules.month_of(day) else 0
+        if self._plain_day is not None and month <= self._plain_day <= day and rules.plain_on(self._plain_day):
+            return 0
+        charged_ucu = self.month_ucu if self.month == month else 0
         return max(0, rules.minimum_ucu() - charged_ucu - fee_ucu)
 
     def _unpaid(self, record: Record, rules: Rules, day: date) -> list[str]:
@@ -160,7 +168,7 @@ class Standing:
         month, found = rules.month_of(day), []
         if self.month is None or month > self.month:
             short_ucu = rules.minimum_ucu() - self.month_ucu
-            asked = self.month is not None and rules.next_month(self.month) > _oldest_asked(record, rules)
+            asked = self.month is not None and rules.next_month(self.month) > _oldest_asked(record, rules) and rules.counts(self.month)
             if asked and self._whole and self.month is not None and short_ucu > 0 and rules.tariff.effective < month.isoformat():
                 found.append(f"the month that ended before {month} came short of its minimum by {money(short_ucu)}")
             self._whole = self.month is not None or day == month

@@ -1,6 +1,7 @@
 """The price a charge must have, by the tariff documents kept here (design, section 6)."""
 
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
+from functools import partial
 
 from host_tools.head_end.database import Database
 from host_tools.head_end.documents import digest
@@ -34,6 +35,8 @@ class Tariffs:
                 self.rules[(tariff.tariff, tariff.version)] = Rules(tariff)
             except ValueError:
                 self.differences.append(f"{name} cannot be read")
+        for rules in self.rules.values():
+            rules.plain_on = partial(self._plain_on, rules.tariff.tariff)
         for row in db.rows("SELECT gateway_id, raw FROM records WHERE kind = ? ORDER BY sequence", kinds.DOCUMENT):
             try:
                 record = parse_record(bytes(row["raw"]))
@@ -42,6 +45,11 @@ class Tariffs:
             if record.number("what") == 1:
                 key = (record.number("id"), record.number("version"))
                 self.known_since.setdefault((int(row["gateway_id"]), key), record.sequence)
+
+    def _plain_on(self, tariff: int, day: date) -> bool:
+        """Is the version of all that are held here that rules on this day a plain price?"""
+        ruling = [(held.effective, key) for key, held in self.held.items() if key[0] == tariff and held.effective <= day.isoformat()]
+        return bool(ruling) and self.rules[max(ruling)[1]].is_plain
 
     def is_midnight(self, record: Record) -> bool:
         """True for a charge that ends at a local midnight: it is of the meter's freeze and of no reading."""
@@ -62,6 +70,7 @@ class Tariffs:
             return ours, found + said
         if not self.rules[key].is_plain:
             return told, found + [f"the charge tells no day, band and step, tariff {key[0]} version {key[1]} needs them"]
+        standing.plain(self.rules[key], began_s or record.number("reading_at_s"))
         ours = self.rules[key].price(rate, "", 0)
         if ours != told:
             found.append(f"price {price(told)} was charged, tariff {key[0]} version {key[1]} says {price(ours)}")
