@@ -87,7 +87,7 @@ class Gateway:
         for slot in self.slots:
             slot.row = self._row_of(slot)
             self._replay.remind(slot)
-            self.supply.begin(slot, self._replay.override_of(slot.account))
+            self.supply.begin(slot, self._replay.override_of(slot.account), self._replay.state_of(slot.account))
             self.orders.on_credit(slot)
             self.meter_care.begin(slot)
         self.orders.say_kept(self._replay.document)

@@ -1,14 +1,16 @@
 """What the hall remembers of earlier lives beside the account rows: found in the journal while it is replayed (part of the hall).
 
 Throttle, brake, standing with the head-end, what care customers used; of an account the jump for which it is held, what the
-order of its present cut overrode, which payment holds it on, and how far the clock was set forward since its notice.
+order of its present cut overrode, which payment holds it on, how far the clock was set forward since its notice, and whether its
+restore was ever seen done.
 
-Traps avoided: each restart holds a jumped register anew, so the first record counts; a debt that was paid counts anew.
+Traps avoided: each restart holds a jumped register anew, so the first record counts; a debt that was paid counts anew; a restore
+may be decided while nobody knows the time, so by the order of records and not by their dates one is known for unfinished.
 """
 
-from firmware.base import days
+from firmware.base import days, relay
 from firmware.base.port import const
-from firmware.cutoff import conditions, decide, orders
+from firmware.cutoff import conditions, decide, orders, supply
 from firmware.gateway_books import HELD_TOO_FAR
 from firmware.ledger import record_kinds as kinds
 
@@ -20,7 +22,7 @@ STANDING_AWAITS_STATE = const(2)
 _REMEMBERED = (
     kinds.CREDIT, kinds.DECISION, kinds.HELD, kinds.EPISODE, kinds.NOTICE, kinds.EVENT, kinds.SEGMENT, kinds.CLOCK,
     kinds.BRAKE, kinds.SNAPSHOT_BEGIN, kinds.DOCUMENT, kinds.EPOCH, kinds.FLAGS, kinds.SUSPECT, kinds.THROUGH, kinds.ORDER, kinds.CARRIED,
-    kinds.CREDIT_LIMIT,
+    kinds.CREDIT_LIMIT, kinds.SEEN, kinds.RELAY, kinds.MOVED,
 )  # fmt: skip
 
 
@@ -35,6 +37,7 @@ class Replay:
             if slot.flags & conditions.FLAG_CARE:
                 use.watch(slot.account)
         self._overrides = {}  # account -> conditions that the order of its present cut overrode
+        self._unproven = []  # accounts whose wish turned to ON, and nobody has seen their relay since
         self._jumps = {}  # account -> (rate, register) of its held jump
         self.document = None  # (what, id, version) of the last DOCUMENT
         self._forward_s = {}  # account -> seconds that the clock was set forward since its notice
@@ -48,6 +51,10 @@ class Replay:
         """What the order of the present cut overrode; nothing when there is none."""
         return self._overrides.get(account, 0)
 
+    def state_of(self, account):
+        """Of its supply process: a restore whose proof never came is ours to finish."""
+        return supply.RESTORE_LOST if account in self._unproven else supply.ON_UNKNOWN
+
     def on_record(self, kind, values, sequence, at_s, quality):
         """One record of earlier lives."""
         if kind not in _REMEMBERED:
@@ -58,6 +65,9 @@ class Replay:
             self._on_decision(values, at_s)
         elif kind == kinds.HELD:
             self._on_held(values)
+        elif kind in (kinds.SEEN, kinds.RELAY, kinds.MOVED):
+            self._on_relay(kind, values)
+            return
         elif kind in (kinds.SEGMENT, kinds.CARRIED):
             self._jumps.pop(values[0], None)
             self._meter_care.on_segment(values[0])
@@ -126,6 +136,8 @@ class Replay:
 
     def _on_decision(self, values, at_s):
         account, verdict, reason, failed, order = values[0], values[1], values[2], values[3], values[12]
+        if verdict in (decide.CUT, decide.RESTORE, decide.WITHDRAWN):
+            self._set_unproven(account, verdict != decide.CUT)
         if verdict == decide.CUT:
             self._throttle.on_cut(at_s)
             self._overrides[account] = failed if order else 0
@@ -135,6 +147,18 @@ class Replay:
             self._brake.replay(account, at_s)  # found due then: not newly due after this restart
         elif verdict == decide.RESTORE and reason in (decide.RESTORE_REACHED, decide.CREDIT_DURING_CUT):
             self._brake.replay_paid(account)
+
+    def _on_relay(self, kind, values):
+        if kind == kinds.MOVED:
+            self._set_unproven(values[1], True)  # the cut was of the one before
+        elif kind == kinds.SEEN or values[2] == relay.RESTORE and values[3] == relay.VERIFIED:
+            self._set_unproven(values[0], False)
+
+    def _set_unproven(self, account, unproven):
+        if account in self._unproven:
+            self._unproven.remove(account)
+        if unproven:
+            self._unproven.append(account)
 
     def _on_held(self, values):
         account, _, why, rate, register_cwh, _ = values

@@ -6,7 +6,7 @@ from firmware.console_view import ConsoleView
 from firmware.cutoff import conditions, supply
 from firmware.cutoff.decide import failed_conditions
 from tests.fake_board import START_S, UTC_OFFSET_MIN, World, policy
-from tests.hall_kit import until
+from tests.hall_kit import alone, until
 from tests.kit import eq
 
 TRIP = 0x1A
@@ -201,3 +201,29 @@ def test_a_reading_without_a_date_has_no_age():
         eq(ConsoleView(world.gateway, None, None, {}, None, None, None).accounts()[0][5], None)
 
     world.run(script)
+
+
+def test_a_restore_that_nobody_could_date_is_finished_by_the_next_life():
+    """The trip arrived and was not seen, a payment was booked without a clock, and twice the power goes."""
+    for back_s in (0, 3_600):
+        world = World()
+
+        async def first(world):
+            in_contact(world)
+            world.credit(-COIN)
+            await until(lambda: world.row("wish") == 1)
+            world.meters[0].silent = True
+
+        world.run(first)
+        world.power_cut()
+        eq(world.meters[0].orders.count(TRIP), 0)
+        world.meters[0].status |= 0x50
+        world.rtc.at_s, kept_s = world.rtc.at_s - back_s if back_s else 0, world.rtc.at_s
+        alone(world, lambda world: world.credit(50 * COIN))
+        world.power_cut()
+        world.rtc.at_s, world.meters[0].silent = kept_s, False
+
+        async def third(world):
+            eq(await until(lambda: not world.meters[0].status & 0x10, 60_000), True, "paid, and left in the dark as found off")
+
+        world.run(third)

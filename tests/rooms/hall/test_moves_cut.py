@@ -1,9 +1,10 @@
 """A move that the power cuts: it is done or not begun, its order comes again, and no energy is lost or charged twice."""
 
 from firmware.base.wire import cbor
+from firmware.cutoff import supply
 from firmware.ledger import record_kinds as kinds
 from tests.fake_board import START_S, World
-from tests.hall_kit import alone, charged, read, told
+from tests.hall_kit import alone, charged, in_contact, read, told, until
 from tests.kit import eq
 from tests.rooms.hall.moving import ACCEPTED, MOVE_IN, NEW, OLD, lines, move, of, used_a_little
 
@@ -107,3 +108,37 @@ def test_a_power_cut_anywhere_in_a_move_neither_loses_energy_nor_charges_it_twic
         old, new = [sum([end - start for start, end, _ in lines(world, account)]) for account in (OLD, NEW)]
         eq((old, new, old + new), (begun - 1_000, 1_050 - begun, 50))
     eq(sorted(set(owners)), [OLD, NEW], "some cuts leave the old account, some the new one")
+
+
+def test_who_moves_in_behind_a_cut_has_light_though_the_power_goes_before_the_relay_closes():
+    world = World()
+    meter = world.meters[0]
+
+    async def first(world):
+        in_contact(world)
+        world.credit(-1_000_000)
+        eq(await until(lambda: world.row("seen") == supply.OPEN), True, "never cut")
+        eq(await until(lambda: world.slot().reading_age_s < 3), True)
+        meter.silent = True
+        eq(move(world, MOVE_IN, 1, NEW), (ACCEPTED, 0))
+
+    world.run(first)
+    world.power_cut()
+    eq(meter.status & 0x10, 0x10)
+    meter.silent = False
+
+    async def second(world):
+        eq(world.slot().account, NEW)
+        eq(await until(lambda: not meter.status & 0x10, 60_000), True, "the cut was of the one before")
+        eq(await until(lambda: world.row("seen") == supply.CLOSED, 60_000), True)
+        eq(world.row("fault"), 0)
+
+    world.run(second)
+    closes = meter.orders.count(0x1C)
+
+    async def third(world):
+        meter.status |= 0x50
+        eq(await until(lambda: world.slot().state == supply.FOUND_OFF, 60_000), True, "and only that one")
+
+    world.run(third)
+    eq(meter.orders.count(0x1C), closes)
