@@ -3,7 +3,7 @@
 Charges are filed by the local day of their energy, credits by the day on which they were booked. The last day closes with the balance
 that stands in the books; each opening is its closing less the credits plus the charges of that day and what went to a debt, so
 what was before the first day shown need not be read, and may be pruned. Energy times price is money exactly, so the energy of a line
-is its money by its price.
+is its money by its price; where that is 0 its registers and today's ratio tell it.
 
 Trap avoided: the charge that ends a day bears the midnight behind it.
 """
@@ -18,6 +18,7 @@ PIECES_UNTOLD = const(16)
 MARKS = const(3)  # CHARGE: estimated, or a midnight that nobody split
 FEE = const(6)  # CHARGE causes without energy: this one and those above
 CHARGE_FIELDS = const(13)
+ROLLOVER_CWH = const(100_000_000)
 
 
 def statement(ledger, account, now_s, utc_offset_min, count):
@@ -42,7 +43,7 @@ def _rows(ledger, account, now_s, utc_offset_min, count):
             if kind in (kinds.CHARGE, kinds.CREDIT, kinds.RECOVERY):
                 values = record.values_of(raw, 0, len(raw))
                 if values is not None and values[0] == account:
-                    _add(found, totals, kind, values, at_s, (utc_offset_min, first_day))
+                    _add(found, totals, kind, values, at_s, (utc_offset_min, first_day, ledger.accounts.ratio_of(row)))
         sequence = piece[1] + len(piece[3])
         pieces += 1
         yield {"searched": sequence} if pieces % PIECES_UNTOLD == 0 else None
@@ -67,7 +68,7 @@ def _nothing():
 
 
 def _add(found, totals, kind, values, at_s, window):
-    utc_offset_min, first_day = window
+    utc_offset_min, first_day, ratio = window
     if kind == kinds.CREDIT:
         moved_ucu = _credited(totals, values)
         day = days.day_number(at_s, utc_offset_min)
@@ -95,7 +96,7 @@ def _add(found, totals, kind, values, at_s, window):
         line[2] += amount_ucu
     key = (values[2], values[17], values[18]) if len(values) > CHARGE_FIELDS else (values[2], 0, 0)
     energy = line[4].setdefault(key, [0, 0])
-    energy[0] += amount_ucu // price if price else 0
+    energy[0] += amount_ucu // price if price else (values[4] - values[3]) % ROLLOVER_CWH * ratio
     energy[1] += amount_ucu
 
 

@@ -190,7 +190,7 @@ def rollovers(db: Database, account: int) -> dict[str, int]:
 def ways(records: list[Record], known: dict[str, int]) -> Iterator[Way]:
     """The segments of an account, oldest first; `known` tells where the registers of a meter start again."""
     way: Way | None = None
-    began_s = ended_s = 0
+    began_s = ended_s = rate = 0
     for record in records:
         if record.kind in (kinds.SEGMENT, kinds.MOVED):
             if way is not None:
@@ -210,8 +210,9 @@ def ways(records: list[Record], known: dict[str, int]) -> Iterator[Way]:
                 began_s = ended_s = record.at_s  # what comes behind it begins then
         elif record.number("cause") not in NO_ENERGY:
             read_s = record.number("reading_at_s")
-            if read_s != ended_s:  # else one more register of the same span
+            if read_s != ended_s or record.number("rate") <= rate:  # else one more register of the same span
                 began_s = ended_s
+            rate = record.number("rate")
             way.add(record, began_s or read_s)
             if not record.number("marks") & MORE_FOLLOWS:
                 ended_s = read_s

@@ -65,7 +65,7 @@ class _Account:
         self.standing = Standing()
         self.rates = RatesProof()
         self.debt, self.limit = debts.Proof(db, account), limits.Proof(db, account)
-        self.line = (0, 0, 0)  # the last line of energy: its sequence, its reading, when its energy began
+        self.line = (0, 0, 0, 0)  # the last line of energy: its sequence, its reading, when its energy began, its register
         self.began_s, self.at = 0, 0  # when the energy of the next charge began; place of the record that is looked at
         self.credits = Credits(db, self.result, self.name)
 
@@ -206,8 +206,9 @@ class _Account:
         span = self.segment.passed(start, end) if self.segment else (end - start) % ROLLOVER
         ratio = self.segment.ratio if self.segment else 1
         at_s = record.number("reading_at_s")
-        began_s = self.line[2] if self.line[:2] == (record.sequence - 1, at_s) else self.began_s  # another register of one reading
-        self.line = (record.sequence, at_s, began_s)
+        another = self.line[:2] == (record.sequence - 1, at_s) and rate > self.line[3]  # register of one reading
+        began_s = self.line[2] if another else self.began_s
+        self.line = (record.sequence, at_s, began_s, rate)
         own_price, said = self.tariffs.price_of(record, self.gateway_id, began_s, self.standing, (span, ratio))
         if record.number("tariff") not in self.own_tariffs:
             said.insert(0, f"tariff {record.number('tariff')} is not the account's, {', '.join(map(str, sorted(self.own_tariffs)))} is")

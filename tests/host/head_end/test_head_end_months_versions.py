@@ -78,6 +78,33 @@ def test_energy_of_who_moved_in_begins_where_the_one_before_was_closed(books):
     assert books.differences() == []
 
 
+def test_energy_read_in_the_very_second_of_a_freeze_begins_there(books):
+    """Its meter is seconds ahead: it froze before our midnight, and counted on."""
+    story = Story(books)
+    steps(story, 4, "2026-10-01")
+    story.charge(500, midnight(10, 1), marks=2)
+    frozen_cwh = story.at_cwh
+    step(story, 3, midnight(10, 1), 0, date(2026, 10, 1), 3, 4, 0)
+    story.month(midnight(10, 1), frozen_cwh)
+    step(story, 100, midnight(11, 1), 0, date(2026, 10, 1), 103, 4)
+    story.month(midnight(11, 1))
+    story.tell()
+    assert books.differences() == [] and story.settle() == []
+
+
+def test_a_charge_that_a_power_cut_left_half_goes_on_from_where_it_began(books):
+    story = Story(books)
+    steps(story, 4, "2026-09-01")
+    story.tariff(5, "2026-10-10", "0.7000")
+    step(story, 500, midnight(10, 1), 0, date(2026, 9, 29), 500, 4)
+    story.month(midnight(10, 1))
+    step(story, 1_000, midnight(10, 20), 0, date(2026, 10, 1), 1_000, 4, 6)
+    step(story, 300, midnight(11, 1), 1, date(2026, 10, 1), 1_300, 4)
+    story.month(midnight(11, 1))
+    story.tell()
+    assert books.differences() == [] and story.settle() == []
+
+
 def test_a_statement_files_energy_and_fees_by_the_day_that_their_records_tell(books, capsys):
     """The last of October was read on the first of November at 00:05, and no freeze came."""
     story = Story(books)

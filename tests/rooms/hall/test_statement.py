@@ -112,6 +112,17 @@ def test_energy_stands_by_register_with_the_ratio_of_its_meter():
     alone(world, script)
 
 
+def test_energy_that_is_free_is_told_too():
+    world = World(flags={0: {"ratio": 40}}, prices={"total": "0.0000"})
+
+    def script(world):
+        read(world, START_S, [99_999_990])
+        read(world, START_S + DAY_S, [7])
+        eq(rows(world, now_s=START_S + DAY_S)[1], [[TODAY + 1, 0, 0, 0, 17 * 40, 0]])
+
+    alone(world, script)
+
+
 def test_an_account_that_moved_out_has_a_statement_and_one_that_is_not_here_has_none():
     world = World()
 
