@@ -22,7 +22,7 @@ STANDING_AWAITS_STATE = const(2)
 _REMEMBERED = (
     kinds.CREDIT, kinds.DECISION, kinds.HELD, kinds.EPISODE, kinds.NOTICE, kinds.EVENT, kinds.SEGMENT, kinds.CLOCK,
     kinds.BRAKE, kinds.SNAPSHOT_BEGIN, kinds.DOCUMENT, kinds.EPOCH, kinds.FLAGS, kinds.SUSPECT, kinds.THROUGH, kinds.ORDER, kinds.CARRIED,
-    kinds.CREDIT_LIMIT, kinds.SEEN, kinds.RELAY, kinds.MOVED,
+    kinds.CREDIT_LIMIT,
 )  # fmt: skip
 
 
@@ -58,16 +58,12 @@ class Replay:
     def on_record(self, kind, values, sequence, at_s, quality):
         """One record of earlier lives."""
         if kind not in _REMEMBERED:
-            if kind == kinds.CHARGE:
-                self._on_charge(values, sequence, at_s)
+            self._on_other(kind, values, sequence, at_s)
             return  # charges and receipts are most of a journal
         if kind == kinds.DECISION:
             self._on_decision(values, at_s)
         elif kind == kinds.HELD:
             self._on_held(values)
-        elif kind in (kinds.SEEN, kinds.RELAY, kinds.MOVED):
-            self._on_relay(kind, values)
-            return
         elif kind in (kinds.SEGMENT, kinds.CARRIED):
             self._jumps.pop(values[0], None)
             self._meter_care.on_segment(values[0])
@@ -86,6 +82,12 @@ class Replay:
             self._on_orders(kind, values)
         self._on_head_end(kind, values, at_s)
         self._causes.on_record(kind, values, sequence, at_s)
+
+    def _on_other(self, kind, values, sequence, at_s):
+        if kind == kinds.CHARGE:
+            self._on_charge(values, sequence, at_s)
+        elif kind in (kinds.SEEN, kinds.RELAY, kinds.MOVED):
+            self._on_relay(kind, values)
 
     def _on_charge(self, values, sequence, at_s):
         if self._use.watches(values[0]):
