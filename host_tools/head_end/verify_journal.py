@@ -6,7 +6,8 @@ and books that were written anew, chain and all, differ from what was countersig
 
 A file is made by `export-journal`, or by `journal_reader --write-export` of a flash image: records one behind the other, nothing else.
 
-Trap avoided: a forger may also leave out all ACKED records; the countersignatures that left this head-end are kept here, and speak too.
+Traps avoided: a forger may also leave out all ACKED records; the countersignatures that left this head-end are kept here, and speak too.
+An epoch that the head-end gave passes over numbers, so one that it did not give could hide records behind it.
 """
 
 import json
@@ -14,14 +15,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import cbor2
+
 from host_tools.head_end.database import Database
 from host_tools.head_end.errors import BadInput
 from host_tools.head_end.gaps import RECORDS, kept
 from host_tools.head_end.messages import countersign
+from host_tools.head_end.outgoing import STATE
 from host_tools.journal_reader import BadRecord, Record, kinds, parse_record, verify_chain
 from host_tools.journal_reader.words import when
 
 EDITED, SHORTENED, FORKED = "edited", "shortened", "forked"
+GIVEN = 2  # EPOCH reason
 Finding = tuple[str, str]
 
 
@@ -81,6 +86,7 @@ def verify_file(db: Database | None, path: str, gateway: str | None, part: bool)
     _follow(verdict, before, [])
     if begins > 1 and not part:
         verdict.add(SHORTENED, f"the file begins with record {begins}: those before it are missing (--part: it is only a part)")
+    _check_epochs(verdict, db, gateway_id)
     if db is None or gateway_id is None:
         _check_marks(verdict, list(_acked(records)), None, "")
         return verdict
@@ -116,6 +122,7 @@ def verify_held(db: Database, gateway: str) -> Verdict:
         return verdict
     lost = kept(db, gateway_id, RECORDS)
     _follow(verdict, None, lost)
+    _check_epochs(verdict, db, gateway_id)
     begins, last = verdict.records[0].sequence, verdict.records[-1].sequence
     if begins > 1 and not any(first <= 1 and begins - 1 <= end for first, end in lost):
         verdict.add(SHORTENED, f"records 1 to {begins - 1} are missing")
@@ -195,6 +202,28 @@ def _follow(verdict: Verdict, before: tuple[int, bytes] | None, lost: list[tuple
             which = f"record {first} is" if first == last else f"records {first} to {last} are"
             findings.append((first, (SHORTENED, which + " missing")))
     verdict.found += [finding for _, finding in sorted(findings)]
+
+
+def _check_epochs(verdict: Verdict, db: Database | None, gateway_id: int | None) -> None:
+    """Epochs that are said to be given, against those that were."""
+    given = None if db is None or gateway_id is None else _epochs_given(db, gateway_id)
+    before = verdict.records[0].sequence - 1
+    for record in verdict.records:
+        if record.kind == kinds.EPOCH and record.number("reason") == GIVEN:
+            epoch = record.number("epoch")
+            if given is not None and (epoch, record.sequence) not in given:
+                verdict.add(FORKED, f"record {record.sequence} begins epoch {epoch}, which this head-end did not give from there")
+            elif record.sequence > before + 1:
+                verdict.notes.append(f"numbers {before + 1} to {record.sequence - 1} are passed over by epoch {epoch}, said to be given")
+        before = record.sequence
+
+
+def _epochs_given(db: Database, gateway_id: int) -> set[tuple[int, int]]:
+    """(epoch, first sequence) of every state that was made here for this gateway."""
+    orders = db.rows("SELECT document FROM orders WHERE gateway_id = ? AND code = ?", gateway_id, STATE)
+    states = [cbor2.loads(bytes(row["document"])) for row in orders]
+    last = db.row("SELECT given_epoch, given_first FROM gateways WHERE id = ?", gateway_id)
+    return {(state[1], state[2]) for state in states} | ({(int(last[0]), int(last[1]))} if last else set())
 
 
 def _first_epoch(records: Sequence[Record]) -> int | None:

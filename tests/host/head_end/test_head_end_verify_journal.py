@@ -227,3 +227,15 @@ def test_an_export_overwrites_nothing_and_json_lists_all(books, file, capsys):
     assert books.run("verify-journal", str(file), "--json") == 1
     answer = json.loads(capsys.readouterr().out)
     assert [one["what"] for one in answer["found"]] == ["shortened", "shortened"] and not answer["sound"]
+
+
+def test_records_hidden_behind_an_epoch_that_nobody_gave_are_a_fork(books, file, capsys):
+    """A given epoch passes over numbers: a forger could hide there whatever was countersigned."""
+    pieces = split(file.read_bytes())
+    last = parse_record(pieces[-1]).sequence
+    forged = pack_record("EPOCH", last + 10, NOW_S, 3, 2, bytes(8), epoch=2, reason=2, boot_count=2, firmware=1)
+    file.write_bytes(b"".join(pieces[:2]) + forged)
+    assert verdict(books, capsys, file)[:2] == (1, "forked")
+    capsys.readouterr()
+    assert books.run("verify-journal", str(file), "--chain-only") == 0
+    assert f"note: numbers 3 to {last + 9} are passed over by epoch 2" in capsys.readouterr().out, "only the head-end knows what it gave"
