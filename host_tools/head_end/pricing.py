@@ -41,11 +41,17 @@ class Rules:
         self.tariff = tariff
         self.zone = timezone(timedelta(minutes=tariff.utc_offset_min))
         self.plain_on: Callable[[date], bool] = lambda day: False  # True where a plain price of the same tariff ruled
+        self.offsets_min = {tariff.utc_offset_min}  # and those of the other versions: gateways change theirs hours before or after one
         self.steps_over_year = tariff.steps is not None and tariff.steps.over == "year"
         self._days: dict[tuple[str, str], list[str]] = {}  # bands of the quarters of a day, by its kind and season
 
     def local(self, at_s: int) -> datetime:
         return datetime.fromtimestamp(at_s, self.zone)
+
+    def days_of(self, at_s: int) -> list[date]:
+        """The local day of an instant, and what it may be while clocks are changed."""
+        others = {datetime.fromtimestamp(at_s, timezone(timedelta(minutes=offset))).date() for offset in self.offsets_min}
+        return [self.local(at_s).date(), *others]
 
     @property
     def is_plain(self) -> bool:

@@ -61,8 +61,9 @@ class Standing:
         day, at_s, rate = _day(record.number("day")), record.number("reading_at_s"), record.number("rate")
         began_s = began_s or at_s
         found = []
-        if rules.local(min(began_s, at_s)).date() != day:
-            found.append(f"the charge is of {day}, its energy began on {rules.local(min(began_s, at_s)).date()}")
+        begun = rules.days_of(min(began_s, at_s))
+        if day not in begun:
+            found.append(f"the charge is of {day}, its energy began on {begun[0]}")
         found += self._unpaid(record, rules, day)
         band, said = self._band(record, rules, (began_s, at_s), digits)
         step, more = self._step(record, rules, day, digits, ratio)

@@ -37,6 +37,7 @@ class Tariffs:
                 self.differences.append(f"{name} cannot be read")
         for rules in self.rules.values():
             rules.plain_on = partial(self._plain_on, rules.tariff.tariff)
+            rules.offsets_min = {held.utc_offset_min for held in self.held.values() if held.tariff == rules.tariff.tariff}
         for row in db.rows("SELECT gateway_id, raw FROM records WHERE kind = ? ORDER BY sequence", kinds.DOCUMENT):
             try:
                 record = parse_record(bytes(row["raw"]))

@@ -92,6 +92,21 @@ def test_energy_read_in_the_very_second_of_a_freeze_begins_there(books):
     assert books.differences() == [] and story.settle() == []
 
 
+def test_the_day_on_which_clocks_are_set_back_is_that_of_either_offset(books):
+    """The gateway's settings changed at three; from the midnight before energy was of the day before by the new ones."""
+    story = Story(books)
+    day, fee = date(2026, 10, 24), {"fee_per_day": "0.000001"}
+    for number, effective, offset_min in ((4, "2026-10-24", 480), (5, "2026-10-25", 420)):
+        document = TARIFF | fee | {"version": number, "effective": effective, "utc_offset_min": offset_min}
+        commands.set_document(books.db, "tariff", books.file(f"tariff_{number}.json", document), story.gateway.at_s)
+    story.charge(500, midnight(10, 24), marks=2)
+    place = {"month_day": (date(2026, 10, 1) - EPOCH).days, "period_day": (date(2026, 10, 1) - EPOCH).days, "band": 0, "step": 0}
+    story.charge(100, midnight(10, 25), 4, day=(day - EPOCH).days, used_cwh=100, **place)
+    story.charge(100, midnight(10, 25) + 5 * 3600, 4, day=(day - EPOCH).days, used_cwh=200, **place)
+    story.tell()
+    assert books.differences() == []
+
+
 def test_a_charge_that_a_power_cut_left_half_goes_on_from_where_it_began(books):
     story = Story(books)
     steps(story, 4, "2026-09-01")
