@@ -64,6 +64,8 @@ class LimitSequence(RelaySequence):
         elif self.state == LIMIT_AFTER and self._polls < self._limits.relay_polls_max:
             self._polls += 1
             self._go(LIMIT_AFTER, now_ms, POLL_AFTER_MS[min(self._polls, len(POLL_AFTER_MS) - 1)])
+        elif self.state == LIMIT_BEFORE:  # nobody acknowledged any of the writes: the line is to blame, and it is tried again soon
+            self._not_so(relay.GIVEN_UP, limit_w, relay.SILENT, now_ms)
         else:
             self._not_so(relay.DISAGREES, limit_w, 0, now_ms)
 

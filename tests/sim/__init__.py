@@ -3,7 +3,7 @@
     python -m tests.sim --seeds 100 --from 0 --days 2     many runs (`make sim`); the first failure prints how to repeat it
     python -m tests.sim ... --shrink                       leaves out kinds of fault while it still fails
     python -m tests.sim --mutants --days 0.5               does each deliberate bug get caught? (`make sim-mutants`)
-    python -m tests.sim.exhaustive                         every order of events for one account
+    python -m tests.sim.exhaustive [--limited]             every order of events for one account
 
     loop.py      the scheduler behind firmware/base/aio        options.py   what a run is made of, drawn from its seed
     world.py     lives, files; the composition                  actors.py    households, operator, and all that breaks

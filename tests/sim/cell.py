@@ -90,6 +90,7 @@ class Cell:
         self.given = dict.fromkeys(MESSAGES, 0)
         self.turns = self.waits = self.lost = 0
         self.relay_open = self.alarm = False
+        self.limit_w: int | None = relay.NO_LIMIT if SHARED["limited"] else None  # None: the meter has no such register
         self.register_cwh = START_CWH
         self.firmware: Firmware | None = None
         self.begin()
@@ -188,7 +189,7 @@ class Cell:
         reading = Reading(0, gateway.slots[0].serial)
         reading.at_s, reading.quality = self.firmware._stamp()  # type: ignore[union-attr]
         reading.registers[0] = self.register_cwh
-        reading.status_word = self.word()
+        reading.status_word, reading.limit_w = self.word(), self.limit_w
         gateway.on_reading(reading)
 
     def word(self) -> int:
@@ -214,8 +215,11 @@ class Cell:
         question, now_ms = sequence.question(), NOW_MS[0]
         if question == questions.READ_CLOCK:
             sequence.on_clock(START_S + now_ms // 1000, now_ms)
+        elif question in (questions.READ_LIMIT, questions.WRITE_LIMIT):
+            self._limit_question(sequence, name)
         elif question == questions.READ_STATUS:
-            self.firmware.gateway.on_status(0, self.word())  # type: ignore[union-attr]
+            if self.limit_w is None:
+                self.firmware.gateway.on_status(0, self.word())  # type: ignore[union-attr]
             if sequence.state != FINISHED:
                 sequence.on_status(self.word(), now_ms)
         elif question == questions.SEND_RELAY:
@@ -228,14 +232,36 @@ class Cell:
         else:
             sequence.on_load(0 if self.relay_open else 3_000, now_ms)
 
+    def _limit_question(self, sequence: Any, name: str) -> None:
+        now_ms = NOW_MS[0]
+        if sequence.question() == questions.READ_LIMIT:
+            if sequence.action == relay.STATUS:
+                self.firmware.gateway.on_status(0, sequence.word, self.limit_w)  # type: ignore[union-attr]
+            sequence.on_limit(self.limit_w, now_ms)
+            return
+        if name != "serve, command lost":
+            self._set_limit(sequence.argument())
+        if name == "serve":
+            sequence.on_written(now_ms)
+        else:
+            sequence.on_silence(now_ms)
+
     def _move(self, action: int) -> None:
         if action in (relay.CUT, relay.RESTORE):
             off = self.books.account(ACCOUNT).off
             if (action == relay.CUT) != off:
                 raise Wrong(f"the relay gets order {action}, and the last wish is {'off' if off else 'on'}")
+            if action == relay.CUT and self.limit_w is not None:
+                raise Wrong("the relay is opened where a limit is the means")
             self.relay_open = action == relay.CUT
         elif action in (relay.ALARM_ON, relay.ALARM_OFF):
             self.alarm = action == relay.ALARM_ON
+
+    def _set_limit(self, limit_w: int) -> None:
+        ours = self.books.account(ACCOUNT)
+        if (limit_w != relay.NO_LIMIT) != (ours.off and ours.limited):
+            raise Wrong(f"the meter's limit is set to {limit_w} W, and the last wish is {'off' if ours.off else 'on'}")
+        self.limit_w = limit_w
 
     # judging
 
@@ -248,7 +274,7 @@ class Cell:
         row = (ours.flags, tuple(sorted(ours.credits.items())), ours.charged_ucu, ours.episode_open, tuple(ours.notices_ms))
         row += (ours.off, ours.order)
         process = (slot.state, slot.cut_order, slot.override, slot.orders_lost, slot.held, slot.notice_asked, slot.reading is None)
-        world = (self.relay_open, self.alarm, self.register_cwh, tuple(self.given.values()), self.turns, self.waits)
+        world = (self.relay_open, self.alarm, self.limit_w, self.register_cwh, tuple(self.given.values()), self.turns, self.waits)
         return (row, process, lane, world, self.lost, self.crashes)
 
     def end_well(self) -> None:
@@ -264,8 +290,8 @@ class Cell:
                 self.act("serve")
             self.act("wait")
         account = self.books.account(ACCOUNT)
-        if account.off or self.relay_open:
-            raise Wrong(f"all is paid, the wish is off: {account.off}, the relay open: {self.relay_open}")
+        if account.off or self.relay_open or self.limit_w not in (None, relay.NO_LIMIT):
+            raise Wrong(f"all is paid, the wish is off: {account.off}, the relay open: {self.relay_open}, the limit {self.limit_w}")
         if sum(total for _, total in account.credits.values()) != sum(AMOUNTS.values()):
             raise Wrong(f"{sum(AMOUNTS.values())} were paid, {account.credits} are booked")
         open_cwh = self.register_cwh - account.charged_cwh[0]
@@ -273,15 +299,18 @@ class Cell:
             raise Wrong(f"{account.charged_ucu} are charged to {account.charged_cwh[0]}, the meter stands at {self.register_cwh}")
 
 
-def prepare(folder: Path) -> Cell:
-    """A first life that has read its meter once, in debt and with its notice given."""
+def prepare(folder: Path, limited: bool = False) -> Cell:
+    """A first life that has read its meter once, in debt and with its notice given; `limited`: the cut is by a load limit."""
+    SHARED["limited"] = limited
     policy = {
         "policy": 1, "version": 1, "utc_offset_min": 0, "notice": {"level": "5.00", "period_s": 0, "channels": ["alarm"]}, "floor": "0.00",
         "restore": "2.00", "hours": [{"days": [1, 2, 3, 4, 5, 6, 7], "from": "00:00", "to": "24:00"}], "reading_fresh_s": 100_000,
         "clock_error_max_s": 600, "throttle_per_hour": 10, "brake": {"accounts_max": 9, "share_percent": 100, "window_s": 10},
         "offline_right_s": 1_000_000, "alarm": False,
     }  # fmt: skip
-    row = {"account": ACCOUNT, "address": "210000000001", "model": "export_1p", "password_level": 2, "password": "000000", "tariff": 1}
+    policy.update({"lifeline": {"power_w": 495}} if limited else {})
+    model = "lifeline_1p" if limited else "export_1p"
+    row = {"account": ACCOUNT, "address": "210000000001", "model": model, "password_level": 2, "password": "000000", "tariff": 1}
     row.update({"policy": 1, "protected": False, "care": False, "exempt": False})
     settings = {
         "gateway": "cell", "uplink": {"host": "127.0.0.1", "port": 1, "keep_alive_s": 60}, "line": {"baud": 2400}, "poll_period_s": 900,

@@ -1,6 +1,6 @@
 """Every order of events for one account: two credits, one cut, one restore, each lost, late, doubled or interrupted by a power cut.
 
-usage: python -m tests.sim.exhaustive [--crashes N] [--states-max N]
+usage: python -m tests.sim.exhaustive [--crashes N] [--states-max N] [--limited]
 
 Breadth first over the real firmware (main.Firmware without its tasks: its gateway, ledger, relay lane and sequences are stepped
 here). An action is a message of the head-end, a turn of the meter, one relay order carried out with its answer or without, or a
@@ -56,13 +56,13 @@ def _lives_after(name: str, cuts: list[Cell]) -> Iterable[tuple[str, Cell]]:
                 yield f"{name}, power lost in operation {operation} ({torn.flash.torn or 'clean'})", torn
 
 
-def explore(crashes_max: int, states_max: int, seconds: float = 3_600.0) -> tuple[int, int, str, bool]:
+def explore(crashes_max: int, states_max: int, seconds: float = 3_600.0, limited: bool = False) -> tuple[int, int, str, bool]:
     """-> (states, transitions, what was wrong, were that all)."""
     before = {name: getattr(aio, name) for name in ("now_ms", "Event")}
     aio.now_ms, aio.Event = (lambda: NOW_MS[0] & 0x3FFFFFFF), Event  # type: ignore[assignment]
     try:
         with tempfile.TemporaryDirectory() as folder:
-            return _explore(prepare(Path(folder)), crashes_max, states_max, time.process_time() + seconds)
+            return _explore(prepare(Path(folder), limited), crashes_max, states_max, time.process_time() + seconds)
     finally:
         for name, value in before.items():
             setattr(aio, name, value)
@@ -98,9 +98,10 @@ def main() -> int:
     parser.add_argument("--crashes", type=int, choices=range(10), default=1, help="power cuts on one path (1)")
     parser.add_argument("--states-max", type=int, default=100_000, help="end there (100000)")
     parser.add_argument("--seconds", type=float, default=3_600.0, help="of processor time, then it ends (3600)")
+    parser.add_argument("--limited", action="store_true", help="the cut is by the meter's load limit, its relay stays closed")
     args = parser.parse_args()
     begun = time.process_time()
-    states, transitions, wrong, all_of_them = explore(args.crashes, args.states_max, args.seconds)
+    states, transitions, wrong, all_of_them = explore(args.crashes, args.states_max, args.seconds, args.limited)
     whole = "all of them" if all_of_them else "not all"
     print(f"{states} states ({whole}), {transitions} transitions, {args.crashes} power cuts a path, {time.process_time() - begun:.1f} s")
     if wrong:

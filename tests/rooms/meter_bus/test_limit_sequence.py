@@ -95,7 +95,18 @@ def test_a_write_that_nobody_answered_is_looked_at_before_it_is_repeated_and_not
         if limit.question() == q.WRITE_LIMIT:
             writes += 1
             limit.on_silence(0)
-    eq((writes, told.phases[-1]), (1 + Limits().relay_resends_max, (relay.LIMIT, relay.DISAGREES, NONE, 0)))
+    eq((writes, told.phases[-1]), (1 + Limits().relay_resends_max, (relay.LIMIT, relay.GIVEN_UP, NONE, relay.SILENT)))
+
+
+def test_a_lift_of_which_no_write_was_acknowledged_is_lost_and_not_disobeyed():
+    restore, told = begin(relay.RESTORE)
+    for _ in range(1 + Limits().relay_resends_max):
+        restore.on_limit(500, 0)
+        eq(restore.question(), q.WRITE_LIMIT)
+        restore.on_silence(0)
+    restore.on_limit(500, 0)
+    closes(restore)
+    eq(told.phases[-1], (relay.RESTORE, relay.GIVEN_UP, 500, relay.SILENT), "who paid waits a minute for the next try, not an hour")
 
 
 def test_a_refused_write_is_final_and_so_is_a_register_that_cannot_be_read():
