@@ -22,11 +22,12 @@ from host_tools.head_end.errors import BadInput
 from host_tools.head_end.gaps import RECORDS, kept
 from host_tools.head_end.messages import countersign
 from host_tools.head_end.outgoing import STATE
-from host_tools.journal_reader import BadRecord, Record, kinds, parse_record, verify_chain
+from host_tools.journal_reader import BadRecord, Record, chain_after, kinds, parse_record, verify_chain
 from host_tools.journal_reader.words import when
 
 EDITED, SHORTENED, FORKED = "edited", "shortened", "forked"
 GIVEN = 2  # EPOCH reason
+PAIRS_TRIED, EPOCHS_TRIED = 16, 1_000
 Finding = tuple[str, str]
 
 
@@ -190,6 +191,8 @@ def _follow(verdict: Verdict, before: tuple[int, bytes] | None, lost: list[tuple
     """Chain and numbers. What could not be read at all is told already, and is no gap besides."""
     records = verdict.records
     epoch, chain = before or (_first_epoch(records), None)
+    if epoch is None and records[0].kind != kinds.EPOCH:
+        verdict.notes.append("nothing says in which epoch it begins: up to the next one its chain is not checked")
     report = verify_chain(records, chain, epoch, own_flash=False)
     unread = {what for what, _ in verdict.found}
     findings: list[tuple[int, Finding]] = []
@@ -227,13 +230,23 @@ def _epochs_given(db: Database, gateway_id: int) -> set[tuple[int, int]]:
 
 
 def _first_epoch(records: Sequence[Record]) -> int | None:
-    """A part that begins inside an epoch says in its ACKED records, or not at all, in which; then its chain begins to be
-    checked with the next EPOCH."""
+    """A part that begins inside an epoch says in its ACKED records in which, or its chain does."""
     for record in records:
         if record.kind == kinds.EPOCH:
-            return None if record.sequence == records[0].sequence or record.number("reason") == 2 else record.number("epoch")
+            if record.sequence == records[0].sequence:
+                return None
+            return _epoch_that_fits(records) if record.number("reason") == GIVEN else record.number("epoch")
         if record.kind == kinds.ACKED and record.number("sequence") >= records[0].sequence:
             return record.number("epoch")
+    return _epoch_that_fits(records)
+
+
+def _epoch_that_fits(records: Sequence[Record]) -> int | None:
+    """The one in which a record continues the one before it."""
+    for before, record in zip(records[:PAIRS_TRIED], records[1:], strict=False):
+        for epoch in range(1, EPOCHS_TRIED + 1):
+            if chain_after(record, before.chain, epoch) == record.chain:
+                return epoch
     return None
 
 

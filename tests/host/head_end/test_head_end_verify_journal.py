@@ -239,3 +239,17 @@ def test_records_hidden_behind_an_epoch_that_nobody_gave_are_a_fork(books, file,
     capsys.readouterr()
     assert books.run("verify-journal", str(file), "--chain-only") == 0
     assert f"note: numbers 3 to {last + 9} are passed over by epoch 2" in capsys.readouterr().out, "only the head-end knows what it gave"
+
+
+def test_a_part_that_names_no_epoch_is_checked_all_the_same(books, file, capsys):
+    pieces = split(file.read_bytes())
+    edited = pieces[3][:-13] + bytes([pieces[3][-13] ^ 1]) + pieces[3][-12:-4]
+    edited += struct.pack("<I", zlib.crc32(edited))
+    for first in (1, 2):
+        file.write_bytes(b"".join(pieces[first:7]))
+        assert verdict(books, capsys, file, "--part", "--chain-only")[:2] == (0, "sound")
+        file.write_bytes(b"".join([*pieces[first:3], edited, *pieces[4:7]]))
+        assert verdict(books, capsys, file, "--part", "--chain-only")[:2] == (1, "edited")
+    file.write_bytes(pieces[3])
+    assert books.run("verify-journal", str(file), "--part", "--chain-only") == 0
+    assert "note: nothing says in which epoch it begins" in capsys.readouterr().out
