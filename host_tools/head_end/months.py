@@ -12,6 +12,8 @@ Corrections are found by their reference: the same command again, or another tar
 A meter with rate registers settles each of them, and its months are closed on all: the hours of its rates are the meter's own. Tariffs
 with bands are of meters with one register, and are taken as charged: what flowed in which hour that register does not tell.
 
+Where a segment ends - another meter, ratio or customer - its last charge closes the month that is open: the next segment has its own.
+
 Trap avoided: registers start again; along a segment they are counted on from its beginning, so that one rollover in a month is no
 matter. Steps are counted anew along the months, so energy that fell into the wrong month moves through the right steps.
 """
@@ -101,11 +103,13 @@ class Way:
     pieces: list[Piece] = field(default_factory=list)
     moved: dict[int, int] = field(default_factory=dict)
     marks: list[tuple[int, dict[int, int]]] = field(default_factory=list)  # (settled_s, register -> place)
+    read_s: int = 0  # of the last charge
 
     def add(self, record: Record, began_s: int) -> None:
         rate, start = record.number("rate"), self.moved.get(record.number("rate"))
         if start is None:
             return
+        self.read_s = record.number("reading_at_s")
         self.moved[rate] = start + self.segment.passed(record.number("from_cwh"), record.number("to_cwh"))
         if self.moved[rate] > start:
             self.pieces.append(Piece(record, start, self.moved[rate], began_s, self.segment.ratio))
@@ -127,6 +131,13 @@ class Way:
             places[rate] = self.moved[rate] + (ahead if ahead < self.segment.rollover // 2 else ahead - self.segment.rollover)
         if min(places.values()) >= 0:
             self.marks.append((settled_s, places))
+
+
+    def close(self, ended_s: int) -> None:
+        """Another meter or customer comes: the month that is open ends where charging does."""
+        self.ended_s = ended_s
+        if self.read_s > max([self.began_s, *(settled_s for settled_s, _ in self.marks)]):
+            self.marks.append((self.read_s, dict(self.moved)))
 
 
 def months(db: Database, account: int, tariffs: dict[tuple[int, int], Tariff]) -> list[Month]:
@@ -194,7 +205,7 @@ def ways(records: list[Record], known: dict[str, int]) -> Iterator[Way]:
     for record in records:
         if record.kind in (kinds.SEGMENT, kinds.MOVED):
             if way is not None:
-                way.ended_s = record.at_s
+                way.close(record.at_s)
                 yield way
             way = _begun(record, known)
             began_s = ended_s = way.began_s if way is not None else record.at_s

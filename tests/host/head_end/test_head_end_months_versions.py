@@ -7,6 +7,7 @@ from tests.host.head_end.books import TARIFF
 from tests.host.head_end.test_head_end_months import SERIAL, Story, midnight, told
 
 EPOCH = date(1970, 1, 1)
+OTHER = bytes.fromhex("000000000002")[::-1]
 
 
 def steps(story: Story, version: int, effective: str) -> None:
@@ -73,7 +74,7 @@ def test_energy_of_who_moved_in_begins_where_the_one_before_was_closed(books):
     story.tell()
     found = story.books_of_months()
     assert [(month.name, month.bill_ucu, month.correction_ucu) for month in found] == [
-        ("2026-10", 1_000 * 5500, 0), ("2026-11", 400 * 7500, 0),
+        ("2026-10", 500 * 5500, 0), ("2026-10", 1_000 * 5500, 0), ("2026-11", 400 * 7500, 0),
     ]  # fmt: skip
     assert books.differences() == []
 
@@ -90,6 +91,31 @@ def test_energy_read_in_the_very_second_of_a_freeze_begins_there(books):
     story.month(midnight(11, 1))
     story.tell()
     assert books.differences() == [] and story.settle() == []
+
+
+def test_days_of_a_meter_that_was_exchanged_in_the_month_are_rebilled_too(books):
+    """A cheaper price from 10 October on comes late; on the 20th another meter came."""
+    story = Story(books)
+    story.charge(500, midnight(10, 1), marks=2)
+    story.month(midnight(10, 1))
+    for day in (10, 15, 20):
+        story.charge(1_000, midnight(10, day), marks=2)
+    story.gateway.at_s = midnight(10, 20) + 7200
+    story.gateway.append("SEGMENT", account=1001, serial=bytes(6), rates=0, from_cwh=[0] * 5)
+    story.gateway.append("SEGMENT", account=1001, serial=OTHER, rates=0, from_cwh=[7_000, 0, 0, 0, 0])
+    story.at_cwh = 7_000
+    story.charge(2_000, midnight(11, 1), marks=2, serial=OTHER)
+    registers = [story.at_cwh, 0, 0, 0, 0]
+    story.gateway.append("MONTH", account=1001, serial=OTHER, rates=0, settled_at_s=midnight(11, 1), from_cwh=registers)
+    story.tell()
+    assert books.run("exchange", "1001", "000000000002") == 0
+    assert (story.settle(), books.differences()) == ([], [])
+    story.tariff(4, "2026-10-10", "0.5000")
+    assert story.settle() == [2_000 * 500, 2_000 * 500]
+    assert [(month.meter[-1], month.energy_cwh, month.correction_ucu) for month in story.books_of_months()] == [
+        ("1", 500, 0), ("1", 3_000, -2_000 * 500), ("2", 2_000, -2_000 * 500),
+    ]  # fmt: skip
+    assert story.settle() == [2_000 * 500, 2_000 * 500] and books.run("reconcile") == 0
 
 
 def test_the_day_on_which_clocks_are_set_back_is_that_of_either_offset(books):
