@@ -26,7 +26,7 @@ from host_tools.set_up import paths
 from tests import compiled
 
 AT_ONCE = 2
-JOB_SECONDS_MAX = 1_200
+JOB_SECONDS_MAX = 2_400
 PLACE = "LAMPLIGHTER_JOBS"  # in the environment, so that the workers know it
 DIES_WITH_US = ("setpriv", "--pdeathsig", "KILL")
 _JOB = re.compile(r"\[(-X .+)\]$")  # in the name of a test

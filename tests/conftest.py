@@ -53,7 +53,7 @@ SLOW_PLACES = (
 )  # fmt: skip
 SLOW = tuple(Path(__file__).parent / name for name in SLOW_PLACES)
 HEAP = "3m"  # a board has less, but here the tests are in it too
-FILE_SECONDS_MAX = 120
+FILE_SECONDS_MAX = 300
 
 
 _POOL = pytest.StashKey[ThreadPoolExecutor]()

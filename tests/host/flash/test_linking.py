@@ -17,7 +17,7 @@ from host_tools.flash.sources import python_sources
 from host_tools.flash.texts import compiled_texts, linked_lines
 from host_tools.set_up import paths
 
-ROOMS_S = 300
+ROOMS_S = 600
 LONG = ("deaf_meters", "freezes", "conditions", "care", "settlements", "tariffs")  # half of the time; tests/boards plays them
 TOP = "firmware/main.py"
 ONE = "LIMIT = [1]\n\n\ndef _help(x):\n    return x + LIMIT[0]\n\n\ndef add(x):\n    return _help(x)\n\n\nclass Thing:\n    size = 3\n"
