@@ -101,7 +101,7 @@ def _payments_and_orders(verb: Verb) -> None:
     order = verb("order", "Order supply; a gateway obeys only within its conditions.")
     order.add_argument("account")
     order.add_argument("what", choices=sorted(commands.ORDER_CODES))
-    order.add_argument("--expires", type=whole, metavar="MINUTES", help="default 60 for a cut, 7 days for the others")
+    order.add_argument("--expires", type=whole, metavar="MINUTES", help="60 for a cut, 7 days for a release, never for hold and restore")
     order.add_argument("--override", action="append", metavar="CONDITION", help=", ".join(commands.OVERRIDES))
 
     report = verb("report", "Report a visit, or that a text message arrived; counts in the episode that is open.")

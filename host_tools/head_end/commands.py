@@ -14,6 +14,7 @@ from host_tools.head_end.amounts import parse_top_up
 from host_tools.head_end.covered import Covered, covering
 from host_tools.head_end.database import Database
 from host_tools.head_end.errors import BadInput
+from host_tools.head_end.messages import NEVER_S
 from host_tools.head_end.months import CORRECTIONS
 from host_tools.journal_reader import DEBT_ISSUER, kinds
 from host_tools.journal_reader.words import CONDITIONS, money
@@ -21,8 +22,9 @@ from host_tools.journal_reader.words import CONDITIONS, money
 ISSUER = 1
 ISSUERS_MAX = 4  # places in an account row, SPEC 4
 ORDER_CODES = {"cut": 1, "restore": 2, "hold": 3, "release": 4, "release-held": 10}
-CUT_EXPIRES_MIN = 60
-OTHER_EXPIRES_MIN = 7 * 24 * 60
+# what keeps somebody's light on waits for its gateway however long
+EXPIRES_MIN = {"cut": 60, "release": 7 * 24 * 60, "release-held": 7 * 24 * 60}
+RELEASE_BRAKE_EXPIRES_MIN = 7 * 24 * 60
 EXPIRES_MIN_MAX = 30 * 24 * 60
 OVERRIDES = {"care": 4, "fresh": 16, "hours": 17, "notice": 18, "offline": 20, "throttle": 21}
 FLAGS = {"protected": 1, "care": 2, "exempt": 4}
@@ -116,8 +118,8 @@ def order(db: Database, account_text: str, what: str, expires_min: int | None, n
     """A numbered supply order; a cut carries the number of the last credit known here."""
     account = parse_account(account_text)
     if expires_min is None:
-        expires_min = CUT_EXPIRES_MIN if what == "cut" else OTHER_EXPIRES_MIN
-    if not 1 <= expires_min <= EXPIRES_MIN_MAX:
+        expires_min = EXPIRES_MIN.get(what)
+    if expires_min is not None and not 1 <= expires_min <= EXPIRES_MIN_MAX:
         raise BadInput("expires", f"must be from 1 to {EXPIRES_MIN_MAX} minutes, got {expires_min}")
     bits = 0
     for name in overrides or []:
@@ -131,7 +133,7 @@ def order(db: Database, account_text: str, what: str, expires_min: int | None, n
         known = known_account(db, account)
         number = 1 + openings.last_order(db, account)
         credit = db.number("SELECT max(number) FROM credits WHERE account = ? AND issuer = ?", account, ISSUER)
-        expires_at_s = now_s + 60 * expires_min
+        expires_at_s = NEVER_S if expires_min is None else now_s + 60 * expires_min
         db.run(
             "INSERT INTO orders (gateway_id, account, number, code, expires_at_s, credit_number, overridden, at_s)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -166,7 +168,7 @@ def release_brake(db: Database, gateway: str, now_s: int) -> Answer:
             "INSERT INTO orders (gateway_id, account, number, code, expires_at_s, credit_number, at_s) VALUES (?, 0, ?, 7, ?, 0, ?)",
             found["id"],
             number,
-            now_s + 60 * OTHER_EXPIRES_MIN,
+            now_s + 60 * RELEASE_BRAKE_EXPIRES_MIN,
             now_s,
         )
     return {"answer": "created", "gateway": gateway, "order": "release-brake", "number": number}

@@ -20,6 +20,7 @@ from host_tools.head_end.errors import BadMessage
 
 U32 = 0xFFFFFFFF
 PAYLOAD_MAX = 65_536
+NEVER_S = 0xFFFFFFFF  # when an order expires that waits for its gateway however long
 KEYS_MAX = 1_000  # of gateways that are kept ready
 SEALED_MAX = 500  # what waits for its receipt is sent again and again, the same bytes
 _MAC0 = COSE.new()

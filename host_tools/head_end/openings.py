@@ -12,6 +12,9 @@ from host_tools.journal_reader import kinds
 
 TOTAL_MAX_UCU = 10**17  # a gateway takes no higher total
 NUMBER_MAX = 0xFFFFFFFF
+# order code -> codes of later orders that decide the same matter; of one that is not here nothing is sent again: it is a cut, is of its
+# moment, or others name its number
+MATTERS = {2: (1, 2, 3, 4, 20), 3: (3, 4), 4: (3, 4), 9: (9,), 10: (10,), 11: (), 16: (16,), 17: (17,)}
 
 
 def last_credit(db: Database, account: int, issuer: int) -> tuple[int, int]:
@@ -39,6 +42,22 @@ def last_order(db: Database, account: int) -> int:
     """The highest order number of an account, sent from here or consumed there."""
     ours = db.number("SELECT max(number) FROM orders WHERE account = ?", account)
     return max(ours, fold(account, records_of(db, account)).order)
+
+
+def renumber_orders(db: Database, gateway_id: int, account: int, number: int) -> None:
+    """The gateway consumed `number`, so it takes none that is lower: what was lost or held back on the way goes on behind it, unless
+    it is a cut, or a later order says something else of the same matter."""
+    for order in db.rows(
+        "SELECT * FROM orders WHERE gateway_id = ? AND account = ? AND number < ? AND code != 8 AND state = 'pending' ORDER BY number",
+        *(gateway_id, account, number),
+    ):
+        matter = MATTERS.get(order["code"]) if account else None
+        later = "SELECT 1 FROM orders WHERE account = ? AND number > ? AND state IN ('pending', 'accepted')"
+        later += f" AND code IN ({', '.join(map(str, matter or ()))})"
+        if matter is None or db.row(later, account, order["number"]):
+            db.run("UPDATE orders SET state = 'overtaken' WHERE id = ?", order["id"])
+        else:
+            db.run("UPDATE orders SET number = ? WHERE id = ?", 1 + last_order(db, account), order["id"])
 
 
 def last_gateway_order(db: Database, gateway_id: int) -> int:

@@ -15,14 +15,13 @@ from functools import partial
 from host_tools.head_end import fleet_brake, gaps, safe_mode, stays
 from host_tools.head_end.database import Database
 from host_tools.head_end.heard import Heard
-from host_tools.head_end.messages import countersign, seal, topic
+from host_tools.head_end.messages import NEVER_S, countersign, seal, topic
 
 RESEND_FIRST_MS = 2_000
 RESEND_MAX_MS = 60_000
 SAME_RESEND_MS = 2_000  # several messages in flight behind one gap ask for the same range once
 AT_ONCE_MAX = 64  # messages of one round; the next round is a poll away
 BRAKE_LOOK_MS = 10_000
-NEVER_S = 0xFFFFFFFF
 STATE, TARIFF, POLICY, GIVE_AWAY, TAKE_OVER = 8, 5, 6, 14, 15
 
 

@@ -97,12 +97,7 @@ def _order(db: Database, gateway_id: int, record: Record) -> None:
         number,
         code,
     )
-    db.run(
-        "UPDATE orders SET state = 'overtaken' WHERE gateway_id = ? AND account = ? AND number < ? AND code != 8 AND state = 'pending'",
-        gateway_id,
-        account,
-        number,
-    )
+    openings.renumber_orders(db, gateway_id, account, number)
 
 
 def _document_order(db: Database, gateway_id: int, record: Record, accepted: bool) -> None:

@@ -16,12 +16,12 @@ from host_tools.head_end.amounts import parse_decimal
 from host_tools.head_end.database import Database
 from host_tools.head_end.errors import BadInput
 from host_tools.head_end.folding import fold, records_of
+from host_tools.head_end.messages import NEVER_S
 from host_tools.journal_reader.words import when
 
 CUT, RESTORE, RESTORE_PAID, LEAVE, SWAP = 1, 2, 20, 21, 22
 TAKEN = (CUT, RESTORE, RESTORE_PAID, LEAVE, SWAP)  # order codes that safe mode answers
 STAY_ONLY = (LEAVE, SWAP)
-RESTORE_EXPIRES_S = 7 * 86_400
 STAY_EXPIRES_S = 86_400
 WHAT = {"tariff": 1, "policy": 2}
 OUTCOMES_SHOWN = 20
@@ -55,7 +55,7 @@ def restore_paid(db: Database, now_s: int) -> None:
             *(account, RESTORE_PAID, number, issuer),
         )
         if known is None and _is_enough(db, account, policy, waits_ucu):
-            _add(db, gateway_id, account, RESTORE_PAID, now_s, RESTORE_EXPIRES_S, credit=number, issuer=issuer)
+            _add(db, gateway_id, account, RESTORE_PAID, now_s, NEVER_S - now_s, credit=number, issuer=issuer)
 
 
 def _is_enough(db: Database, account: int, policy: int, waits_ucu: int) -> bool:

@@ -52,7 +52,10 @@ def give(db: Database, gateway: str, now_s: int) -> int:
         if not row["sequence"] or unknown:
             which = f"the books of {', '.join(map(str, unknown[:5]))} begin behind lost records" if unknown else "no record of it is held"
             raise BadInput("gateway", f"{gateway} can be given no state, {which}: its balances would be wrong")
-        rows = [pack_row(account_row(db, account)) for account in accounts] + _elsewhere(db, gateway_id)
+        given = [account_row(db, account) for account in accounts]
+        for account, row_given in zip(accounts, given, strict=True):
+            openings.renumber_orders(db, gateway_id, account, row_given.order + 1)
+        rows = [pack_row(row_given) for row_given in given] + _elsewhere(db, gateway_id)
         groups = [rows[at : at + ROWS_PER_PART] for at in range(0, len(rows), ROWS_PER_PART)] or [[]]
         db.run("UPDATE orders SET state = 'overtaken' WHERE gateway_id = ? AND code = ? AND state = 'pending'", gateway_id, STATE)
         number = openings.last_gateway_order(db, gateway_id)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from host_tools.head_end import commands, lists
+from host_tools.head_end import commands, lists, state, visits
 from host_tools.head_end.errors import BadInput
 from tests.host.head_end.books import POLICY, TARIFF
 from tests.host.head_end.simulated_gateway import NOW_S
@@ -144,3 +144,53 @@ def test_gateways_tells_what_was_refused_and_what_was_reported(books, capsys):
     said = capsys.readouterr().out
     assert "tariff 1 v3 refused: bad document" in said
     assert "bad cose: pg1/gw-001/up/journal: 7 bytes that are no COSE_Mac0" in said
+
+
+def orders(books):
+    return [(row["code"], row["number"], row["state"]) for row in books.db.rows("SELECT * FROM orders ORDER BY id")]
+
+
+def answered(books, number, code):
+    sequence = books.gateway.append(
+        "ORDER", account=1001, number=number, order=code, verdict=1, reason=0, failed=0, credit_number=0, expires_at_s=0
+    )
+    books.journal(sequence)
+
+
+def test_what_keeps_the_light_on_waits_for_its_gateway_however_long(books):
+    books.gateway.begin()
+    books.journal(1)
+    for what in ("hold", "restore", "cut", "release"):
+        commands.order(books.db, "1001", what, None, NOW_S)
+    commands.order(books.db, "1001", "hold", 10, NOW_S)
+    books.later(300 * 86_400)
+    assert [(body[1], body[3]) for body in books.sent("orders") if body[2]] == [(3, 1), (2, 2)]
+    assert [told for _, _, told in orders(books)] == ["pending", "pending", "expired", "expired", "expired"]
+
+
+def test_an_order_that_a_higher_number_passed_over_goes_on_behind_it(books):
+    """In safe mode only restores are taken: who was to be protected meanwhile must not be forgotten."""
+    books.gateway.begin()
+    books.journal(1)
+    visits.set_flags(books.db, "1001", 1, None, NOW_S)
+    for what in ("hold", "cut", "restore"):
+        commands.order(books.db, "1001", what, None, NOW_S)
+    answered(books, 4, 2)
+    assert orders(books) == [(9, 5, "pending"), (3, 6, "pending"), (1, 3, "overtaken"), (2, 4, "accepted")]
+    assert [(body[1], body[3]) for body in books.sent("orders") if body[2]] == [(9, 5), (3, 6)]
+    visits.set_flags(books.db, "1001", 2, None, NOW_S)
+    answered(books, 7, 9)
+    assert orders(books) == [(9, 5, "overtaken"), (3, 8, "pending"), (1, 3, "overtaken"), (2, 4, "accepted"), (9, 7, "accepted")]
+    answered(books, 8, 3)
+    assert orders(books)[1] == (3, 8, "accepted")
+
+
+def test_a_state_that_passes_an_order_over_gives_it_a_new_number(books):
+    books.gateway.begin()
+    books.journal(1)
+    commands.order(books.db, "1001", "hold", None, NOW_S)
+    commands.order(books.db, "1001", "cut", 1, NOW_S)
+    books.later(120)
+    books.sent("orders")
+    state.give(books.db, "gw-001", books.now_s)
+    assert orders(books)[:2] == [(3, 3, "pending"), (1, 2, "expired")]
