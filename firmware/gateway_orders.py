@@ -91,7 +91,7 @@ class OrderDesk:
         elif order == orders.STATE:
             self._state(number, document)
         elif order == orders.RELEASE_BRAKE:
-            self._release_brake(number)
+            self._release_brake(number, expires_at_s)
         else:
             self._for_account(order, account, number, expires_at_s, credit_number, overridden, document)
 
@@ -314,12 +314,19 @@ class OrderDesk:
         charged_at_s = self._ledger.accounts.get(slot.row, "charged_at_s")
         return days.day_number(min(charged_at_s or now_s, now_s), slot.utc_offset_min)
 
-    def _release_brake(self, number):
+    def _release_brake(self, number, expires_at_s):
+        """One that waited at the broker for days knows nothing of who is due by now."""
         if number <= self._ledger.accounts.gateway_order:
             return
         brake = self._gateway.supply.brake
-        if not brake.closed:
-            self._verdict(0, number, orders.RELEASE_BRAKE, orders.NO_CHANGE, 0, 0, 0)
+        now_s = self._gateway.clock_view.stamp()[0]
+        reason = orders.ACCEPTED if brake.closed else orders.NO_CHANGE
+        if brake.closed and expires_at_s and not now_s:
+            reason = orders.CLOCK_UNKNOWN
+        elif brake.closed and 0 < expires_at_s <= now_s:
+            reason = orders.EXPIRED
+        if reason != orders.ACCEPTED:
+            self._verdict(0, number, orders.RELEASE_BRAKE, reason, 0, 0, expires_at_s)
             return
         self._ledger.record(kinds.BRAKE, (0, 0, len(self._gateway.slots), number))
         brake.release()

@@ -24,7 +24,7 @@ ISSUERS_MAX = 4  # places in an account row, SPEC 4
 ORDER_CODES = {"cut": 1, "restore": 2, "hold": 3, "release": 4, "release-held": 10}
 # what keeps somebody's light on waits for its gateway however long
 EXPIRES_MIN = {"cut": 60, "release": 7 * 24 * 60, "release-held": 7 * 24 * 60}
-RELEASE_BRAKE_EXPIRES_MIN = 7 * 24 * 60
+RELEASE_BRAKE_EXPIRES_MIN = 60  # somebody looked at who was due now, and not at who is when an absent gateway returns
 EXPIRES_MIN_MAX = 30 * 24 * 60
 OVERRIDES = {"care": 4, "fresh": 16, "hours": 17, "notice": 18, "offline": 20, "throttle": 21}
 FLAGS = {"protected": 1, "care": 2, "exempt": 4}

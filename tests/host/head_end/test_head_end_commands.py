@@ -194,3 +194,13 @@ def test_a_state_that_passes_an_order_over_gives_it_a_new_number(books):
     books.sent("orders")
     state.give(books.db, "gw-001", books.now_s)
     assert orders(books)[:2] == [(3, 3, "pending"), (1, 2, "expired")]
+
+
+def test_a_release_of_the_brake_does_not_wait_for_a_gateway_that_is_away(books):
+    books.gateway.begin()
+    books.journal(1)
+    commands.release_brake(books.db, "gw-001", books.now_s)
+    books.later(3_500)
+    assert [body[1] for body in books.sent("orders") if body[1] == 7] == [7]
+    books.later(200)
+    assert not [body for body in books.sent("orders", 3_600_000) if body[1] == 7] and orders(books) == [(7, 1, "expired")]

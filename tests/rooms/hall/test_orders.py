@@ -2,8 +2,9 @@
 
 from firmware.base import aio
 from firmware.cutoff import conditions, supply
+from firmware.ledger import record_kinds as kinds
 from tests.fake_board import World, policy
-from tests.hall_kit import in_contact, only_the_window_counts, until
+from tests.hall_kit import alone, in_contact, only_the_window_counts, told, until
 from tests.kit import eq
 
 TRIP = 0x1A
@@ -150,3 +151,25 @@ def test_a_debt_that_was_only_waiting_and_was_paid_counts_anew_after_a_restart()
         eq(world.gateway.supply.brake.closed, True)
 
     world.run(second)
+
+
+def test_a_release_of_the_brake_that_waited_for_days_releases_nothing():
+    world = World(policies=[policy(brake={"accounts_max": 0, "share_percent": 0, "window_s": 86400})])
+
+    def release(world, number, expires_at_s):
+        world.gateway.on_order(7, 0, number, expires_at_s, 0, 0, None)
+        return told(world, kinds.ORDER)[-1][3:5], world.gateway.supply.brake.closed
+
+    async def script(world):
+        in_contact(world)
+        world.credit(-COIN)
+        eq(await until(lambda: world.gateway.supply.brake.closed), True)
+        at_s = world.rtc.at_s
+        eq(release(world, 1, at_s - 1), ((2, 1), True), "made for who was due then")
+
+    world.run(script)
+    world.rtc.at_s, kept_s = 0, world.rtc.at_s
+    alone(world, lambda world: eq(release(world, 2, kept_s + 3_600), ((2, 8), True)))
+    world.rtc.at_s = kept_s
+    alone(world, lambda world: eq(release(world, 2, kept_s + 3_600), ((2, 8), True), "its number is used"))
+    alone(world, lambda world: eq(release(world, 3, kept_s + 3_600), ((1, 0), False)))
