@@ -151,7 +151,7 @@ def order(db: Database, account_text: str, what: str, expires_min: int | None, n
         "account": account,
         "order": what,
         "number": number,
-        "expires_at_s": expires_at_s,
+        "expires_at_s": None if expires_min is None else expires_at_s,
         "credit_number": credit,
         "overridden": [CONDITIONS[bit] for bit in range(32) if bits >> bit & 1],
     }

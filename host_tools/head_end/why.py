@@ -8,6 +8,7 @@ from host_tools.head_end import brakes
 from host_tools.head_end.commands import known_account
 from host_tools.head_end.covered import covering
 from host_tools.head_end.database import Database
+from host_tools.head_end.messages import NEVER_S
 from host_tools.journal_reader import Record, kinds, parse_record, words
 from host_tools.journal_reader.words import CONDITIONS, energy, money, when, word
 
@@ -130,9 +131,10 @@ def _order(db: Database, record: Record, account: int) -> list[str]:
     row = db.row("SELECT * FROM orders WHERE account = ? AND number = ?", account, number)
     if row is None:
         return [f"  order {number}, which is not in the books here"]
+    ends = "without end" if row["expires_at_s"] == NEVER_S else f"until {when(row['expires_at_s'])}"
     return [
-        f"  order {number} ({word(words.ORDERS, row['code'])}) of {when(row['at_s'])}, valid until "
-        f"{when(row['expires_at_s'])}, knew credit {row['credit_number']}: {row['state']}"
+        f"  order {number} ({word(words.ORDERS, row['code'])}) of {when(row['at_s'])}, valid {ends},"
+        f" knew credit {row['credit_number']}: {row['state']}"
     ]
 
 

@@ -163,6 +163,8 @@ def test_what_keeps_the_light_on_waits_for_its_gateway_however_long(books):
     for what in ("hold", "restore", "cut", "release"):
         commands.order(books.db, "1001", what, None, NOW_S)
     commands.order(books.db, "1001", "hold", 10, NOW_S)
+    assert commands.order(books.db, "1001", "hold", None, NOW_S)["expires_at_s"] is None
+    books.db.run("DELETE FROM orders WHERE number = 6")
     books.later(300 * 86_400)
     assert [(body[1], body[3]) for body in books.sent("orders") if body[2]] == [(3, 1), (2, 2)]
     assert [told for _, _, told in orders(books)] == ["pending", "pending", "expired", "expired", "expired"]
