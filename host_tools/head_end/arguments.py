@@ -93,7 +93,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _payments_and_orders(verb: Verb) -> None:
-    top_up = verb("topup", "Book a payment; the same reference twice answers 'exists'.")
+    top_up = verb("topup", "Book a payment; the same reference twice answers 'exists', and sends it again where its gateway refused it.")
     top_up.add_argument("account")
     top_up.add_argument("amount", help="more than zero, at most 6 decimals, such as 12.50")
     top_up.add_argument("--reference", required=True, type=printable, help="the payment's own number, 1 to 200 characters")

@@ -59,7 +59,7 @@ def top_up(db: Database, account_text: str, amount_text: str, reference: str, no
                 raise BadInput(
                     "reference", f"{reference} was used for another payment: account {old['account']}, {money(old['amount_ucu'])}"
                 )
-            return _credit_answer("exists", old)
+            return _credit_answer("sent again" if openings.try_again(db, [old]) else "exists", old)
         number, total_ucu = openings.last_credit(db, account, issuer)
         others = db.number("SELECT count(DISTINCT issuer) FROM credits WHERE account = ? AND issuer != ?", account, issuer)
         debt = db.row("SELECT 1 FROM orders WHERE account = ? AND code = 16 AND state != 'refused'", account)

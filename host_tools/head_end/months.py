@@ -150,7 +150,7 @@ def months(db: Database, account: int, tariffs: dict[tuple[int, int], Tariff]) -
             month = Month(account, address(way.segment.serial), "", since_s, settled_s)
             position = _bill(month, way, since, places, tariffs, position)
             month.issued_ucu = -db.number(
-                "SELECT sum(amount_ucu) FROM credits WHERE account = ? AND substr(reference, 1, ?) = ? AND receipt != 'refused'",
+                "SELECT sum(amount_ucu) FROM credits WHERE account = ? AND substr(reference, 1, ?) = ?",
                 account,
                 len(month.reference),
                 month.reference,
@@ -181,6 +181,8 @@ def correct(db: Database, account: int, tariffs: dict[tuple[int, int], Tariff], 
     with db.transaction():
         found = months(db, account, tariffs)
         for month in found:
+            own = "SELECT * FROM credits WHERE substr(reference, 1, ?) = ?"
+            openings.try_again(db, db.rows(own, len(month.reference), month.reference))
             missing = month.correction_ucu - month.issued_ucu
             if month.open or not missing:
                 continue

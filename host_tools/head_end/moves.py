@@ -87,7 +87,7 @@ def refund(db: Database, account_text: str, amount_text: str, reference: str, no
         if old is not None:
             if (old["account"], old["amount_ucu"]) != (account, -amount_ucu):
                 raise BadInput("reference", f"{reference} was used already: account {old['account']}, {money(old['amount_ucu'])}")
-            return {"answer": "exists", **answer, "receipt": old["receipt"]}
+            return {"answer": "sent again" if openings.try_again(db, [old]) else "exists", **answer, "receipt": old["receipt"]}
         if amount_ucu > balance_ucu:
             raise BadInput("amount", f"{money(amount_ucu)} is more than the balance of {account}, {money(balance_ucu)}")
         last = openings.last_credit(db, account, ISSUER)

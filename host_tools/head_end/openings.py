@@ -5,6 +5,9 @@ late would number payments again from where it stands, and they would be ignored
 counted on from whichever is higher, ours or the gateway's own record.
 """
 
+import sqlite3
+from collections.abc import Iterable
+
 from host_tools.head_end import gaps, stays
 from host_tools.head_end.database import Database
 from host_tools.head_end.folding import fold, records_of
@@ -36,6 +39,19 @@ def add_credit(db: Database, account: int, issuer: int, last: tuple[int, int], a
         reference,
         now_s,
     )
+
+
+def try_again(db: Database, credits: Iterable[sqlite3.Row]) -> bool:
+    """Those of these credits that a gateway refused are sent again: the totals behind them contain them, so a new one in their place
+    would be booked besides. True when there was one."""
+    refused = [credit for credit in credits if credit["receipt"] == "refused"]
+    for credit in refused:
+        db.run(
+            "UPDATE credits SET receipt = 'pending', receipt_sequence = NULL, receipt_reason = NULL"
+            " WHERE account = ? AND issuer = ? AND number = ?",
+            *(credit["account"], credit["issuer"], credit["number"]),
+        )
+    return bool(refused)
 
 
 def last_order(db: Database, account: int) -> int:

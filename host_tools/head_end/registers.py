@@ -52,8 +52,9 @@ def give(db: Database, account_text: str, meter: str, side: str, text: str, reas
         prefix = _prefix(account, meter, side)
         count = db.number("SELECT count(*) FROM credits WHERE substr(reference, 1, ?) = ?", len(prefix), prefix)
         newest = _newest(db, prefix)
+        again = openings.try_again(db, db.rows("SELECT * FROM credits WHERE substr(reference, 1, ?) = ?", len(prefix), prefix))
         if not missing and (newest == text or not given.correction_ucu):
-            return {"answer": "exists", **_told(given)}
+            return {"answer": "sent again" if again else "exists", **_told(given)}
         last = openings.last_credit(db, account, ISSUER)
         openings.add_credit(db, account, ISSUER, last, -missing, f"{prefix}{count + 1}:{text}:{reason}", now_s)
         given.issued_ucu += missing
@@ -146,7 +147,7 @@ def _judge(db: Database, account: int, meter: str, side: str, text: str, version
         correction_ucu += passed * way.segment.ratio * _price(versions, int(known["tariff"]), rate, at_s)
     prefix = _prefix(account, meter, side)
     issued_ucu = -db.number(
-        "SELECT sum(amount_ucu) FROM credits WHERE substr(reference, 1, ?) = ? AND receipt != 'refused'", len(prefix), prefix
+        "SELECT sum(amount_ucu) FROM credits WHERE substr(reference, 1, ?) = ?", len(prefix), prefix
     )
     return Given(account, meter, side, text, energy_cwh, correction_ucu, issued_ucu)
 

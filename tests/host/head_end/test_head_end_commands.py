@@ -206,3 +206,19 @@ def test_a_release_of_the_brake_does_not_wait_for_a_gateway_that_is_away(books):
     assert [body[1] for body in books.sent("orders") if body[1] == 7] == [7]
     books.later(200)
     assert not [body for body in books.sent("orders", 3_600_000) if body[1] == 7] and orders(books) == [(7, 1, "expired")]
+
+
+def test_a_payment_that_its_gateway_refused_is_sent_again_by_the_same_reference_and_booked_once(books):
+    books.gateway.begin()
+    books.journal(1)
+    commands.top_up(books.db, "1001", "50.00", "slip 7", NOW_S)
+    (body,) = books.sent("credits")
+    fields = {"account": 1001, "issuer": 1, "number": 1, "amount_ucu": body[4], "total_ucu": body[5]}
+    books.journal(books.gateway.append("CREDIT_REFUSED", **fields, reason=1))
+    assert books.receipt(1) == "refused" and books.sent("credits", 100_000) == []
+    assert commands.top_up(books.db, "1001", "50.00", "slip 7", NOW_S)["answer"] == "sent again"
+    (body,) = books.sent("credits", 100_000)
+    assert (body[3], body[5]) == (1, 50_000_000)
+    books.journal(books.gateway.credit(body))
+    assert (books.receipt(1), books.differences()) == ("applied", [])
+    assert commands.top_up(books.db, "1001", "50.00", "slip 7", NOW_S)["answer"] == "exists"

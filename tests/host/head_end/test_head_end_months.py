@@ -107,6 +107,24 @@ def test_a_tariff_that_comes_late_is_rebilled_and_a_later_one_issues_the_differe
     assert [month.correction_ucu == month.issued_ucu for month in story.books_of_months()] == [True, True]
 
 
+def test_a_correction_that_its_gateway_refused_is_sent_again_and_not_issued_besides(books):
+    story = Story(books)
+    october(story)
+    story.tell()
+    story.tariff(4, "2026-10-22", "0.5000")
+    assert story.settle() == [10 * 1_000 * 500]
+    (body,) = books.sent("credits")
+    fields = {"account": 1001, "issuer": 1, "number": body[3], "amount_ucu": body[4], "total_ucu": body[5]}
+    story.gateway.append("CREDIT_REFUSED", **fields, reason=1)
+    story.tell()
+    assert books.receipt(1) == "refused" and books.sent("credits", 100_000) == []
+    assert story.settle() == [10 * 1_000 * 500] and books.receipt(1) == "pending"
+    (body,) = books.sent("credits", 100_000)
+    story.gateway.credit(body)
+    story.tell()
+    assert (story.settle(), books.receipt(1), books.differences()) == ([10 * 1_000 * 500], "applied", [])
+
+
 def test_reconcile_notes_a_correction_that_waits_and_names_a_wrong_one(books):
     story = Story(books)
     october(story)
