@@ -137,7 +137,8 @@ class SupplyDesk:
         view.wish = accounts.get(row, "wish")
         view.lifeline_w = wished_w(slot, policy)
         view.limited = bool(view.wish and view.flags & FLAG_LIMITED)
-        view.seen = accounts.get(row, "seen") if slot.state not in _NOT_SEEN_YET else facts.UNKNOWN
+        view.seen_before = accounts.get(row, "seen")
+        view.seen = view.seen_before if slot.state not in _NOT_SEEN_YET else facts.UNKNOWN
         view.fault = accounts.get(row, "fault")
         view.credited = credited
         view.last_contact_s = self._head_end.last_contact_s

@@ -11,7 +11,7 @@ a customer dark who has paid, so the plain balance counts then; a payment known 
 from firmware.base.port import const
 from firmware.cutoff import calendar, hours
 from firmware.cutoff import conditions as c
-from firmware.cutoff.facts import CLOSED, LIMITED, OFF, OPEN
+from firmware.cutoff.facts import CLOSED, LIMITED, OFF, OPEN, UNKNOWN
 
 NOTHING = const(0)
 CUT = const(1)
@@ -63,8 +63,9 @@ def decide(facts, policy):
 
 def _pays_for_a_relay_found_open(facts, policy):
     """Supply is wished on, yet the relay was found open, or a limit of others was lifted in vain: who pays now expects light, and gets
-    one restore."""
-    if not facts.credited or facts.seen not in (OPEN, LIMITED) or policy is None:
+    one restore; also who pays before this life has looked."""
+    seen = facts.seen_before if facts.seen == UNKNOWN else facts.seen
+    if not facts.credited or seen not in (OPEN, LIMITED) or policy is None:
         return False
     return _amount_to_restore(facts, policy) >= restore_ucu(facts, policy)
 

@@ -49,6 +49,7 @@ class Facts:
         self.limited = False  # the wish OFF is by the load limit
         self.wish = ON
         self.seen = UNKNOWN
+        self.seen_before = UNKNOWN  # what was seen last, perhaps in an earlier life
         self.fault = 0
         self.episode_open = False
         self.notice_level = 0

@@ -114,7 +114,7 @@ _BLANK = const(0x20)
 _CELL = const(5)
 _TABLE = (
     # CUT  REST CLSD PEND OPEN ARMD LOST REFU DISA LOAD RTRY LIMD LMTD UNLM HANG
-    b"-    HRr  B    Hr   Cf   J    -    -    -    -    As   -    Pgr  -    -    "  # A ON_UNKNOWN
+    b"-    HRxr B    Hr   Cf   J    -    -    -    -    As   -    Pgr  -    -    "  # A ON_UNKNOWN
     b"DCc  HRr  -    Hr   Cf   J    -    -    -    -    -    LKl  Pgr  -    -    "  # B ON
     b"-    HRxr Bx   Hxr  -    Jx   -    -    -    -    -    -    Pgr  -    -    "  # C FOUND_OFF
     b"-    HRr  -    -    F    F    E    IoWs Gn   -    Es   -    -    -    HhWr "  # D CUTTING

@@ -67,3 +67,30 @@ def test_a_cut_that_is_never_answered_is_tried_less_and_less():
     world.run(script)
     trips = world.meters[0].orders.count(TRIP)
     eq(3 <= trips <= 40, True, "%d trips were sent in four hours" % trips)
+
+
+def test_who_pays_before_a_life_has_looked_at_a_relay_found_open_has_light():
+    world = World()
+    meter = world.meters[0]
+
+    async def first(world):
+        world.credit(50 * COIN)
+        await until(lambda: world.slot().state == supply.ON)
+        meter.status |= 0x50
+        eq(await until(lambda: world.slot().state == supply.FOUND_OFF), True)
+
+    world.run(first)
+
+    async def second(world):
+        await aio.sleep_ms(60_000)
+        eq(world.slot().state, supply.FOUND_OFF, "nobody paid")
+
+    world.run(second)
+
+    async def third(world):
+        world.credit(20 * COIN)
+        eq(await until(lambda: not meter.status & 0x10, 60_000), True, "it came too early to count")
+        eq(await until(lambda: world.row("fault") == 0, 60_000), True)
+
+    world.run(third)
+    eq(meter.orders.count(CLOSE), 1)
