@@ -58,7 +58,7 @@ class Gateway:
         self._settings = site.settings
         order, self._wake, self.announce, ask = doors
         self.uplink_events = 0
-        self.billing = Billing(ledger, site.tariffs, limits)
+        self.billing = Billing(ledger, site.tariffs, limits, self.clock_view)
         self.freezes = FreezeDesk(ledger, self.billing, limits)
         throttle = Throttle(limits.cuts_remembered_max)
         brake = Brake(limits.accounts_max)
@@ -326,10 +326,11 @@ class Gateway:
         self.announce()
 
     def begin_anew(self, slot):
-        """Its row was replaced: what this life knew of the account is void."""
+        """Its row was replaced: what this life knew of the account is void. Who has paid by what it says waits for no reading."""
         slot.row = self._row_of(slot)
         slot.forget()
         self.supply.begin(slot, 0, slot.state)
+        self.supply.judge(slot)
 
     def moved(self, slot):
         """Another account has the meter of this slot from now on."""

@@ -18,7 +18,7 @@ from firmware.base.port import const
 from firmware.base.reading import MARK_HELD, billed_registers
 from firmware.clock.clock import NETWORK
 from firmware.cutoff.conditions import FLAG_READING_HELD
-from firmware.gateway_books import HELD_TOO_FAR, may_cut, note
+from firmware.gateway_books import HELD_TOO_FAR, dated_at_most_s, may_cut, note
 from firmware.gateway_segment import CAUSE_SEGMENT_CLOSED, closing_lines, closing_reading
 from firmware.ledger import record_kinds as kinds
 from firmware.ledger.account_row import FLAG_ELSEWHERE, FLAG_MOVED_OUT
@@ -46,11 +46,9 @@ JOULES_PER_CWH = const(36_000)  # 0.01 kWh = 10 Wh
 class Billing:
     """Prices readings of `slots` (gateway.Slot) against the ledger; `tariffs` is a TariffBook."""
 
-    def __init__(self, ledger, tariffs, limits):
-        self._ledger = ledger
-        self._tariffs = tariffs
+    def __init__(self, ledger, tariffs, limits, clock_view):
+        self._ledger, self._tariffs, self._limits, self._clock_view = ledger, tariffs, limits, clock_view
         self._loaded = self._loaded_rates = None
-        self._limits = limits
 
     @property
     def _rich(self):
@@ -124,7 +122,8 @@ class Billing:
     def _could_have_passed_cwh(self, slot, reading):
         """Energy at the meter's limit since then, with a margin of a quarter, rounded up."""
         if slot.reading is None:
-            return self._limit_cwh(slot, self._ledger.accounts.get(slot.row, "charged_at_s"), reading.at_s)
+            since_s = self._ledger.accounts.get(slot.row, "charged_at_s")
+            return self._limit_cwh(slot, since_s, dated_at_most_s(self._clock_view, slot, since_s, reading))
         by_wall_s = reading.at_s - slot.reading.at_s if slot.reading.at_s else 0
         return self._passable_cwh(slot, max(by_wall_s, slot.reading_age_s))
 
@@ -230,7 +229,7 @@ class Billing:
             return self.why_held(slot, reading) if self._go_on(slot) else HELD_OTHER_SERIAL
         values = (slot.account, reading.serial, reading.rates) + tuple([0 if value is None else value for value in reading.registers])
         if slot.ratio != 1:
-            values += (slot.ratio, reading.at_s)
+            values += (slot.ratio, reading.at_s or self._ledger.now_s())  # undated, no jump behind it could be told
         return 0 if note(self._ledger, kinds.SEGMENT, values) else HELD_OTHER_SERIAL
 
     def _go_on(self, slot):

@@ -9,10 +9,12 @@ and restoring. Trap avoided: a StorageFault that ends a task resets the board, w
 
 from firmware.base.faults import Refused, StorageFault
 from firmware.base.port import const
+from firmware.clock.clock import NETWORK
 from firmware.ledger import record_kinds as kinds
 
 REFUSALS_KEPT = const(16)
 HELD_TOO_FAR = const(2)
+_APART_S = const(3_600)
 
 
 class Refusals:
@@ -76,3 +78,12 @@ def settle(ledger):
 def may_cut(ledger):
     """True while there is room for the whole evidence of a cut."""
     return ledger.may_record(kinds.ORDINARY)
+
+
+def dated_at_most_s(clock_view, slot, since_s, reading):
+    """When this first reading of a life was at most taken, if something was charged at `since_s`: a battery that lost years would let
+    any jump look possible, so the meter's own clock is asked, where it is behind ours and not behind that charge."""
+    offset_s = clock_view.meter_offset_s(slot.index) if reading.quality < NETWORK and reading.at_s else None
+    if offset_s is None or offset_s > -_APART_S or reading.at_s + offset_s < since_s:
+        return reading.at_s
+    return reading.at_s + offset_s

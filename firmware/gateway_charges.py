@@ -47,9 +47,10 @@ class RichCharges:
         return (day, tariff.calendar.month_begin(day), period_day, used_cwh, band, step)
 
     def close_days(self, slot, serial, until_s):
-        """Charge what is due for the days that ended before `until_s`, as far as there is room -> what it comes to."""
+        """Charge what is due for the days that ended before `until_s`, as far as there is room -> what it comes to.
+        No day that is still to come, where a clock that ran ahead has dated a register: nobody owes it yet."""
         total = self._ledger.accounts.get(slot.row, "total_charged_ucu")
-        today = days.day_number(until_s, slot.utc_offset_min)
+        today = days.day_number(min(until_s, self._ledger.now_s()), slot.utc_offset_min)
         day = self._ledger.accounts.positions.get(slot.row)[0]
         day = max(day, today - FEE_DAYS_MAX) if day else today
         while day < today:

@@ -20,6 +20,10 @@ class ClockView:
         """How far that meter's clock is from ours; None when it was not read or is no date."""
         return self._clock.meter_error_s(meter)
 
+    def meter_offset_s(self, meter):
+        """What that meter's clock says minus what ours says; None when it was not read or is no date."""
+        return self._clock.meter_offset_s(meter)
+
     def stamp(self):
         """(at_s, quality) for a record or a reading."""
         return self._clock.now_s(self._ticks_ms()), self._clock.quality

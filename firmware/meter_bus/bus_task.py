@@ -154,6 +154,8 @@ class MeterBus:
             self._sink.on_silence(index, self.plan.failures(index), result == MALFORMED)
             return
         reading = self._take(index, meter)
+        if self._sink.wants_clock(index) and await self._asker.ask(questions.READ_CLOCK, index, meter, None, 1) in (ANSWERED, REFUSED):
+            self._sink.on_meter_clock(index, self._protocol.clock_s)  # None when it is refused
         await self._fetch_freezes(index, meter, reading)
         await self._fetch_settlement(index, meter, reading)
         result = await self._asker.ask(questions.READ_STATUS, index, meter, None, 1)
@@ -161,8 +163,6 @@ class MeterBus:
             reading.status_word = self._protocol.status_word
         if meter.model.limit_di:
             await self._read_limit(index, meter, reading)
-        if self._sink.wants_clock(index) and await self._asker.ask(questions.READ_CLOCK, index, meter, None, 1) in (ANSWERED, REFUSED):
-            self._sink.on_meter_clock(index, self._protocol.clock_s)  # None when it is refused
         self.plan.answered(index, aio.now_ms())
         if self._sink.on_reading(reading):
             self.plan.ask_in(index, aio.now_ms(), self._limits.freeze_retry_ms)

@@ -141,8 +141,8 @@ class Standing:
         if ours and record.number("amount_ucu") != ours:
             found.append(f"charged {money(record.number('amount_ucu'))} for {day}, computed {money(ours)}")
         found += self._month(record, rules, day)
-        if record.number("cause") == FIXED_FEE:
-            self.open_day = max(self.open_day or day, day + DAY)
+        open_day = day + DAY if record.number("cause") == FIXED_FEE else day
+        self.open_day = max(self.open_day or day, open_day)
         return ours, found
 
     def _short(self, rules: Rules, day: date, fee_ucu: int) -> int:

@@ -17,7 +17,7 @@ import cbor2
 from host_tools.head_end import commands
 from host_tools.head_end.messages import seal, topic
 from host_tools.journal_reader import AccountRow, pack_record, pack_whole_row, parse_record, parse_row
-from tests.sim.account import ELSEWHERE
+from tests.sim.account import ELSEWHERE, ROLLOVER
 from tests.sim.books import Books
 from tests.sim.judge_cuts import Condemned
 
@@ -158,11 +158,13 @@ class Far:
             return
         house.advance(world.loop.now_ms)
         shown = house.energy.forward.shown()
+        if any((shown[rate] - row.charged_cwh[rate]) % ROLLOVER > ROLLOVER // 2 for rate in books.account(account).billed):
+            return  # it stands behind what is charged: held
         for rate in books.account(account).billed:
             price, start, end = books.tariffs[tariff, version].rich.price(rate, 0, 0), row.charged_cwh[rate], shown[rate]
             if start == end or price is None:
                 continue
-            amount = (end - start) % 100_000_000 * row.ratio * price
+            amount = (end - start) % ROLLOVER * row.ratio * price
             row.total_charged_ucu += amount
             row.charged_cwh[rate], row.charged_at_s = end, now_s
             self._append(

@@ -44,3 +44,16 @@ def test_a_month_that_begins_on_another_day_from_now_on_asks_no_minimum_of_what_
     eq(minimums(world), [], "October came to 54.45, the fortnight of November to 110.00")
     later(world, (at(12, 15), 30_100), (at(12, 16), 30_200), (at(12, 17), 30_200))
     eq(minimums(world), [(30 * COIN - 100 * 5500, at(12, 14))])
+
+
+def test_no_month_that_is_still_to_come_owes_a_minimum():
+    world = world_with(text(**dict(LATE, **LEAST)))
+    later(world, (1, 0), (at(10, 1), 100), (at(10, 5), 200))
+
+    def dated_ahead(world):
+        slot, accounts = world.slot(), world.gateway.ledger.accounts
+        ahead_s = world.rtc.at_s + 463 * 86_400
+        accounts._set(slot.row, "charged_at_s", ahead_s)  # by an exchange, while the board's clock was wrong
+        return world.gateway.billing._close_days(slot, slot.serial, ahead_s)
+
+    eq((alone(world, dated_ahead), minimums(world)), (0, []))

@@ -35,6 +35,8 @@ def read(world, at_s, register_cwh, rates=0):
     reading = Reading(0, world.slot().serial)
     reading.at_s, reading.quality, reading.rates, reading.status_word = at_s, 3, rates, 0
     reading.registers[0] = register_cwh
+    world.rtc.at_s = at_s
+    world.gateway.clock._set(3, at_s, world.gateway._ticks_ms(), 0)
     world.gateway.on_reading(reading)
 
 

@@ -1,5 +1,6 @@
 """An account is carried from one gateway to another: whole, once, and nobody is cut on the way. Both interpreters."""
 
+from firmware.base import aio
 from firmware.base.wire import cbor
 from firmware.cutoff import supply
 from firmware.ledger import record_kinds as kinds
@@ -81,6 +82,25 @@ def test_who_is_off_is_carried_off_and_lit_by_the_payment_that_waited():
         world.credit(50 * COIN)
         eq(await until(lambda: not world.meters[0].status & 0x10), True, "still dark")
         eq(await until(lambda: world.row("seen") == supply.CLOSED and not world.meters[0].status & 0x80), True)
+
+    world.run(script)
+
+
+def test_who_paid_on_the_way_has_light_before_anything_is_read():
+    left = given(None, True)
+    row = bytearray(left["row"])
+    ROW.set(row, 0, "total_0", 50 * COIN)
+    ROW.set(row, 0, "number_0", 9)
+    world = arriving()
+    world.meters[0].status = 0x10
+
+    async def script(world):
+        in_contact(world)
+        await until(lambda: world.slot().last_heard is not None)
+        world.firmware.bus.plan.ask_in(0, aio.now_ms(), 900_000)
+        eq(take(world, row), (ACCEPTED, 0))
+        eq((world.slot().reading, world.row("wish")), (None, 0), "it waits for a reading")
+        eq(await until(lambda: not world.meters[0].status & 0x10, 20_000), True, "still dark")
 
     world.run(script)
 
