@@ -75,6 +75,8 @@ def live(world: World, rows: list[tuple[int, int]], rates: int) -> None:
                 reading.registers[rate] = register // (rate + 1)
             if rates:
                 reading.registers[0] = sum(reading.registers[1 : rates + 1])
+            world.rtc.at_s = reading.at_s
+            world.gateway.clock._set(3, reading.at_s, world.gateway._ticks_ms(), 0)
             world.gateway.on_reading(reading)
             world.gateway.ledger.on_tick()
 
